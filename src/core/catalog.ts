@@ -1,0 +1,112 @@
+// The words of the catalogue: providers, models and their targets, API keys, as configuration and store both declare them.
+// Pure data; the gateway reads them in one immutable snapshot that is replaced as a whole.
+
+export type ProviderType =
+  | 'openai'
+  | 'azure'
+  | 'anthropic'
+  | 'ollama'
+  | 'gemini'
+  | 'cohere'
+  | 'mistral'
+  | 'openrouter'
+  | 'lmstudio'
+  | 'custom'
+  | 'mock'
+
+/** Where a declaration came from: what the file or the environment declares is read-only everywhere else. */
+export type Origin = 'file' | 'environment' | 'store' | 'built-in'
+
+/** All in milliseconds. */
+export interface Timeouts {
+  readonly connectMs: number
+  readonly firstByteMs: number
+  readonly idleMs: number
+  readonly totalMs: number
+}
+
+export interface RetrySettings {
+  readonly max: number
+  readonly baseMs: number
+  readonly capMs: number
+}
+
+/** How to reach a provider; paths are absolute. */
+export interface NetworkSettings {
+  /** `http://user:password@host:port`. Absent: none, whatever the environment says. */
+  readonly proxy?: string
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
+  /** False accepts any certificate. */
+  readonly verify: boolean
+}
+
+export interface ProviderKey {
+  readonly id: string
+  /** In clear, in memory only. */
+  readonly secret: string
+}
+
+export interface Provider {
+  readonly id: string
+  readonly type: ProviderType
+  readonly origin: Origin
+  readonly baseUrl: string
+  /** Dialect of a `custom` provider: `openai` or `anthropic`. */
+  readonly compatible?: 'openai' | 'anthropic'
+  /** Azure's `api-version`; absent means the newer `/openai/v1` paths. */
+  readonly apiVersion?: string
+  readonly keys: readonly ProviderKey[]
+  readonly timeouts: Timeouts
+  readonly retries: RetrySettings
+  readonly network: NetworkSettings
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface Target {
+  readonly providerId: string
+  /** The provider's own model name. */
+  readonly model: string
+  /** Lower is tried first; equal orders share by weight. */
+  readonly order: number
+  readonly weight: number
+}
+
+export interface ModelPrice {
+  /** Nano-dollars per token. */
+  readonly input?: number
+  readonly output?: number
+  readonly cacheRead?: number
+  readonly cacheWrite?: number
+}
+
+export interface Model {
+  /** The alias clients ask for. */
+  readonly id: string
+  readonly origin: Origin
+  readonly targets: readonly Target[]
+  /** Request members set where the client gave none, in the client's own dialect names (`temperature`, `max_tokens`). */
+  readonly defaults: Readonly<Record<string, unknown>>
+  readonly losses: 'report' | 'reject'
+  readonly contextWindow?: number
+  readonly price?: ModelPrice
+}
+
+/** An API key of a client. Only its hash is known. */
+export interface ApiKey {
+  readonly id: string
+  readonly origin: Origin
+  readonly tenantId: string
+  readonly name: string
+  /** Hex SHA-256 of the whole key. */
+  readonly hash: string
+  /** `weir_` and the first characters after it; for a file key its first four. */
+  readonly prefix: string
+  readonly lastFour: string
+  readonly createdMs: number
+  readonly expiresMs?: number
+  readonly revokedMs?: number
+  /** Patterns; undefined allows every model. */
+  readonly models?: readonly string[]
+}

@@ -1,0 +1,75 @@
+// Every bound of the gateway in one table: name, value, unit in the name, and why it is that.
+// Nothing may buffer, queue, cache, retry or wait without a line here; a setting may lower or raise some of them.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export const LIMITS = {
+  /** Body of a client's request. Vision prompts reach some 20 MiB; `server.max_body_size` changes it. */
+  requestBodyBytesMax: 32 * MIB,
+  /** Nesting of a client's JSON. Real requests stay under 30; a parser goes to millions and blocks for seconds. */
+  requestJsonDepthMax: 64,
+  /** A body that has not arrived whole by then is refused: Bun sets no deadline once its idle timeout is off. */
+  requestBodyTimeoutMs: 60_000,
+  /** Longest credential looked at. */
+  credentialCharsMax: 512,
+  /** Header fields of a client's request: more than this is refused with 431. */
+  requestHeadersMax: 100,
+  requestHeaderBytesMax: 16 * KIB,
+
+  /** A provider's whole answer when it is not a stream, after decompression. */
+  responseBodyBytesMax: 64 * MIB,
+  /** A provider's error body: only its message is wanted. */
+  errorBodyBytesMax: 64 * KIB,
+  /** One SSE event or NDJSON line. Images and audio in an answer come as one event. */
+  streamFrameBytesMax: 16 * MIB,
+  /** Bytes of a relayed stream kept to read usage from: its first and its last part. */
+  tapHeadBytesMax: 16 * KIB,
+  tapTailBytesMax: 64 * KIB,
+  /** Longest tool-argument text gathered for one call. */
+  toolInputCharsMax: 8 * MIB,
+
+  connectTimeoutMs: 10_000,
+  firstByteTimeoutMs: 120_000,
+  idleTimeoutMs: 120_000,
+  totalTimeoutMs: 15 * 60_000,
+  /** A quiet stream gets a keepalive this often, below the 60 s of usual load balancers. */
+  keepaliveIntervalMs: 15_000,
+  /** A client that takes nothing for this long is gone. */
+  clientStallTimeoutMs: 120_000,
+
+  retriesMax: 2,
+  retryBaseMs: 250,
+  retryCapMs: 8_000,
+  /** Attempts over all targets of one request. */
+  attemptsMax: 8,
+
+  /** fetch stops at 256 at once unless told otherwise before the process starts. */
+  upstreamConnectionsMax: 20_000,
+
+  /** Rows waiting for the log store; beyond it rows are dropped and counted. */
+  logQueueRowsMax: 50_000,
+  logFlushRows: 256,
+  logFlushIntervalMs: 50,
+  /** A body kept with content logging, each way. */
+  logBodyBytesMax: 1 * MIB,
+  /** Provider error text kept in a log row. */
+  logErrorCharsMax: 2_000,
+
+  /** How often another process's change to the control data is looked for. */
+  controlPollIntervalMs: 200,
+  /** An answer of a provider's model list is used this long. */
+  modelListTtlMs: 5 * 60_000,
+  modelListEntriesMax: 5_000,
+  /** Asking a local server whether it is there must not delay anything. */
+  discoveryTimeoutMs: 1_500,
+  /** Running requests get this long at a graceful stop. */
+  drainTimeoutMs: 30_000,
+  /** Loss entries in a header; the log row has them all. */
+  lossesInHeaderMax: 20,
+  /** Losses kept for one request. */
+  lossesMax: 200,
+  /** DNS answers used by the address guard are kept this long. */
+  dnsCacheTtlMs: 30_000,
+  dnsCacheEntriesMax: 1_000,
+} as const

@@ -1,0 +1,72 @@
+// The one record made of a request when it ends, however it ends. Every sink (log store, later metrics and audit) reads it.
+// It never holds a secret; bodies only where the log policy is `content`.
+
+import type { Loss } from './ir/loss.ts'
+import type { Usage } from './ir/usage.ts'
+
+/** Why and how one attempt at one target ended. */
+export interface AttemptRecord {
+  readonly providerId: string
+  /** The provider's own model name. */
+  readonly model: string
+  /** Last four characters of the provider key used. */
+  readonly keyHint?: string
+  readonly mode: 'relay' | 'translate'
+  /** HTTP status of the provider, absent where none came. */
+  readonly status?: number
+  /** Error kind of ours, absent when the attempt succeeded. */
+  readonly error?: string
+  readonly durationMs: number
+}
+
+export interface Outcome {
+  /** UUIDv7. */
+  readonly logId: string
+  readonly timestampMs: number
+  readonly tenantId: string
+  /** What `x-request-id` said. */
+  readonly requestId: string
+  /** `traceparent`'s trace id, or undefined. */
+  readonly traceId?: string
+  readonly apiKeyHash?: string
+  readonly apiKeyId?: string
+  /** `inbound` for clients' requests; the one direction there is today. */
+  readonly direction: 'inbound'
+  /** Path without query and without a key in it. */
+  readonly endpoint: string
+  readonly clientFormat: string
+  readonly operation: string
+  readonly stream: boolean
+  /** HTTP status sent to the client; 499 when it left. */
+  readonly status: number
+  /** Error kind, absent on success. */
+  readonly errorKind?: string
+  /** Message and cause for the operator, scrubbed of keys. */
+  readonly errorText?: string
+  readonly modelRequested?: string
+  readonly modelResolved?: string
+  readonly providerId?: string
+  readonly mode?: 'relay' | 'translate'
+  readonly finish?: string
+  readonly usage?: Usage
+  /** Integer nano-dollars; undefined when a price or the usage is unknown. */
+  readonly costNanoUsd?: number
+  readonly losses: readonly Loss[]
+  readonly attempts: readonly AttemptRecord[]
+  readonly totalMs: number
+  /** From sending to the provider until its last byte. */
+  readonly providerMs?: number
+  /** From the client's request until the first byte of the answer's body. */
+  readonly firstTokenMs?: number
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly userAgent?: string
+  /** Only with the log policy `content`, each cut at its limit. */
+  readonly requestBody?: string
+  readonly responseBody?: string
+}
+
+/** A place outcomes go. `record` must return at once and never throw: a slow sink may not slow a request. */
+export interface OutcomeSink {
+  record(outcome: Outcome): void
+}

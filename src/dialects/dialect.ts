@@ -1,0 +1,162 @@
+// What a dialect is: one wire protocol, both directions. A folder under `dialects/` exports one of these.
+// Codecs are pure: no clock, no random, no I/O; what they need comes in through the contexts below.
+
+import type { GatewayError } from '../core/error.ts'
+import type { EmbeddingRequest, EmbeddingResponse } from '../core/ir/embedding.ts'
+import type { IrEvent } from '../core/ir/event.ts'
+import type { Encoded, Loss } from '../core/ir/loss.ts'
+import type { ChatRequest, DialectName } from '../core/ir/request.ts'
+import type { ChatResponse } from '../core/ir/response.ts'
+import type { Usage } from '../core/ir/usage.ts'
+import type { JsonObject } from '../core/json.ts'
+
+export type { DialectName } from '../core/ir/request.ts'
+
+/** What a request asks for. A dialect has at most one wire shape for each. */
+export type Operation = 'chat' | 'completion' | 'embedding'
+
+/** What of a request stands outside its body. */
+export interface RequestHints {
+  /** The model in the path (Azure deployments, Gemini), which wins over the body's. */
+  readonly model?: string
+  /** Ollama's older `/api/embeddings`, whose body and answer differ from `/api/embed`. */
+  readonly legacy?: boolean
+}
+
+/**
+ * Where an upstream departs from its dialect. All optional; absent means "as the dialect's own vendor does".
+ * A quirk is data of a provider, read by the encoder of the dialect.
+ */
+export interface Quirks {
+  /** Name of the output limit on openai-chat. `auto`: `max_completion_tokens` for reasoning model names, else `max_tokens`. */
+  readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | 'auto'
+  /** Name of the seed (Mistral: `random_seed`). */
+  readonly seedField?: string
+  /** `stream_options` is refused, and usage comes unasked. */
+  readonly noStreamOptions?: boolean
+  /** The word for "must call some tool" (Mistral: `any`). */
+  readonly toolChoiceRequired?: string
+  /** `developer` is not known: say `system`. */
+  readonly noDeveloperRole?: boolean
+  /** Tool-call ids must match this; others are mapped to it deterministically (Mistral: nine letters or digits). */
+  readonly toolCallIdPattern?: RegExp
+  /** Top-level request fields that the upstream refuses. A client's body that has one is translated, not relayed. */
+  readonly refusedFields?: readonly string[]
+  /** The name under which thinking is sent and taken back on openai-chat. */
+  readonly reasoningField?: 'reasoning_content' | 'reasoning'
+  /** `reasoning_details` is understood (OpenRouter). */
+  readonly reasoningDetails?: boolean
+  /** Deployment-style URL: the body's `model` is ignored. */
+  readonly modelInPath?: boolean
+}
+
+/** What an encoder of a request must know of the target. */
+export interface EncodeTarget {
+  /** The provider's own model name, put into the body. */
+  readonly model: string
+  readonly quirks: Quirks
+  /** Output limit to ask for where the dialect demands one and the client gave none. */
+  readonly defaultMaxTokens: number
+}
+
+/** What an encoder of an answer must know of the client's request. */
+export interface ReplyContext {
+  /** The model name the client asked for, where an answer gives none of its own. */
+  readonly model: string
+  /** A fresh id for dialects that need one and answers that have none. */
+  readonly id: string
+  readonly nowMs: number
+  /** The client asked for a usage chunk (OpenAI `stream_options.include_usage`). */
+  readonly streamUsage: boolean
+  /** The decoded request where the answer's shape depends on it (embedding encoding, legacy form, `echo`). */
+  readonly request?: ChatRequest | EmbeddingRequest
+}
+
+/** One unit of a framed stream: an SSE event, or one NDJSON line with no event name. */
+export interface Frame {
+  readonly event?: string
+  readonly data: string
+}
+
+/** Turns frames into events. Never throws for what a provider sent: bad input becomes an `error` event. */
+export interface StreamDecoder {
+  push(frame: Frame): IrEvent[]
+  /** The body ended. A stream without its proper end yields an `error` event with code `truncated`. */
+  end(): IrEvent[]
+}
+
+/** Turns events into wire text. After an `error` event it says nothing more. */
+export interface StreamEncoder {
+  push(event: IrEvent): string
+  /** The proper end of the stream, with its terminator; `''` after an error. */
+  end(): string
+  losses(): readonly Loss[]
+}
+
+export interface ChatCodec {
+  /** Throws GatewayError `invalid_request` naming `param`, never anything else, for any JSON object. */
+  decodeRequest(body: JsonObject, hints: RequestHints): ChatRequest
+  /** Throws GatewayError `unsupported` only where leaving something out would make the answer wrong (an image that cannot be sent). */
+  encodeRequest(request: ChatRequest, target: EncodeTarget): Encoded<JsonObject>
+  /** Throws GatewayError `upstream_bad_response` for an object that is no answer. */
+  decodeResponse(body: JsonObject): ChatResponse
+  encodeResponse(response: ChatResponse, reply: ReplyContext): Encoded<JsonObject>
+  createStreamDecoder(): StreamDecoder
+  createStreamEncoder(reply: ReplyContext): StreamEncoder
+}
+
+export interface EmbeddingCodec {
+  decodeRequest(body: JsonObject, hints: RequestHints): EmbeddingRequest
+  encodeRequest(request: EmbeddingRequest, target: EncodeTarget): Encoded<JsonObject>
+  decodeResponse(body: JsonObject): EmbeddingResponse
+  encodeResponse(response: EmbeddingResponse, reply: ReplyContext): Encoded<JsonObject>
+}
+
+/** What a provider's error body says; `message` is not yet scrubbed. */
+export interface ProviderError {
+  readonly message: string
+  readonly type?: string
+  readonly code?: string
+  readonly param?: string
+  /** A wait told in the body (Gemini's RetryInfo). */
+  readonly retryAfterMs?: number
+}
+
+export interface ErrorCodec {
+  /** Reads any body a provider of this dialect may answer with a failing status; undefined when there is nothing to read. */
+  decode(text: string): ProviderError | undefined
+  /** The body for a client, without secrets or causes. */
+  encode(error: GatewayError, requestId: string): JsonObject
+  /** The same inside a running stream; the connection closes after it, with no success terminator. */
+  encodeStream(error: GatewayError, requestId: string): string
+}
+
+/** Reads what a relayed answer says about itself, without changing it. */
+export interface Tap {
+  /** Usage of a whole (non-streamed) answer, and the finish reason in the provider's words. */
+  readResponse(body: JsonObject): TapReading
+  /** The same from the frames of the first and the last part of a stream. */
+  readFrames(frames: readonly Frame[]): TapReading
+}
+
+export interface TapReading {
+  readonly usage?: Usage
+  readonly finish?: string
+  readonly model?: string
+  /** The stream reached its proper end (terminator or finish reason). */
+  readonly complete: boolean
+  /** An error told inside the stream. */
+  readonly error?: { readonly message: string; readonly code?: string }
+}
+
+export interface Dialect {
+  readonly name: DialectName
+  readonly framing: 'sse' | 'ndjson'
+  readonly errors: ErrorCodec
+  readonly tap: Tap
+  readonly chat?: ChatCodec
+  readonly completion?: ChatCodec
+  readonly embedding?: EmbeddingCodec
+  /** What keeps a quiet stream open without meaning anything to the client. */
+  keepalive(model: string, nowMs: number): string
+}
