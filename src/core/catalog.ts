@@ -73,12 +73,21 @@ export interface Target {
   readonly weight: number
 }
 
-export interface ModelPrice {
-  /** Nano-dollars per token. */
+/** Nano-dollars per token of each class of usage; an absent class has no known price. */
+export interface PriceClasses {
   readonly input?: number
   readonly output?: number
   readonly cacheRead?: number
+  /** Writing to a cache kept for five minutes; `cacheWrite1h` for one hour. */
   readonly cacheWrite?: number
+  readonly cacheWrite1h?: number
+  readonly inputAudio?: number
+  readonly outputAudio?: number
+}
+
+export interface ModelPrice extends PriceClasses {
+  /** Other prices for the whole request once its input, of every class, is longer than this. */
+  readonly steps?: readonly (PriceClasses & { readonly aboveInputTokens: number })[]
 }
 
 export interface Model {

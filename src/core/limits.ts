@@ -24,8 +24,8 @@ export const LIMITS = {
   /** One SSE event or NDJSON line. Images and audio in an answer come as one event. */
   streamFrameBytesMax: 16 * MIB,
   /** Bytes of a relayed stream kept to read usage from: its first and its last part. */
-  tapHeadBytesMax: 16 * KIB,
-  tapTailBytesMax: 64 * KIB,
+  tapHeadBytesMax: 4 * KIB,
+  tapTailBytesMax: 16 * KIB,
   /** Longest tool-argument text gathered for one call. */
   toolInputCharsMax: 8 * MIB,
 
@@ -35,6 +35,8 @@ export const LIMITS = {
   totalTimeoutMs: 15 * 60_000,
   /** A quiet stream gets a keepalive this often, below the 60 s of usual load balancers. */
   keepaliveIntervalMs: 15_000,
+  /** How often running streams are looked at for deadlines and keepalives. */
+  streamTickMs: 250,
   /** A client that takes nothing for this long is gone. */
   clientStallTimeoutMs: 120_000,
 
@@ -56,11 +58,32 @@ export const LIMITS = {
   /** Provider error text kept in a log row. */
   logErrorCharsMax: 2_000,
 
+  /** Bodies waiting for the log store, all together; beyond it rows are kept without theirs. */
+  logQueueBodyCharsMax: 64 * MIB,
+  /** Bodies written in one transaction, which holds up everything else while it runs. */
+  logFlushBodyCharsMax: 4 * MIB,
+  /** Wait for a lock on the log store: nothing else runs meanwhile, and the rows can wait better than requests. */
+  logBusyTimeoutMs: 10,
+  /** A log store that failed is tried again this often. */
+  logRetryIntervalMs: 1_000,
+  logProblemReportIntervalMs: 60_000,
+  /** At the end, a failing log store is tried this long before its rows are given up. */
+  logCloseTimeoutMs: 5_000,
+
+  /** Wait for another process's lock while a store is opened and migrated: nothing is served yet. */
+  storeOpenTimeoutMs: 10_000,
+  /** One wait for a lock on the control data, and how long a write is tried again between such waits. */
+  controlBusyTimeoutMs: 50,
+  controlWriteTimeoutMs: 5_000,
+  /** Write-ahead log kept on disk after a checkpoint. */
+  storeJournalBytesMax: 64 * MIB,
   /** How often another process's change to the control data is looked for. */
   controlPollIntervalMs: 200,
   /** An answer of a provider's model list is used this long. */
   modelListTtlMs: 5 * 60_000,
   modelListEntriesMax: 5_000,
+  /** How often local servers that may have come or gone are asked for. */
+  localServerPollIntervalMs: 30_000,
   /** Asking a local server whether it is there must not delay anything. */
   discoveryTimeoutMs: 1_500,
   /** Running requests get this long at a graceful stop. */
@@ -72,4 +95,17 @@ export const LIMITS = {
   /** DNS answers used by the address guard are kept this long. */
   dnsCacheTtlMs: 30_000,
   dnsCacheEntriesMax: 1_000,
+
+  /** A configuration file, and a file that `${file:…}` names. */
+  configFileBytesMax: 1 * MIB,
+  configSecretFileBytesMax: 64 * KIB,
+  /** Nesting and number of values of a configuration; YAML aliases can repeat one value without end. */
+  configDepthMax: 32,
+  configValuesMax: 100_000,
+  /** Problems of a configuration that are listed; the rest is counted. */
+  configProblemsMax: 100,
+  /** An editor's burst of writes is read once, this long after its last event. */
+  configDebounceMs: 100,
+  /** Watched files are also asked for their time stamps, as network folders raise no events. */
+  configPollIntervalMs: 2_000,
 } as const

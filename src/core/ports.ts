@@ -42,8 +42,8 @@ export interface UpstreamResponse {
   readonly status: number
   readonly headers: Headers
   /**
-   * The decompressed body. Reading it applies back-pressure; idle and total deadlines raise GatewayError
-   * `upstream_timeout`, a broken connection `upstream_error`.
+   * The decompressed body. Reading it applies back-pressure; a broken connection rejects the read. Idle and total
+   * deadlines are the reader's (`gateway/stream-watch.ts`), so that they hold for every transport.
    */
   readonly body: ReadableStream<Uint8Array> | null
   /** The whole body, refused with `upstream_bad_response` beyond `maxBytes`. */

@@ -46,6 +46,8 @@ export interface Quirks {
   readonly reasoningField?: 'reasoning_content' | 'reasoning'
   /** `reasoning_details` is understood (OpenRouter). */
   readonly reasoningDetails?: boolean
+  /** `cache_control` on content parts and tools is understood on openai-chat (OpenRouter, Vercel's gateway). */
+  readonly cacheControl?: boolean
   /** Deployment-style URL: the body's `model` is ignored. */
   readonly modelInPath?: boolean
 }

@@ -30,8 +30,11 @@ export interface ProviderKind {
   readonly defaultBaseUrl?: string
   /** Whether requests need a key at all (a local server does not). */
   readonly needsKey: boolean
-  /** Dialects spoken per operation, the preferred first; a client's own dialect in the list means relay. */
-  dialects(provider: Provider, operation: Operation): readonly DialectName[]
+  /**
+   * Dialects spoken per operation, the preferred first; a client's own dialect in the list means relay. Some upstreams
+   * speak another dialect for some models, so give the provider's own `model` name where it is known. Empty: it cannot.
+   */
+  dialects(provider: Provider, operation: Operation, model?: string): readonly DialectName[]
   /** Absolute URL of an operation. */
   endpoint(request: EndpointRequest): string
   /** Header fields that carry the credential and the protocol version. */

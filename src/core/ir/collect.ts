@@ -73,7 +73,7 @@ export class Collector {
   }
 
   result(): Collected {
-    for (const block of [...this.pieces.keys()]) this.flush(block)
+    for (const block of this.pieces.keys()) this.flush(block)
     this.response.choices = this.response.choices.filter((choice) => choice !== undefined)
     return this.error === undefined
       ? { response: this.response }

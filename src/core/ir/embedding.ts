@@ -13,6 +13,8 @@ export interface EmbeddingRequest {
   /** How the client wants vectors: OpenAI SDKs ask for base64 unless told otherwise. */
   encoding?: 'float' | 'base64'
   user?: string
+  /** Asked through Ollama's older `/api/embeddings`, whose request and answer have shapes of their own. */
+  legacy?: boolean
   extras?: Extras
 }
 

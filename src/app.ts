@@ -1,0 +1,245 @@
+// The composition root: configuration → store, transport, gateway → server. The only file that knows all of them; it holds no
+// logic of its own but the order of starting and stopping, and when the catalogue is made anew.
+
+import { createTransport } from './transport/http-transport.ts'
+import type { ApiKey, Provider } from './core/catalog.ts'
+import type { OutcomeSink } from './core/outcome.ts'
+import type { Clock, IdSource, Logger, Transport } from './core/ports.ts'
+import { VERSION } from './core/version.ts'
+import type { Config } from './config/config.ts'
+import { ModelDirectory } from './gateway/catalog.ts'
+import type { GatewayDeps, PriceBook as PricePort } from './gateway/deps.ts'
+import { KeyRings } from './gateway/key-rings.ts'
+import { isUsable } from './gateway/resolve.ts'
+import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './gateway/snapshot.ts'
+import { StreamWatch } from './gateway/stream-watch.ts'
+import { LocalServers } from './local-servers.ts'
+import { migrationsFolder, webAsset } from './assets.ts'
+import { MockTransport } from './providers/mock-transport.ts'
+import { PriceBook } from './providers/prices.ts'
+import type { ServerDeps, ServerSettings } from './server/context.ts'
+import { isLoopbackName } from './server/host-guard.ts'
+import { startServer, type RunningServer } from './server/server.ts'
+import { openStore, type Store } from './storage/store.ts'
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+}
+
+export const systemIds: IdSource = {
+  uuid: () => Bun.randomUUIDv7(),
+  random: () => Math.random(),
+}
+
+/** A start that must not go on, with words for the person who started it. */
+export class StartError extends Error {}
+
+export interface App {
+  readonly server: RunningServer
+  readonly store: Store
+  snapshot(): Snapshot
+  /** Resolves when local servers have been asked once. */
+  readonly localServersAsked: Promise<void>
+  /** Takes over a changed configuration: everything but the address and the store. */
+  reload(config: Config): void
+  /** Stops accepting, lets requests end within the limit, writes the log to its end. */
+  stop(): Promise<void>
+}
+
+/**
+ * Opens the store and listens.
+ * @throws StartError, StorageError or the system's error when that cannot be done
+ */
+export async function startApp(initial: Config, logger: Logger): Promise<App> {
+  const store = openStore({
+    dataFolder: initial.dataFolder,
+    url: `sqlite:${initial.storage.file}`,
+    migrationsFolder,
+    ...(initial.secrets.masterKey === undefined ? {} : { masterKey: initial.secrets.masterKey }),
+    logger,
+    clock: systemClock,
+  })
+  try {
+    return await new Composition(initial, store, logger).start()
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+class Composition {
+  private config: Config
+  private snapshot: Snapshot = EMPTY_SNAPSHOT
+  private readonly store: Store
+  private readonly logger: Logger
+  private readonly prices = new PriceBook()
+  private readonly http = createTransport(() => systemClock.monotonicMs())
+  private readonly mock = new MockTransport()
+  private readonly directory: ModelDirectory
+  private readonly localServers: LocalServers
+  private settings: ServerSettings
+  private stopping = false
+
+  constructor(config: Config, store: Store, logger: Logger) {
+    this.config = config
+    this.settings = serverSettings(config)
+    this.store = store
+    this.logger = logger
+    const transport = (provider: Provider) => this.transport(provider)
+    this.directory = new ModelDirectory({
+      clock: systemClock,
+      logger,
+      prices: this.pricePort(),
+      transport,
+    })
+    this.localServers = new LocalServers(config.localCandidates, this.directory, () => {
+      void this.rebuild()
+    })
+  }
+
+  async start(): Promise<App> {
+    await this.rebuild()
+    refuseOpenBind(this.config, [...this.snapshot.keysByHash.values()])
+    const server = startServer(this.serverDeps())
+    this.store.watcher.start(() => this.rebuild())
+    const localServersAsked = this.localServers.start()
+    // After the first answers are possible: reading the price data would cost the start more than all the rest.
+    setTimeout(() => {
+      this.prices.warm().catch((error: unknown) => {
+        this.logger.error('prices could not be read', { error: String(error) })
+      })
+      void this.directory.refreshAll(this.snapshot)
+    }, 0).unref()
+    return {
+      server,
+      store: this.store,
+      snapshot: () => this.snapshot,
+      localServersAsked,
+      reload: (config) => this.reload(config),
+      stop: () => this.stop(server),
+    }
+  }
+
+  private async rebuild(): Promise<void> {
+    const [providers, models, keys] = await Promise.all([
+      this.store.providers.all(),
+      this.store.models.all(),
+      this.store.keys.all(),
+    ])
+    const { config } = this
+    this.snapshot = buildSnapshot(this.snapshot.version + 1, [
+      config,
+      { providers: this.localServers.providers(), models: [], keys: [] },
+      { providers, models, keys },
+    ])
+  }
+
+  private reload(config: Config): void {
+    this.config = config
+    this.settings = serverSettings(config)
+    this.localServers.setCandidates(config.localCandidates)
+    void this.rebuild()
+  }
+
+  private async stop(server: RunningServer): Promise<void> {
+    this.stopping = true
+    this.localServers.stop()
+    await server.stop(this.config.server.drainTimeoutMs)
+    await this.store.close()
+  }
+
+  private transport(provider: Provider): Transport {
+    return provider.type === 'mock' ? this.mock : this.http
+  }
+
+  private pricePort(): PricePort {
+    const { prices } = this
+    return {
+      ready: () => prices.warm(),
+      find: (provider, model) => prices.lookup(provider, model, systemClock.nowMs()),
+    }
+  }
+
+  private gatewayDeps(): GatewayDeps {
+    const sink: OutcomeSink = this.store.log
+    return {
+      snapshot: () => this.snapshot,
+      settings: () => ({
+        logRequests: this.config.log.requests,
+        keepaliveIntervalMs: this.config.server.keepaliveIntervalMs,
+      }),
+      transport: (provider) => this.transport(provider),
+      directory: this.directory,
+      rings: new KeyRings(),
+      prices: this.pricePort(),
+      sink,
+      clock: systemClock,
+      ids: systemIds,
+      logger: this.logger,
+      watch: new StreamWatch(systemClock),
+    }
+  }
+
+  private serverDeps(): ServerDeps {
+    return {
+      gateway: this.gatewayDeps(),
+      authentication: {
+        anonymous: () => this.config.auth.anonymous,
+        keyByHash: (hash) => this.snapshot.keysByHash.get(hash),
+        nowMs: () => systemClock.nowMs(),
+      },
+      clock: systemClock,
+      ids: systemIds,
+      logger: this.logger,
+      settings: () => this.settings,
+      asset: webAsset,
+      readiness: () => this.readiness(),
+    }
+  }
+
+  private readiness(): { ready: boolean; checks: Record<string, boolean> } {
+    const checks = {
+      store: this.store.problems().length === 0,
+      provider: [...this.snapshot.providers.values()].some(isUsable),
+      accepting: !this.stopping,
+    }
+    return { ready: Object.values(checks).every(Boolean), checks }
+  }
+}
+
+function serverSettings(config: Config): ServerSettings {
+  const { server } = config
+  const hosts = [...server.allowedHosts]
+  const origins = [...server.allowedOrigins]
+  if (server.publicUrl !== undefined) {
+    const url = new URL(server.publicUrl)
+    hosts.push(url.hostname)
+    origins.push(url.origin)
+  }
+  return {
+    host: server.host,
+    port: server.port,
+    maxBodyBytes: server.bodyBytesMax,
+    hostRules: {
+      loopbackOnly: isLoopbackName(server.host),
+      allowedHosts: hosts,
+      allowedOrigins: origins,
+    },
+    version: VERSION,
+  }
+}
+
+/** An open door on a network needs a lock: with no key at all, only loopback may be listened on. */
+function refuseOpenBind(config: Config, keys: readonly ApiKey[]): void {
+  if (isLoopbackName(config.server.host)) return
+  const nowMs = systemClock.nowMs()
+  const usable = keys.some(
+    (key) => key.revokedMs === undefined && (key.expiresMs === undefined || key.expiresMs > nowMs),
+  )
+  if (usable || config.auth.anonymous === 'never') return
+  throw new StartError(
+    `Refusing to listen on ${config.server.host}: no API key exists, so nobody could be told apart. ` +
+      "Make one with 'weir keys create NAME', or set auth.anonymous to never.",
+  )
+}

@@ -1,0 +1,64 @@
+// From a credential to a principal: a key by its hash, or the local user without one. The key itself is hashed at once and
+// goes nowhere else.
+
+import { timingSafeEqual } from 'node:crypto'
+import type { ApiKey } from '../core/catalog.ts'
+import { GatewayError } from '../core/error.ts'
+import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
+
+/** What SDKs that insist on a key may send to say "none": it is no secret and names nobody. */
+export const PLACEHOLDER_KEY = 'anonymous'
+
+export const LOCAL_USER: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID }
+
+export interface Caller {
+  readonly credential: string | undefined
+  /** The connection comes from this machine, under a loopback name, and not through a proxy. */
+  readonly local: boolean
+}
+
+export interface AuthenticationRules {
+  /** `auth.anonymous` */
+  anonymous(): 'loopback' | 'never'
+  keyByHash(hash: string): ApiKey | undefined
+  nowMs(): number
+}
+
+/**
+ * Who is asking.
+ * @throws GatewayError `authentication`, in one wording for a key that is missing, malformed, unknown, revoked or expired
+ */
+export function authenticate(caller: Caller, rules: AuthenticationRules): Principal {
+  const { credential } = caller
+  if (credential === undefined || credential === PLACEHOLDER_KEY) {
+    if (caller.local && rules.anonymous() === 'loopback') return LOCAL_USER
+    throw new GatewayError('authentication')
+  }
+  const hash = sha256Hex(credential)
+  const key = rules.keyByHash(hash)
+  if (key === undefined || !sameHash(key.hash, hash) || !isValid(key, rules.nowMs())) {
+    throw new GatewayError('authentication')
+  }
+  return {
+    kind: 'key',
+    tenantId: key.tenantId,
+    keyId: key.id,
+    keyName: key.name,
+    keyHash: key.hash,
+    ...(key.models === undefined ? {} : { models: key.models }),
+  }
+}
+
+/** Hex SHA-256, as keys are stored. */
+export function sha256Hex(text: string): string {
+  return Bun.SHA256.hash(text, 'hex')
+}
+
+function isValid(key: ApiKey, nowMs: number): boolean {
+  if (key.revokedMs !== undefined) return false
+  return key.expiresMs === undefined || key.expiresMs > nowMs
+}
+
+function sameHash(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+}

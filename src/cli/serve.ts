@@ -1,0 +1,113 @@
+// `weir serve`, the default command: loads the configuration, listens, tells a person how to begin, and runs until a signal.
+
+import { startApp, type App } from '../app.ts'
+import { loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/config.ts'
+import { watchConfig } from '../config/watch.ts'
+import type { Provider } from '../core/catalog.ts'
+import type { Logger } from '../core/ports.ts'
+import { isUsable } from '../gateway/resolve.ts'
+import { createLogger } from '../telemetry/log.ts'
+import type { Command, CommandInput, Output } from './command.ts'
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'run the gateway (the default command)',
+  usage: 'serve [--host HOST] [--port PORT]',
+  options: [
+    { flag: '--host', value: 'HOST', doc: 'address to listen on (default 127.0.0.1)' },
+    { flag: '--port', value: 'PORT', doc: 'port to listen on (default 9347; 0 takes a free one)' },
+  ],
+  examples: ['weir', 'weir serve --port 8080', 'OPENAI_API_KEY=sk-… weir'],
+  positionalsMax: 0,
+  run: runServe,
+}
+
+async function runServe(input: CommandInput): Promise<number> {
+  const { output, configFlags } = input
+  const loaded = loadConfig({ flags: configFlags })
+  let current = loaded.config
+  const logger = createServeLogger(() => current.log.level, current.log.format, output)
+  const app = await startApp(current, logger)
+  const watcher = watchConfig(loaded, {
+    flags: configFlags,
+    onChange: (next: LoadedConfig) => {
+      current = next.config
+      app.reload(current)
+      logger.info('configuration reloaded')
+    },
+    onProblems: (problems) => {
+      for (const problem of problems) {
+        logger.error('configuration refused, the running one stays', { problem })
+      }
+    },
+  })
+  for (const warning of loaded.warnings) logger.warn(`${warning.source}: ${warning.message}`)
+  greet(app, loaded, output)
+  await untilSignal(logger)
+  watcher.stop()
+  await app.stop()
+  return 0
+}
+
+function createServeLogger(
+  level: () => 'debug' | 'info' | 'warn' | 'error',
+  format: 'auto' | 'json' | 'pretty',
+  output: Output,
+): Logger {
+  return createLogger({
+    level,
+    format: format === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : format,
+    nowMs: () => Date.now(),
+    write: (line) => output.error(line),
+  })
+}
+
+/** What a person sees first: where it listens, what it found, how to make a key, and one request that works as pasted. */
+function greet(app: App, loaded: LoadedConfig, output: Output): void {
+  const { url } = app.server
+  const usable = [...app.snapshot().providers.values()].filter(isUsable)
+  const bold = (text: string) => (output.color ? `\u001b[1m${text}\u001b[0m` : text)
+  output.out(
+    [
+      `${bold('Weir')} listens on ${bold(url)}`,
+      `  providers   ${usable.map(named).join(', ')}`,
+      `  data        ${loaded.config.dataFolder}`,
+      `  config      ${loaded.config.file ?? 'none (environment and defaults)'}`,
+      `  make a key  weir keys create NAME`,
+      '',
+      'Try it:',
+      `  curl ${url}/v1/chat/completions -H 'content-type: application/json' \\`,
+      `    -d '{"model":"mock/echo","messages":[{"role":"user","content":"Hello"}]}'`,
+      '',
+      '',
+    ].join('\n'),
+  )
+  const before = new Set(usable.map((provider) => provider.id))
+  void app.localServersAsked.then(() => {
+    for (const provider of app.snapshot().providers.values()) {
+      if (!before.has(provider.id) && isUsable(provider)) {
+        output.out(`  found       ${named(provider)} at ${new URL(provider.baseUrl).host}\n`)
+      }
+    }
+  })
+}
+
+function named(provider: Provider): string {
+  return provider.id === provider.type ? provider.id : `${provider.id} (${provider.type})`
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+function untilSignal(logger: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false
+    const stop = (signal: string) => {
+      if (asked) process.exit(130)
+      asked = true
+      logger.info('stopping', { signal })
+      resolve()
+    }
+    process.on('SIGINT', () => stop('SIGINT'))
+    process.on('SIGTERM', () => stop('SIGTERM'))
+  })
+}

@@ -1,0 +1,180 @@
+// What text of each format must look like, and its canonical form. A check never puts the text into its message: an operator
+// who pastes a key into the wrong field must not find it in a log.
+
+import { accessSync, constants, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { classifyAddress, parseAddressRange, parseIpAddress } from '../core/address.ts'
+import type { TextFormat } from './node.ts'
+
+export interface FormatContext {
+  /** Absolute folder of the configuration file: what relative paths are relative to. */
+  readonly folder: string
+  readonly platform: NodeJS.Platform
+}
+
+export type Checked = { readonly value: string } | { readonly problem: string }
+
+/** Checks one text; its canonical form, or what it must be. */
+export function checkFormat(format: TextFormat, text: string, context: FormatContext): Checked {
+  return CHECKS[format](text, context)
+}
+
+const CHECKS: Record<TextFormat, (text: string, context: FormatContext) => Checked> = {
+  id: (text) =>
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text)
+      ? { value: text }
+      : { problem: 'must be letters, digits, ".", "_" and "-" only' },
+  'model-id': (text) =>
+    hasControl(text) || text !== text.trim()
+      ? { problem: 'must have no spaces around it and no control characters' }
+      : { value: text },
+  'header-value': headerValue,
+  host,
+  'host-pattern': hostPattern,
+  origin,
+  'address-range': (text) =>
+    parseAddressRange(text) === undefined
+      ? { problem: 'must be an IP address or a block such as 10.0.0.0/8' }
+      : { value: text },
+  'public-url': (text) => webUrl(text, false),
+  'base-url': (text) => webUrl(text, true),
+  'proxy-url': proxyUrl,
+  'storage-url': storageUrl,
+  file,
+  instant,
+}
+
+function hasControl(text: string): boolean {
+  return /[\p{Cc}\u2028\u2029]/u.test(text)
+}
+
+function headerValue(text: string): Checked {
+  if (text !== text.trim()) return { problem: 'has spaces or line breaks around it' }
+  if (/^[\x20-\x7e\xa0-\xff]*$/.test(text)) return { value: text }
+  return { problem: 'has characters that an HTTP header cannot carry' }
+}
+
+function bareHost(text: string): string {
+  return text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
+}
+
+function isHost(text: string): boolean {
+  if (parseIpAddress(text) !== undefined) return true
+  // A name, and not an address in an odd spelling.
+  return /^[A-Za-z0-9_.-]+$/.test(text) && (classifyAddress(text) === 'name' || isLocalName(text))
+}
+
+function isLocalName(text: string): boolean {
+  return /(?:^|\.)localhost\.?$/i.test(text)
+}
+
+function host(text: string): Checked {
+  const bare = bareHost(text)
+  return isHost(bare) ? { value: bare } : { problem: 'must be an IP address or a host name' }
+}
+
+function hostPattern(text: string): Checked {
+  const name = bareHost(text.startsWith('*.') ? text.slice(2) : text)
+  if (isHost(name)) return { value: bareHost(text).toLowerCase() }
+  return { problem: 'must be a host name without scheme and port; "*." may stand in front' }
+}
+
+function origin(text: string): Checked {
+  const wanted = { problem: 'must be an origin such as https://app.example.com, without a path' }
+  // Not only the web: desktop clients and extensions have origins of their own schemes.
+  if (!/^[a-z][a-z0-9+.-]*:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.test(text)) {
+    return wanted
+  }
+  if (!URL.canParse(text)) return wanted
+  return { value: /^https?:/i.test(text) ? new URL(text).origin : text }
+}
+
+function parseWebUrl(text: string): URL | string {
+  if (!URL.canParse(text)) return 'must be a URL such as https://host/path'
+  const url = new URL(text)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return 'must begin with http:// or https://'
+  // The parser would silently repair these.
+  if (hasControl(text) || text !== text.trim() || text.includes('\\'))
+    return 'has characters a URL cannot have'
+  return url
+}
+
+function webUrl(text: string, isOutbound: boolean): Checked {
+  const url = parseWebUrl(text)
+  if (typeof url === 'string') return { problem: url }
+  if (url.username !== '' || url.password !== '' || text.includes('@')) {
+    return { problem: 'must not hold a user name or password' }
+  }
+  if (text.includes('?')) return { problem: 'must not have a query' }
+  if (text.includes('#')) return { problem: 'must not have a fragment' }
+  const refused = isOutbound ? refusedAddress(url) : undefined
+  if (refused !== undefined) return { problem: refused }
+  return { value: url.href.replace(/\/+$/, '') }
+}
+
+/** An operator's own loopback and private networks are fine; metadata services and what is no host address are not. */
+function refusedAddress(url: URL): string | undefined {
+  const found = classifyAddress(url.hostname)
+  if (found === 'link-local') return 'points at a link-local or metadata address, which is refused'
+  return found === 'reserved' ? 'points at an address that no server has' : undefined
+}
+
+function proxyUrl(text: string): Checked {
+  const url = parseWebUrl(text)
+  if (typeof url === 'string') return { problem: url }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    return { problem: 'must end after the port' }
+  }
+  const refused = refusedAddress(url)
+  return refused === undefined ? { value: url.href.replace(/\/$/, '') } : { problem: refused }
+}
+
+/** Canonical form: `sqlite:` and the absolute path. */
+function storageUrl(text: string, context: FormatContext): Checked {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase()
+  if (scheme === 'postgres' || scheme === 'postgresql') {
+    return { problem: 'Postgres is not available in this version; use sqlite:///path/weir.db' }
+  }
+  if (scheme !== 'sqlite') return { problem: 'must be sqlite:///path/weir.db' }
+  let path = text.slice('sqlite:'.length)
+  if (/^\/\/[^/]/.test(path)) return { problem: 'needs three slashes: sqlite:///path/weir.db' }
+  if (path.startsWith('///')) path = path.slice(context.platform === 'win32' ? 3 : 2)
+  if (path === '' || /[/\\]$/.test(path) || /[?#]/.test(path) || path.startsWith(':')) {
+    return { problem: 'must name a file, without a query' }
+  }
+  return { value: `sqlite:${resolve(context.folder, path)}` }
+}
+
+/** Canonical form: the absolute path. */
+function file(text: string, context: FormatContext): Checked {
+  const path = resolve(context.folder, text)
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return { problem: 'no such file' }
+  if (!stat.isFile()) return { problem: 'must be a file' }
+  try {
+    accessSync(path, constants.R_OK)
+  } catch {
+    return { problem: 'may not be read by this user' }
+  }
+  return { value: path }
+}
+
+/** Canonical form: an ISO time in UTC. A date alone lasts until its end. */
+function instant(text: string): Checked {
+  const wanted = {
+    problem: 'must be a date or a time with its zone, such as 2027-01-31 or 2027-01-31T12:00:00Z',
+  }
+  const match =
+    /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2}))?$/.exec(
+      text,
+    )
+  if (match === null) return wanted
+  const [, year = '', month = '', day = '', time, zone] = match
+  const dayMs = Date.UTC(Number(year), Number(month) - 1, Number(day))
+  // Date.UTC rolls 31 February over into March.
+  if (new Date(dayMs).toISOString().slice(0, 10) !== `${year}-${month}-${day}`) return wanted
+  if (time === undefined) return { value: new Date(dayMs + 86_400_000).toISOString() }
+  const timeMs = Date.parse(`${year}-${month}-${day}T${time}${zone}`)
+  return Number.isNaN(timeMs) ? wanted : { value: new Date(timeMs).toISOString() }
+}

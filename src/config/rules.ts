@@ -1,0 +1,147 @@
+// Rules between keys, which no single node of the schema can hold: ids that occur twice, targets without a provider, what a
+// type of provider needs. They run on whatever was valid, so that all problems of a file are told at once.
+
+import { DEFAULT_BASE_URLS } from './base-urls.ts'
+import { childPath } from './lines.ts'
+import type { Unproven } from './node.ts'
+import { quoteName } from './problem.ts'
+import type { Settings } from './schema.ts'
+import type { ProviderSettings } from './schema-catalog.ts'
+import { suggest } from './suggest.ts'
+import type { ProblemList } from './validate.ts'
+
+export interface RuleContext {
+  readonly problems: ProblemList
+  /** The document had a value here, valid or not. */
+  has(path: string): boolean
+  /** Ids of providers that exist without being declared in the file. */
+  readonly foundProviders: readonly string[]
+}
+
+/** Adds a problem for every rule that is broken. */
+export function checkRules(settings: Unproven<Settings>, context: RuleContext): void {
+  const { providers = [], models = [], keys = [] } = settings
+  const { problems } = context
+  refuseTwice(
+    providers.map((provider) => provider?.id),
+    'providers',
+    'id',
+    problems,
+  )
+  refuseTwice(
+    models.map((model) => model?.id),
+    'models',
+    'id',
+    problems,
+  )
+  refuseTwice(
+    keys.map((key) => key?.name),
+    'keys',
+    'name',
+    problems,
+  )
+  refuseTwice(
+    keys.map((key) => key?.key),
+    'keys',
+    'key',
+    problems,
+  )
+  for (const [index, provider] of providers.entries()) {
+    if (provider !== undefined) checkProvider(provider, childPath('providers', index), context)
+  }
+  checkTargets(settings, context)
+}
+
+function refuseTwice(
+  values: readonly (string | undefined)[],
+  path: string,
+  key: string,
+  problems: ProblemList,
+): void {
+  const first = new Map<string, number>()
+  for (const [index, value] of values.entries()) {
+    if (value === undefined) continue
+    const earlier = first.get(value)
+    if (earlier === undefined) first.set(value, index)
+    else {
+      const at = key === '' ? childPath(path, index) : childPath(childPath(path, index), key)
+      problems.add(at, `is the same as that of ${childPath(path, earlier)}`)
+    }
+  }
+}
+
+function checkProvider(
+  provider: Unproven<ProviderSettings>,
+  path: string,
+  context: RuleContext,
+): void {
+  const { problems } = context
+  const { keys = [], retries, type } = provider
+  const needs = (key: string, why: string) => {
+    if (!context.has(childPath(path, key))) problems.add(childPath(path, key), `missing; ${why}`)
+  }
+  if (type !== undefined && DEFAULT_BASE_URLS[type] === undefined) {
+    needs('base_url', `a provider of type ${type} has no address of its own`)
+  }
+  if (type === 'custom') needs('compatible', 'say whether it speaks openai or anthropic')
+  else if (type !== undefined && provider.compatible !== undefined) {
+    problems.add(childPath(path, 'compatible'), 'is for providers of type custom only')
+  }
+  if (type !== undefined && type !== 'azure' && provider.api_version !== undefined) {
+    problems.add(childPath(path, 'api_version'), 'is for providers of type azure only')
+  }
+  if (provider.id === 'mock' && type !== undefined && type !== 'mock') {
+    problems.add(childPath(path, 'id'), 'mock is kept for the provider of that type')
+  }
+  const hasCertificate = context.has(`${path}.network.cert_file`)
+  if (hasCertificate !== context.has(`${path}.network.key_file`)) {
+    const missing = hasCertificate ? 'key_file' : 'cert_file'
+    problems.add(`${path}.network.${missing}`, 'missing; cert_file and key_file need each other')
+  }
+  if (retries?.base !== undefined && retries.cap !== undefined && retries.base > retries.cap) {
+    problems.add(`${path}.retries.base`, 'must not be longer than cap')
+  }
+  refuseTwice(keys, `${path}.keys`, '', problems)
+  for (const name of Object.keys(provider.headers ?? {})) checkHeaderName(name, path, problems)
+}
+
+/** Fields that belong to the connection or to the body; setting them by hand breaks or smuggles requests. */
+const OWN_HEADERS = new Set([
+  'connection',
+  'content-length',
+  'content-encoding',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+function checkHeaderName(name: string, path: string, problems: ProblemList): void {
+  const at = childPath(
+    childPath(path, 'headers'),
+    /^[\w.-]{1,60}$/.test(name) ? name : quoteName(name),
+  )
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(name)) problems.add(at, 'is no name of a header')
+  else if (OWN_HEADERS.has(name.toLowerCase())) problems.add(at, 'is set by Weir itself')
+}
+
+function checkTargets(settings: Unproven<Settings>, context: RuleContext): void {
+  const declared = (settings.providers ?? []).map((provider) => provider?.id)
+  const known = new Set([...declared, ...context.foundProviders].filter((id) => id !== undefined))
+  for (const [index, model] of (settings.models ?? []).entries()) {
+    for (const [position, target] of (model?.targets ?? []).entries()) {
+      const id = target?.provider
+      if (id === undefined || known.has(id)) continue
+      context.problems.add(
+        `models[${index}].targets[${position}].provider`,
+        `no provider ${quoteName(id)} is declared here or found in the environment`,
+        suggest(id, known),
+      )
+    }
+  }
+}

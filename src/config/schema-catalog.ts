@@ -1,0 +1,311 @@
+// The part of the schema table that describes the catalogue: one provider, one model, one API key.
+// Apart from `schema.ts` only because of its length; the rules are the same.
+
+import { LIMITS } from '../core/limits.ts'
+import type { SectionNode, ValueOf } from './node.ts'
+
+const SECOND = 1_000
+const HOUR = 3_600_000
+
+const LATER = { kind: 'later', doc: 'Not available in this version.' } as const
+
+const TIMEOUTS = {
+  kind: 'section',
+  doc: 'Deadlines of one attempt at this provider.',
+  keys: {
+    connect: {
+      kind: 'duration',
+      doc: 'Until the connection stands, TLS included.',
+      default: LIMITS.connectTimeoutMs,
+      min: 10,
+      max: HOUR,
+    },
+    first_byte: {
+      kind: 'duration',
+      doc: 'Until the first byte of the answer. Slow models think before they speak.',
+      default: LIMITS.firstByteTimeoutMs,
+      min: 10,
+      max: 24 * HOUR,
+    },
+    idle: {
+      kind: 'duration',
+      doc: 'Longest silence inside an answer.',
+      default: LIMITS.idleTimeoutMs,
+      min: 10,
+      max: 24 * HOUR,
+    },
+    total: {
+      kind: 'duration',
+      doc: 'From sending until the last byte.',
+      default: LIMITS.totalTimeoutMs,
+      min: 10,
+      max: 24 * HOUR,
+    },
+  },
+} as const satisfies SectionNode
+
+const RETRIES = {
+  kind: 'section',
+  doc: 'Repeats of a failed attempt before the next target is tried. Never after the first byte went to the client.',
+  keys: {
+    max: {
+      kind: 'integer',
+      doc: 'Repeats after the first attempt.',
+      default: LIMITS.retriesMax,
+      min: 0,
+      max: LIMITS.attemptsMax - 1,
+    },
+    base: {
+      kind: 'duration',
+      doc: 'Longest wait before the first repeat; it doubles with each, with jitter.',
+      default: LIMITS.retryBaseMs,
+      min: 0,
+      max: 60 * SECOND,
+    },
+    cap: {
+      kind: 'duration',
+      doc: 'Longest wait before any repeat.',
+      default: LIMITS.retryCapMs,
+      min: 0,
+      max: 10 * 60 * SECOND,
+    },
+  },
+} as const satisfies SectionNode
+
+const NETWORK = {
+  kind: 'section',
+  doc: 'How to reach the provider. Proxy variables of the environment are not used.',
+  keys: {
+    proxy: {
+      kind: 'text',
+      format: 'proxy-url',
+      doc: 'HTTP proxy, `http://user:password@host:port`.',
+      secret: true,
+    },
+    ca_file: {
+      kind: 'text',
+      format: 'file',
+      doc: 'PEM file of certificate authorities trusted beside the usual ones.',
+    },
+    cert_file: {
+      kind: 'text',
+      format: 'file',
+      doc: 'PEM file of the client certificate; needs `key_file`.',
+    },
+    key_file: {
+      kind: 'text',
+      format: 'file',
+      doc: "PEM file of the client certificate's key; needs `cert_file`.",
+    },
+    verify: {
+      kind: 'boolean',
+      doc: '`false` accepts any certificate of this provider.',
+      default: true,
+    },
+  },
+} as const satisfies SectionNode
+
+export const PROVIDER = {
+  kind: 'section',
+  doc: 'One upstream.',
+  synonyms: { api_key: 'keys', key: 'keys', url: 'base_url', endpoint: 'base_url', name: 'id' },
+  keys: {
+    id: {
+      kind: 'text',
+      format: 'id',
+      doc: 'Name of the provider, as used in targets and in `provider/model`.',
+      required: true,
+      maxChars: 64,
+    },
+    type: {
+      kind: 'choice',
+      doc: 'What it is; `custom` is any server with an API compatible to OpenAI or Anthropic.',
+      required: true,
+      values: [
+        'openai',
+        'azure',
+        'anthropic',
+        'ollama',
+        'mistral',
+        'openrouter',
+        'lmstudio',
+        'custom',
+        'mock',
+      ],
+      later: {
+        gemini:
+          'use type custom, compatible openai and base_url https://generativelanguage.googleapis.com/v1beta/openai',
+        cohere:
+          'use type custom, compatible openai and base_url https://api.cohere.ai/compatibility/v1',
+      },
+    },
+    base_url: {
+      kind: 'text',
+      format: 'base-url',
+      doc: 'Where its API begins. Required for `azure` and `custom`.',
+      absent: "the type's own",
+    },
+    compatible: {
+      kind: 'choice',
+      doc: 'What a `custom` provider speaks; required there, refused elsewhere.',
+      values: ['openai', 'anthropic'],
+    },
+    api_version: {
+      kind: 'text',
+      format: 'header-value',
+      doc: "Azure's `api-version`. Absent: the newer `/openai/v1` paths.",
+      maxChars: 64,
+    },
+    keys: {
+      kind: 'list',
+      doc: 'API keys; several are used in turn. A local server needs none.',
+      item: {
+        kind: 'text',
+        format: 'header-value',
+        doc: 'An API key.',
+        secret: true,
+        maxChars: 8_192,
+      },
+    },
+    timeouts: TIMEOUTS,
+    retries: RETRIES,
+    network: NETWORK,
+    headers: {
+      kind: 'map',
+      format: 'header-value',
+      doc: 'Header fields sent with every request to it.',
+      secret: true,
+    },
+  },
+} as const satisfies SectionNode
+
+const PRICE_BOUNDS = {
+  kind: 'number',
+  unit: 'US dollars per million tokens',
+  min: 0,
+  max: 1_000_000,
+} as const
+
+export const MODEL = {
+  kind: 'section',
+  doc: 'One name that clients may ask for.',
+  synonyms: { name: 'id', alias: 'id', target: 'targets', fallbacks: 'targets' },
+  keys: {
+    id: {
+      kind: 'text',
+      format: 'model-id',
+      doc: 'The name clients ask for.',
+      required: true,
+      maxChars: 200,
+    },
+    targets: {
+      kind: 'list',
+      doc: 'Who answers it: the lowest `order` first, equal orders by `weight`.',
+      required: true,
+      minItems: 1,
+      item: {
+        kind: 'section',
+        doc: "A provider and that provider's model.",
+        synonyms: { provider_id: 'provider', name: 'model', priority: 'order' },
+        keys: {
+          provider: { kind: 'text', format: 'id', doc: 'Id of a provider.', required: true },
+          model: {
+            kind: 'text',
+            format: 'model-id',
+            doc: "The provider's own name of the model.",
+            required: true,
+            maxChars: 300,
+          },
+          order: {
+            kind: 'integer',
+            doc: 'Lower is tried first.',
+            default: 0,
+            min: 0,
+            max: 1_000,
+          },
+          weight: {
+            kind: 'number',
+            doc: 'Share among targets of the same order.',
+            default: 1,
+            min: 0,
+            max: 1_000_000,
+          },
+          overrides: LATER,
+        },
+      },
+    },
+    defaults: {
+      kind: 'free',
+      doc: "Request members set where the client gave none, in the client's own names (`temperature`).",
+    },
+    losses: {
+      kind: 'choice',
+      doc: 'What to do when the provider cannot express a part of the request.',
+      values: ['report', 'reject'],
+      default: 'report',
+    },
+    context_window: {
+      kind: 'integer',
+      unit: 'tokens',
+      doc: 'Tokens the model can take; shown in the model lists.',
+      absent: 'from the built-in table',
+      min: 1,
+      max: 1_000_000_000,
+    },
+    price: {
+      kind: 'section',
+      doc: 'Overrides the built-in price; absent parts are unknown, not free.',
+      optional: true,
+      keys: {
+        input: { ...PRICE_BOUNDS, doc: 'Uncached input.' },
+        output: { ...PRICE_BOUNDS, doc: 'Output.' },
+        cache_read: { ...PRICE_BOUNDS, doc: 'Input read from a cache.' },
+        cache_write: { ...PRICE_BOUNDS, doc: 'Input written to a cache.' },
+      },
+    },
+    access: LATER,
+  },
+} as const satisfies SectionNode
+
+export const KEY = {
+  kind: 'section',
+  doc: 'An API key of a client.',
+  synonyms: { id: 'name', secret: 'key', token: 'key', api_key: 'key', model: 'models' },
+  keys: {
+    name: {
+      kind: 'text',
+      format: 'id',
+      doc: 'Shown in the log.',
+      required: true,
+      maxChars: 64,
+    },
+    key: {
+      kind: 'text',
+      format: 'header-value',
+      doc: 'The secret itself, at least 32 characters; best as `${NAME}` or `${file:…}`.',
+      required: true,
+      secret: true,
+      minChars: 32,
+      maxChars: LIMITS.credentialCharsMax,
+    },
+    models: {
+      kind: 'list',
+      doc: 'Models it may use; `*` stands for any text.',
+      absent: 'every model',
+      optional: true,
+      item: { kind: 'text', format: 'model-id', doc: 'A model or pattern.', maxChars: 300 },
+    },
+    expires: {
+      kind: 'text',
+      format: 'instant',
+      doc: 'Date (valid to its end, UTC) or time, ISO 8601.',
+      absent: 'never',
+    },
+    limits: LATER,
+    budget: LATER,
+  },
+} as const satisfies SectionNode
+
+export type ProviderSettings = ValueOf<typeof PROVIDER>
+export type ModelSettings = ValueOf<typeof MODEL>
+export type KeySettings = ValueOf<typeof KEY>

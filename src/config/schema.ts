@@ -1,0 +1,182 @@
+// The one table of settings: every key with its type, default, unit, bounds and meaning (entries of the catalogue in
+// `schema-catalog.ts`). Validation, `weir config show`, the documentation and the editors' JSON Schema all come from it;
+// a key that is not here does not exist.
+
+import { LIMITS } from '../core/limits.ts'
+import type { SectionNode, ValueOf } from './node.ts'
+import { KEY, MODEL, PROVIDER } from './schema-catalog.ts'
+
+const HOUR = 3_600_000
+
+const LATER = { kind: 'later', doc: 'Not available in this version.' } as const
+
+/** Every setting of this version, in the order they are shown. */
+export const SCHEMA = {
+  kind: 'section',
+  doc: 'Configuration of Weir.',
+  keys: {
+    server: {
+      kind: 'section',
+      doc: 'Where and for whom Weir listens.',
+      synonyms: { listen: 'host', bind: 'host', address: 'host', max_body: 'max_body_size' },
+      keys: {
+        host: { kind: 'text', format: 'host', doc: 'Address to bind.', default: '127.0.0.1' },
+        port: {
+          kind: 'integer',
+          doc: 'Port; 0 takes any free one.',
+          default: 9347,
+          min: 0,
+          max: 65_535,
+        },
+        public_url: {
+          kind: 'text',
+          format: 'public-url',
+          doc: 'Address people reach it at, behind a load balancer.',
+        },
+        trusted_proxies: {
+          kind: 'list',
+          doc: 'Proxies whose `x-forwarded-*` fields are believed.',
+          item: { kind: 'text', format: 'address-range', doc: 'An address or a CIDR block.' },
+        },
+        allowed_hosts: {
+          kind: 'list',
+          doc: 'Host names answered to, beside loopback, the bound address and that of `public_url`.',
+          item: {
+            kind: 'text',
+            format: 'host-pattern',
+            doc: 'A name; `*.` in front takes any subdomain.',
+          },
+        },
+        allowed_origins: {
+          kind: 'list',
+          doc: 'Web origins whose pages may call, beside its own.',
+          item: { kind: 'text', format: 'origin', doc: '`scheme://host[:port]`.' },
+        },
+        max_body_size: {
+          kind: 'size',
+          doc: 'Largest request body.',
+          default: LIMITS.requestBodyBytesMax,
+          min: 1_024,
+          max: 1_073_741_824,
+        },
+        body_timeout: {
+          kind: 'duration',
+          doc: 'Until a request body has arrived whole.',
+          default: LIMITS.requestBodyTimeoutMs,
+          min: 100,
+          max: HOUR,
+        },
+        keepalive: {
+          kind: 'duration',
+          doc: 'A quiet stream gets a keepalive this often.',
+          default: LIMITS.keepaliveIntervalMs,
+          min: 100,
+          max: HOUR,
+        },
+        drain_timeout: {
+          kind: 'duration',
+          doc: 'Running requests get this long at a graceful stop.',
+          default: LIMITS.drainTimeoutMs,
+          min: 0,
+          max: 24 * HOUR,
+        },
+      },
+    },
+    storage: {
+      kind: 'section',
+      doc: 'Where state lives.',
+      keys: {
+        url: {
+          kind: 'text',
+          format: 'storage-url',
+          doc: '`sqlite:///path/weir.db`, or `sqlite:weir.db` beside the configuration file.',
+          absent: '`weir.db` in the data folder',
+        },
+      },
+    },
+    secrets: {
+      kind: 'section',
+      doc: 'Encryption of stored secrets.',
+      keys: {
+        master_key: {
+          kind: 'text',
+          format: 'header-value',
+          doc: 'Key that stored secrets are encrypted with, at least 32 characters (`openssl rand -base64 32`).',
+          absent: 'a file in the data folder, made at the first start',
+          secret: true,
+          minChars: 32,
+          maxChars: 4_096,
+        },
+      },
+    },
+    auth: {
+      kind: 'section',
+      doc: 'Who may call.',
+      keys: {
+        anonymous: {
+          kind: 'choice',
+          doc: '`loopback`: local clients may call without a key.',
+          values: ['loopback', 'never'],
+          default: 'loopback',
+        },
+        oidc: LATER,
+      },
+    },
+    discovery: {
+      kind: 'section',
+      doc: 'Providers found without being declared. `WEIR_NO_ENV_PROVIDERS=1` turns both off.',
+      keys: {
+        environment: {
+          kind: 'boolean',
+          doc: 'Look for keys of providers in the environment.',
+          default: true,
+        },
+        local: {
+          kind: 'boolean',
+          doc: 'Ask for an Ollama or LM Studio on this machine.',
+          default: true,
+        },
+      },
+    },
+    providers: { kind: 'list', doc: 'Upstreams.', item: PROVIDER },
+    models: {
+      kind: 'list',
+      doc: 'Names clients may ask for, beside `provider/model`.',
+      item: MODEL,
+    },
+    keys: { kind: 'list', doc: 'API keys of clients.', item: KEY },
+    log: {
+      kind: 'section',
+      doc: 'What is recorded and printed.',
+      keys: {
+        requests: {
+          kind: 'choice',
+          doc: 'What the request log keeps; `content` adds bodies.',
+          values: ['metadata', 'content', 'none'],
+          default: 'metadata',
+        },
+        level: {
+          kind: 'choice',
+          doc: 'Least important messages printed.',
+          values: ['debug', 'info', 'warn', 'error'],
+          default: 'info',
+        },
+        format: {
+          kind: 'choice',
+          doc: 'Form of printed messages; `auto` is pretty on a terminal, else JSON.',
+          values: ['auto', 'json', 'pretty'],
+          default: 'auto',
+        },
+        retention: LATER,
+        max_size: LATER,
+        redact: LATER,
+      },
+    },
+    redis: LATER,
+    limits: LATER,
+    budgets: LATER,
+  },
+} as const satisfies SectionNode
+
+/** Every setting with its value; durations in milliseconds, sizes in bytes. */
+export type Settings = ValueOf<typeof SCHEMA>

@@ -1,0 +1,129 @@
+// The configuration in force as text that could be a configuration file, secrets masked to their last four characters, each
+// value with where it came from. The only way a configuration may be printed.
+
+import type { LoadedConfig } from './config.ts'
+import { childPath } from './lines.ts'
+import type { Node, SectionNode } from './node.ts'
+import { SCHEMA } from './schema.ts'
+import { formatDuration, formatSize } from './units.ts'
+import type { SettingOrigin } from './validate.ts'
+
+/** One value in force, for people: a secret is masked already. */
+export interface ShownSetting {
+  readonly path: string
+  /** As it would be written in the file. */
+  readonly value: unknown
+  readonly origin: SettingOrigin
+}
+
+export interface ShowOptions {
+  /** Adds a comment to each value that says where it came from. */
+  readonly origin?: boolean
+}
+
+/**
+ * Masks a secret to its last four characters, or wholly where four would be too much of it.
+ */
+export function maskSecret(secret: string): string {
+  return secret.length < 12 ? '****' : `****${secret.slice(-4)}`
+}
+
+/** Masks the password of a URL and keeps the rest; a text that is no URL is masked as a whole. */
+export function maskUrl(text: string): string {
+  if (!URL.canParse(text)) return maskSecret(text)
+  const url = new URL(text)
+  if (url.password === '' && url.username === '') return text
+  if (url.password === '') url.username = '****'
+  else url.password = '****'
+  return url.href.replace(/\/$/, '')
+}
+
+/** Every value in force, in the order of the schema. */
+export function listSettings(loaded: LoadedConfig): ShownSetting[] {
+  const shown: ShownSetting[] = []
+  const walk = (node: Node, value: unknown, path: string) => {
+    if (value === undefined || node.kind === 'later') return
+    if (node.kind === 'section') {
+      for (const [key, child] of Object.entries(node.keys)) {
+        walk(child, memberOf(value, key), childPath(path, key))
+      }
+      return
+    }
+    if (node.kind === 'list' && node.item.kind === 'section' && Array.isArray(value)) {
+      for (const [index, item] of value.entries()) walk(node.item, item, childPath(path, index))
+      return
+    }
+    const origin = loaded.origins.get(path) ?? 'default'
+    shown.push({ path, value: written(node, value), origin })
+  }
+  walk(SCHEMA, loaded.settings, '')
+  return shown
+}
+
+/** The configuration in force as YAML. */
+export function showConfig(loaded: LoadedConfig, options: ShowOptions = {}): string {
+  const { config, dataOrigin } = loaded
+  const note = (origin: SettingOrigin) => (options.origin === true ? `   # ${origin}` : '')
+  const lines = [
+    `# file: ${config.file ?? 'none'}`,
+    `# data folder: ${config.dataFolder}${options.origin === true ? ` (${dataOrigin})` : ''}`,
+  ]
+  const writeSection = (node: SectionNode, value: unknown, path: string, indent: string) => {
+    for (const [key, child] of Object.entries(node.keys)) {
+      const member = memberOf(value, key)
+      if (member !== undefined) writeMember(child, member, childPath(path, key), `${indent}${key}:`)
+    }
+  }
+  const writeMember = (node: Node, value: unknown, path: string, head: string) => {
+    const deeper = `${' '.repeat(head.search(/\S/))}  `
+    if (node.kind === 'section') {
+      const first = lines.push(head)
+      writeSection(node, value, path, deeper)
+      if (lines.length === first) lines.pop()
+    } else if (node.kind === 'list' && node.item.kind === 'section' && Array.isArray(value)) {
+      if (value.length === 0) lines.push(`${head} []`)
+      else lines.push(head)
+      for (const [index, item] of value.entries()) {
+        const first = lines.length
+        writeSection(node.item, item, childPath(path, index), `${deeper}  `)
+        lines[first] = `${deeper}- ${(lines[first] ?? '').trimStart()}`
+      }
+    } else {
+      const origin = loaded.origins.get(path) ?? 'default'
+      lines.push(`${head} ${flow(written(node, value))}${note(origin)}`)
+    }
+  }
+  writeSection(SCHEMA, loaded.settings, '', '')
+  return `${lines.join('\n')}\n`
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined
+}
+
+/** The value as the file would have it. */
+function written(node: Node, value: unknown): unknown {
+  if (node.kind === 'later' || node.kind === 'section') return undefined
+  if (Array.isArray(value) && node.kind === 'list') {
+    return value.map((item) => written(node.item, item))
+  }
+  if (node.kind === 'map' && node.secret === true) {
+    const members = Object.entries(value as Record<string, string>)
+    return Object.fromEntries(members.map(([name, text]) => [name, maskSecret(text)]))
+  }
+  if (node.kind === 'duration' && typeof value === 'number') return formatDuration(value)
+  if (node.kind === 'size' && typeof value === 'number') return formatSize(value)
+  if (node.secret !== true || typeof value !== 'string') return value
+  return node.kind === 'text' && node.format === 'proxy-url' ? maskUrl(value) : maskSecret(value)
+}
+
+/** JSON is YAML; plain words need no quotes. */
+function flow(value: unknown): string {
+  if (typeof value !== 'string') return JSON.stringify(value)
+  const isWord = /^[A-Za-z/][A-Za-z0-9_./:@+-]*$/.test(value) && !value.endsWith(':')
+  const isTaken = /^(?:true|false|null|yes|no|on|off|y|n|nan|inf)$/i.test(value)
+  if (isWord && !isTaken) return value
+  return /^\d+(?:\.\d+)?[A-Za-z]{1,3}$/.test(value) ? value : JSON.stringify(value)
+}

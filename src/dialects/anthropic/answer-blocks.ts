@@ -1,0 +1,63 @@
+// Content blocks of an answer from the IR to the wire, for whole answers and for the opening of streamed ones. Thinking of any
+// provider is said here, its seal packed, because Anthropic clients hand it back; pictures and sound cannot be said at all.
+
+import type { LossList } from '../../core/ir/loss.ts'
+import { toolInputObject } from '../../core/ir/request.ts'
+import type { Block, TextBlock, ThinkingBlock, ToolUseBlock } from '../../core/ir/request.ts'
+import { compact } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { redactedData, signatureFromSeal } from './seal.ts'
+import { DIALECT, at, ownExtras } from './wire.ts'
+
+/** A block of an answer; undefined where Anthropic has no such block (a loss of its kind). */
+export function answerBlock(block: Block, path: string, losses: LossList): JsonObject | undefined {
+  switch (block.type) {
+    case 'text':
+      return answerText(block, path, losses)
+    case 'refusal':
+      losses.adapted('refusal', path, 'said as text')
+      return { type: 'text', text: block.text, ...ownExtras(block.extras, path, losses) }
+    case 'thinking':
+      return answerThinking(block, path, losses)
+    case 'tool-use':
+      return answerToolUse(block, path, losses)
+    case 'opaque':
+      if (block.dialect === DIALECT) return block.value
+      losses.dropped('opaque', path, `a block of ${block.dialect}`)
+      return undefined
+    case 'image':
+    case 'audio':
+    case 'file':
+    case 'tool-result':
+      losses.dropped(block.type, path)
+      return undefined
+  }
+}
+
+function answerText(block: TextBlock, path: string, losses: LossList): JsonObject {
+  const { citations } = block
+  const own = citations?.dialect === DIALECT ? citations.value : undefined
+  if (citations !== undefined && own === undefined)
+    losses.dropped('citations', at(path, 'citations'))
+  const extras = ownExtras(block.extras, path, losses)
+  return compact({ type: 'text', text: block.text, citations: own, ...extras })
+}
+
+function answerThinking(block: ThinkingBlock, path: string, losses: LossList): JsonObject {
+  const extras = ownExtras(block.extras, path, losses)
+  const data = redactedData(block.seal)
+  if (data !== undefined) return { type: 'redacted_thinking', data, ...extras }
+  const signature = signatureFromSeal(block.seal)
+  return { type: 'thinking', thinking: block.text, signature, ...extras }
+}
+
+function answerToolUse(block: ToolUseBlock, path: string, losses: LossList): JsonObject {
+  if (block.seal !== undefined) losses.dropped('seal', at(path, 'seal'))
+  return {
+    type: 'tool_use',
+    id: block.id,
+    name: block.name,
+    input: toolInputObject(block.input),
+    ...ownExtras(block.extras, path, losses),
+  }
+}

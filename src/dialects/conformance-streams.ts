@@ -1,0 +1,217 @@
+// The laws about streams that are cut, split, broken or long; see `conformance.ts`. They return what is wrong, and say it of
+// the smallest piece that shows it.
+
+import { collect } from '../core/ir/collect.ts'
+import type { IrEvent } from '../core/ir/event.ts'
+import { replay } from '../core/ir/replay.ts'
+import type { ChatResponse } from '../core/ir/response.ts'
+import { canonicalJson } from '../core/json.ts'
+import { plain } from './conformance-compare.ts'
+import {
+  decodeFrames,
+  encodeStream,
+  framesOf,
+  framesOfText,
+  LAW_REPLY,
+  orderLaw,
+  type Violation,
+} from './conformance.ts'
+import type { ChatCodec, Dialect, Frame, ReplyContext } from './dialect.ts'
+
+function same(first: unknown, second: unknown): boolean {
+  return canonicalJson(plain(first)) === canonicalJson(plain(second))
+}
+
+/** All cuts of `bytes` in two at the given places, and one with a byte to each piece. */
+function* splits(bytes: Uint8Array, places: Iterable<number>): Generator<[string, Uint8Array[]]> {
+  for (const place of places) {
+    yield [`cut at byte ${place}`, [bytes.subarray(0, place), bytes.subarray(place)]]
+  }
+  yield [
+    'byte by byte',
+    Array.from({ length: bytes.length }, (_, at) => bytes.subarray(at, at + 1)),
+  ]
+}
+
+/**
+ * Frames are the same for every split of the bytes. A decoder sees frames alone, so this, with `textFormsLaw`, is the law of
+ * splits for it too. `places` defaults to every byte.
+ */
+export function splitLaw(dialect: Dialect, text: string, places?: Iterable<number>): Violation[] {
+  const bytes = new TextEncoder().encode(text)
+  const wanted = framesOf(dialect, [bytes])
+  const all = places ?? Array.from({ length: bytes.length }, (_, index) => index)
+  for (const [name, pieces] of splits(bytes, all)) {
+    const frames = framesOf(dialect, pieces)
+    if (!sameFrames(frames, wanted)) return [{ law: 'split', path: '', detail: name }]
+  }
+  return []
+}
+
+function sameFrames(first: readonly Frame[], second: readonly Frame[]): boolean {
+  return (
+    first.length === second.length &&
+    first.every((frame, index) => {
+      const other = second[index]
+      return frame.data === other?.data && frame.event === other.event
+    })
+  )
+}
+
+/** The same text in the other forms its framing allows: CRLF, a byte-order mark, comments, no last line end. */
+export function textForms(dialect: Dialect, text: string): [string, string][] {
+  const crlf = text.replaceAll('\r\n', '\n').replaceAll('\n', '\r\n')
+  if (dialect.framing === 'ndjson') {
+    return [
+      ['CRLF', crlf],
+      ['empty lines', text.replaceAll('\n', '\n\n')],
+      ['no last line end', text.trimEnd()],
+    ]
+  }
+  const events = text.replaceAll('\r\n', '\n').split('\n\n')
+  return [
+    ['CRLF', crlf],
+    ['CR', crlf.replaceAll('\r\n', '\r')],
+    ['byte-order mark', `\uFEFF${text}`],
+    ['comments', events.join('\n\n: keepalive\n\n')],
+    ['comment lines inside events', `: first\n${events.join('\n\n: between\n')}`],
+    ['retry and id fields', `retry: 10\n\n${events.join('\n\nid: 7\n')}`],
+    ['no last line end', text.trimEnd()],
+  ]
+}
+
+/** A stream means the same in every form of its text. */
+export function textFormsLaw(dialect: Dialect, codec: ChatCodec, text: string): Violation[] {
+  const wanted = decodeFrames(codec, framesOfText(dialect, text))
+  for (const [name, form] of textForms(dialect, text)) {
+    const events = decodeFrames(codec, framesOfText(dialect, form))
+    if (!same(events, wanted)) return [{ law: 'text form', path: '', detail: name }]
+  }
+  return []
+}
+
+/** The choices that have finished after these events. */
+function finished(events: readonly IrEvent[]): Set<number> {
+  const done = new Set<number>()
+  for (const event of events) if (event.type === 'finish') done.add(event.choice)
+  return done
+}
+
+/**
+ * A stream that is cut before each choice has its finish reason ends in an error, never normally. What a dialect makes of a
+ * missing terminator after that is its own affair: real providers leave it out. `cuts` defaults to every frame.
+ */
+export function truncationLaw(
+  codec: ChatCodec,
+  frames: readonly Frame[],
+  cuts: Iterable<number> = frames.keys(),
+): Violation[] {
+  const whole = decodeFrames(codec, frames)
+  if (whole.some((event) => event.type === 'error')) return []
+  const choices = finished(whole)
+  for (const count of cuts) {
+    const cut = frames.slice(0, count)
+    const decoder = codec.createStreamDecoder()
+    const events = cut.flatMap((frame) => decoder.push(frame))
+    const done = finished(events)
+    if (choices.size > 0 && [...choices].every((choice) => done.has(choice))) continue
+    const ending = decoder.end()
+    const error = ending.find((event) => event.type === 'error')
+    const where = `after frame ${count} of ${frames.length}`
+    if (error === undefined) {
+      return [{ law: 'truncation', path: '', detail: `no error when cut ${where}` }]
+    }
+    if (error.error.code !== 'truncated') {
+      return [{ law: 'truncation', path: '', detail: `code ${error.error.code} when cut ${where}` }]
+    }
+    if (ending.some((event) => event.type === 'finish')) {
+      return [
+        { law: 'truncation', path: '', detail: `a finish beside the error when cut ${where}` },
+      ]
+    }
+    const order = orderLaw([...events, ...ending])
+    if (order.length > 0) return order
+  }
+  return []
+}
+
+/** After an error event an encoder is silent, and what it said reads as a failed stream. */
+export function errorLaw(
+  dialect: Dialect,
+  codec: ChatCodec,
+  response: ChatResponse,
+  reply: ReplyContext = LAW_REPLY,
+): Violation[] {
+  const events = replay(response)
+  const failure: IrEvent = {
+    type: 'error',
+    error: { message: 'the provider failed', type: 'server_error', code: 'upstream_error' },
+  }
+  for (let count = 1; count <= events.length; count += 1) {
+    const where = `error after event ${count} (${events[count - 1]?.type})`
+    const encoder = codec.createStreamEncoder(reply)
+    const said = [...events.slice(0, count), failure].map((event) => encoder.push(event)).join('')
+    const late =
+      events
+        .slice(count)
+        .map((event) => encoder.push(event))
+        .join('') + encoder.end()
+    if (late !== '') return [{ law: 'error', path: '', detail: `${where}: then says ${late}` }]
+    const frames = framesOfText(dialect, said)
+    const { error } = collect(decodeFrames(codec, frames))
+    if (error === undefined) {
+      return [{ law: 'error', path: '', detail: `${where}: reads as success: ${said.slice(-300)}` }]
+    }
+    if (!error.message.includes('the provider failed')) {
+      return [{ law: 'error', path: '', detail: `${where}: reads as ${error.message}` }]
+    }
+    const reading = dialect.tap.readFrames(frames)
+    if (reading.error === undefined) {
+      return [{ law: 'error', path: '', detail: `${where}: the tap sees no error` }]
+    }
+  }
+  return []
+}
+
+/** The tap of a relayed answer reads the same usage and reason as the decoder, from a whole answer and from its stream. */
+export function tapLaw(dialect: Dialect, codec: ChatCodec, response: ChatResponse): Violation[] {
+  const { value } = codec.encodeResponse(response, LAW_REPLY)
+  const decoded = codec.decodeResponse(value)
+  const { pieces } = encodeStream(codec, replay(response))
+  const readings = {
+    whole: dialect.tap.readResponse(value),
+    stream: dialect.tap.readFrames(framesOfText(dialect, pieces.join(''))),
+  }
+  const found: Violation[] = []
+  for (const [name, reading] of Object.entries(readings)) {
+    const law = `tap of the ${name}`
+    if (!reading.complete) found.push({ law, path: 'complete', detail: 'is false' })
+    if (reading.error !== undefined)
+      found.push({ law, path: 'error', detail: reading.error.message })
+    if (!same(reading.usage ?? null, decoded.usage ?? null)) {
+      const detail = `${JSON.stringify(decoded.usage)} became ${JSON.stringify(reading.usage)}`
+      found.push({ law, path: 'usage', detail })
+    }
+    const raw = decoded.choices[0]?.finish?.raw
+    if (reading.finish !== raw && decoded.choices.length === 1) {
+      found.push({ law, path: 'finish', detail: `${raw} became ${reading.finish}` })
+    }
+  }
+  return found
+}
+
+/** A keepalive means nothing: a stream with one before, between and after its frames decodes as without. */
+export function keepaliveLaw(
+  dialect: Dialect,
+  codec: ChatCodec,
+  response: ChatResponse,
+): Violation[] {
+  const { pieces } = encodeStream(codec, replay(response))
+  const spoken = pieces.filter((piece) => piece !== '')
+  const ping = dialect.keepalive(LAW_REPLY.model, LAW_REPLY.nowMs)
+  const quiet = collect(decodeFrames(codec, framesOfText(dialect, spoken.join(''))))
+  // The first piece opens the answer; some dialects have nothing to say before it that means nothing.
+  const text = spoken.join(ping)
+  const pinged = collect(decodeFrames(codec, framesOfText(dialect, text)))
+  return same(quiet, pinged) ? [] : [{ law: 'keepalive', path: '', detail: text.slice(0, 500) }]
+}

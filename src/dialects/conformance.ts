@@ -1,0 +1,273 @@
+// The laws every dialect is held to (see the design: "Dialects and the IR"), as functions that return what is wrong. Tests
+// run them over generated and over recorded values; nothing outside tests may import this file.
+
+import { GatewayError } from '../core/error.ts'
+import { collect } from '../core/ir/collect.ts'
+import type { IrEvent } from '../core/ir/event.ts'
+import type { Loss } from '../core/ir/loss.ts'
+import { replay } from '../core/ir/replay.ts'
+import type { ChatRequest } from '../core/ir/request.ts'
+import type { ChatResponse } from '../core/ir/response.ts'
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import { badLosses, plainRequest, plainResponse, undeclared } from './conformance-compare.ts'
+import type { Difference } from './conformance-compare.ts'
+import type { ChatCodec, Dialect, EncodeTarget, Frame, ReplyContext } from './dialect.ts'
+import { createFramer } from './sse.ts'
+
+/** One broken law, with the first place that shows it. */
+export interface Violation {
+  readonly law: string
+  readonly path: string
+  readonly detail: string
+}
+
+export const LAW_TARGET: EncodeTarget = { model: 'some-model', quirks: {}, defaultMaxTokens: 4_321 }
+
+export const LAW_REPLY: ReplyContext = {
+  model: 'asked-model',
+  id: 'fresh-id',
+  nowMs: Date.UTC(2026, 0, 2, 3, 4, 5),
+  streamUsage: true,
+}
+
+/** How a crossing of the wire went: what came back, and the losses told on the way. */
+export interface Crossing {
+  readonly after: JsonObject
+  readonly losses: readonly Loss[]
+  readonly wire: JsonObject
+}
+
+const DETAIL_CHARS = 300
+
+function show(value: JsonValue | undefined): string {
+  const text = value === undefined ? 'nothing' : JSON.stringify(value)
+  return text.length > DETAIL_CHARS ? `${text.slice(0, DETAIL_CHARS)}…` : text
+}
+
+function violations(law: string, differences: readonly Difference[]): Violation[] {
+  return differences.map(({ path, before, after }) => ({
+    law,
+    path,
+    detail: `${show(before)} became ${show(after)}`,
+  }))
+}
+
+/** All violations as one text for a failing test; undefined when there are none. */
+export function describeViolations(found: readonly Violation[]): string | undefined {
+  if (found.length === 0) return undefined
+  return found.map(({ law, path, detail }) => `[${law}] ${path}: ${detail}`).join('\n')
+}
+
+/** The JSON text of a body and back: what really crosses the wire. */
+function overWire(body: JsonObject): JsonObject {
+  return JSON.parse(JSON.stringify(body)) as JsonObject
+}
+
+/** A request through a codec and back. Undefined when the codec refuses it with `unsupported`, which is a declared way out. */
+export function crossRequest(
+  codec: ChatCodec,
+  request: ChatRequest,
+  target: EncodeTarget = LAW_TARGET,
+): Crossing | undefined {
+  let encoded
+  try {
+    encoded = codec.encodeRequest(request, { ...target, model: request.model })
+  } catch (error) {
+    if (error instanceof GatewayError && error.kind === 'unsupported') return undefined
+    throw error
+  }
+  const wire = overWire(encoded.value)
+  const after = plainRequest(codec.decodeRequest(wire, {}))
+  return { after, losses: encoded.losses, wire }
+}
+
+/**
+ * Values that an encoder has to make up because its wire demands them, and that no client gave. They are nothing lost, so
+ * no loss tells of them.
+ */
+function withoutFilledIn(before: JsonObject, after: JsonObject): JsonObject {
+  const result = { ...after }
+  if (before['maxTokens'] === undefined) delete result['maxTokens']
+  const asked = before['responseFormat'] as JsonObject | undefined
+  const format = after['responseFormat'] as JsonObject | undefined
+  if (asked?.['type'] === 'json-schema' && asked['name'] === undefined && format !== undefined) {
+    const { name: _name, ...rest } = format
+    result['responseFormat'] = rest
+  }
+  return result
+}
+
+/** `decode(encode(request)) = request` but for declared losses, and a second time without any. */
+export function requestLaw(
+  codec: ChatCodec,
+  request: ChatRequest,
+  target: EncodeTarget = LAW_TARGET,
+): Violation[] {
+  const crossing = crossRequest(codec, request, target)
+  if (crossing === undefined) return []
+  const before = plainRequest(request)
+  const after = withoutFilledIn(before, crossing.after)
+  const found = violations('request round trip', undeclared(before, after, crossing.losses))
+  found.push(...violations('request losses', badLosses(before, after, crossing.losses)))
+  const decoded = codec.decodeRequest(crossing.wire, {})
+  const again = crossRequest(codec, decoded, target)
+  if (again === undefined) return [...found, refusedAgain('request')]
+  return [...found, ...secondRound('request', crossing.after, again)]
+}
+
+function refusedAgain(what: string): Violation {
+  return { law: `${what} second round`, path: '', detail: 'what was encoded once is refused' }
+}
+
+/** What came back must cross again unchanged; then nothing may be lost, and only how it stands may be told as adapted. */
+function secondRound(what: string, first: JsonObject, again: Crossing): Violation[] {
+  const law = `${what} second round`
+  const found = violations(law, undeclared(first, again.after, []))
+  for (const loss of again.losses) {
+    if (loss.action === 'adapted' && !(found.length > 0)) continue
+    found.push({ law, path: loss.path, detail: `loses ${loss.feature} again (${loss.action})` })
+  }
+  return found
+}
+
+/** What an answer's envelope must be after crossing: ids and times that were absent are made up from the reply context. */
+function expectedResponse(
+  response: ChatResponse,
+  after: JsonObject,
+  reply: ReplyContext,
+): JsonObject {
+  const before = plainResponse(response)
+  const expected: JsonObject = { ...before }
+  expected['id'] = after['id'] === '' ? '' : response.id === '' ? reply.id : response.id
+  expected['model'] = response.model === '' ? reply.model : response.model
+  // A wire without a time of creation, or one in whole seconds, is no loss worth telling.
+  const createdMs = response.createdMs ?? reply.nowMs
+  const told = after['createdMs']
+  if (told === undefined) delete expected['createdMs']
+  else expected['createdMs'] = told === Math.floor(createdMs / 1_000) * 1_000 ? told : createdMs
+  return expected
+}
+
+/** A response through a codec and back. */
+export function crossResponse(
+  codec: ChatCodec,
+  response: ChatResponse,
+  reply: ReplyContext = LAW_REPLY,
+): Crossing {
+  const { value, losses } = codec.encodeResponse(response, reply)
+  const wire = overWire(value)
+  return { after: plainResponse(codec.decodeResponse(wire)), losses, wire }
+}
+
+/** `decode(encode(response)) = response` but for declared losses, and a second time without any. */
+export function responseLaw(
+  codec: ChatCodec,
+  response: ChatResponse,
+  reply: ReplyContext = LAW_REPLY,
+): Violation[] {
+  const { after, losses, wire } = crossResponse(codec, response, reply)
+  const before = expectedResponse(response, after, reply)
+  const found = violations('response round trip', undeclared(before, after, losses))
+  found.push(...violations('response losses', badLosses(before, after, losses)))
+  const again = crossResponse(codec, codec.decodeResponse(wire), reply)
+  const second: Crossing = { ...again, after: sameEnvelope(again.after, after) }
+  return [...found, ...secondRound('response', after, second)]
+}
+
+/** An envelope made up anew in the second round is not what that law is about. */
+function sameEnvelope(value: JsonObject, like: JsonObject): JsonObject {
+  const result = { ...value }
+  for (const key of ['id', 'createdMs']) {
+    if (like[key] === undefined) delete result[key]
+    else result[key] = like[key]
+  }
+  return result
+}
+
+/** A response as the text of a stream, piece by piece, with the losses of the stream's encoder. */
+export function encodeStream(
+  codec: ChatCodec,
+  events: readonly IrEvent[],
+  reply: ReplyContext = LAW_REPLY,
+): { pieces: string[]; losses: readonly Loss[] } {
+  const encoder = codec.createStreamEncoder(reply)
+  const pieces = events.map((event) => encoder.push(event))
+  pieces.push(encoder.end())
+  return { pieces, losses: encoder.losses() }
+}
+
+/** The frames of some pieces of bytes. */
+export function framesOf(dialect: Dialect, pieces: Iterable<Uint8Array>): Frame[] {
+  const framer = createFramer(dialect.framing)
+  const frames: Frame[] = []
+  for (const piece of pieces) frames.push(...framer.push(piece))
+  frames.push(...framer.end())
+  return frames
+}
+
+const utf8 = new TextEncoder()
+
+/** The frames of a whole text. */
+export function framesOfText(dialect: Dialect, text: string): Frame[] {
+  return framesOf(dialect, [utf8.encode(text)])
+}
+
+/** Decodes frames to the end of the body. */
+export function decodeFrames(codec: ChatCodec, frames: readonly Frame[]): IrEvent[] {
+  const decoder = codec.createStreamDecoder()
+  const events = frames.flatMap((frame) => decoder.push(frame))
+  return [...events, ...decoder.end()]
+}
+
+/** `collect(decodeStream(encodeStream(replay(response)))) = decodeResponse(encodeResponse(response))`. */
+export function streamLaw(
+  dialect: Dialect,
+  codec: ChatCodec,
+  response: ChatResponse,
+  reply: ReplyContext = LAW_REPLY,
+): Violation[] {
+  const { pieces, losses } = encodeStream(codec, replay(response), reply)
+  const events = decodeFrames(codec, framesOfText(dialect, pieces.join('')))
+  const collected = collect(events)
+  if (collected.error !== undefined) {
+    return [{ law: 'stream', path: '', detail: `ended in error: ${collected.error.message}` }]
+  }
+  const whole = crossResponse(codec, response, reply)
+  const streamed = plainResponse(collected.response)
+  const differences = undeclared(whole.after, streamed, [...losses, ...whole.losses])
+  return [...violations('stream equals whole', differences), ...orderLaw(events)]
+}
+
+/** Events come in an order that `collect` and encoders may rely on: start first, blocks nested, indexes without gaps. */
+export function orderLaw(events: readonly IrEvent[]): Violation[] {
+  const wrong = (detail: string): Violation[] => [{ law: 'event order', path: '', detail }]
+  const open = new Map<number, number>()
+  const next = new Map<number, number>()
+  let started = false
+  let failed = false
+  for (const event of events) {
+    if (failed) return wrong(`${event.type} after an error`)
+    if (event.type === 'error') {
+      failed = true
+      continue
+    }
+    if (event.type === 'response-start') {
+      if (started) return wrong('two response-start events')
+      started = true
+      continue
+    }
+    if (!started) return wrong(`${event.type} before response-start`)
+    if (!('index' in event)) continue
+    const { choice, index } = event
+    if (event.type === 'block-start') {
+      if (open.has(choice)) return wrong(`block ${index} opens inside block ${open.get(choice)}`)
+      if (index !== (next.get(choice) ?? 0)) return wrong(`block index ${index} leaves a gap`)
+      open.set(choice, index)
+      next.set(choice, index + 1)
+      continue
+    }
+    if (open.get(choice) !== index) return wrong(`${event.type} outside of its block ${index}`)
+    if (event.type === 'block-end') open.delete(choice)
+  }
+  return open.size > 0 && !failed ? wrong('a block is never closed') : []
+}

@@ -1,0 +1,68 @@
+// Finish reasons between OpenAI's words (and those its imitators use) and the IR's. One place, because body, stream and
+// the legacy dialect must agree.
+
+import type { LossList } from '../../core/ir/loss.ts'
+import type { Finish, FinishReason } from '../../core/ir/response.ts'
+
+const WORDS: Readonly<Record<string, FinishReason>> = {
+  stop: 'stop',
+  // Together's older models; some servers hand on Anthropic's words.
+  eos: 'stop',
+  end_turn: 'stop',
+  stop_sequence: 'stop-sequence',
+  length: 'length',
+  max_tokens: 'length',
+  // Mistral: the context window is full.
+  model_length: 'length',
+  tool_calls: 'tool-use',
+  function_call: 'tool-use',
+  tool_use: 'tool-use',
+  content_filter: 'content-filter',
+  error: 'error',
+}
+
+/**
+ * Reads `finish_reason`. Null and `''` (Snowflake) are no word: then, and where a provider says `stop` beside tool calls,
+ * the calls decide. A `stop_reason` text beside it (vLLM) is the stop sequence that was met.
+ */
+export function decodeFinish(word: unknown, usedTools: boolean, stopReason?: unknown): Finish {
+  if (typeof word !== 'string' || word === '') return { unified: usedTools ? 'tool-use' : 'stop' }
+  const known = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined
+  if (known === undefined) return { unified: 'other', raw: word }
+  if (known === 'stop' && usedTools) return { unified: 'tool-use', raw: word }
+  if (known === 'stop' && typeof stopReason === 'string' && word === 'stop' && stopReason !== '') {
+    return { unified: 'stop-sequence', raw: word, stopSequence: stopReason }
+  }
+  return { unified: known, raw: word }
+}
+
+/** Writes `finish_reason`; what OpenAI has no word for becomes its nearest and the loss `finish-reason`. */
+export function encodeFinish(
+  finish: Finish,
+  hasRefusal: boolean,
+  path: string,
+  losses: LossList,
+): string {
+  switch (finish.unified) {
+    case 'stop':
+      return 'stop'
+    case 'length':
+      return 'length'
+    case 'tool-use':
+      return 'tool_calls'
+    case 'content-filter':
+      return 'content_filter'
+    case 'refusal':
+      losses.adapted('finish-reason', path, 'refusal')
+      // A refusal with its own text ends with `stop` at OpenAI.
+      return hasRefusal ? 'stop' : 'content_filter'
+    case 'stop-sequence':
+      losses.adapted('finish-reason', path, 'stop-sequence')
+      return 'stop'
+    case 'pause':
+    case 'error':
+    case 'other':
+      losses.adapted('finish-reason', path, finish.unified)
+      return 'stop'
+  }
+}

@@ -1,0 +1,202 @@
+// Thinking in Chat Completions, which OpenAI itself has no word for: the text as `reasoning_content` or `reasoning`, and
+// the sealed pieces as `reasoning_details` entries in OpenRouter's shape. A seal of another dialect travels through an
+// OpenAI client inside an entry whose `format` names where it belongs, and comes back as the seal it was.
+
+import type { LossList } from '../../core/ir/loss.ts'
+import type { DialectName, Seal, ThinkingBlock } from '../../core/ir/request.ts'
+import { asArray, asObject, asString, parseJson } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { Quirks } from '../dialect.ts'
+import { assignMembers, DIALECT } from './wire.ts'
+
+/** `weir.<dialect>.<kind>`, with `.json` where the seal's value is no plain text. */
+const WEIR_FORMAT = /^weir\.([a-z-]+)\.([A-Za-z0-9_-]+)(\.json)?$/
+
+const DIALECT_NAMES: Readonly<Record<DialectName, true>> = {
+  'openai-chat': true,
+  'openai-completions': true,
+  'openai-embeddings': true,
+  anthropic: true,
+  ollama: true,
+}
+
+export interface DecodedDetail {
+  readonly text: string
+  readonly seal?: Seal
+  /** The entry seals this tool call, not a thinking block. */
+  readonly toolUseId?: string
+}
+
+/** Reads one entry of `reasoning_details`; undefined when it says nothing. */
+export function decodeDetail(entry: JsonObject): DecodedDetail | undefined {
+  const text = asString(entry.text) ?? asString(entry.summary) ?? ''
+  const format = asString(entry.format)
+  const ours = format === undefined ? undefined : decodeWeirSeal(format, entry)
+  if (ours !== undefined) {
+    const id = asString(entry.id)
+    return id === undefined ? { text, seal: ours } : { text, seal: ours, toolUseId: id }
+  }
+  const seal = sealOfDetail(entry)
+  if (seal !== undefined) return { text, seal }
+  return text === '' ? undefined : { text }
+}
+
+function decodeWeirSeal(format: string, entry: JsonObject): Seal | undefined {
+  const match = WEIR_FORMAT.exec(format)
+  const [, dialect, kind, json] = match ?? []
+  if (dialect === undefined || kind === undefined || !Object.hasOwn(DIALECT_NAMES, dialect)) {
+    return undefined
+  }
+  const raw = asString(entry.signature) ?? asString(entry.data)
+  if (raw === undefined) return undefined
+  const value = json === undefined ? raw : parseJson(raw)
+  return value === undefined ? undefined : { dialect: dialect as DialectName, kind, value }
+}
+
+/**
+ * The entry without its text, as a seal of this dialect: what an upstream wants back as it was. Undefined when the entry
+ * is only text, for which a plain thinking block is enough.
+ */
+export function sealOfDetail(entry: JsonObject): Seal | undefined {
+  const value: JsonObject = {}
+  let told = entry.type !== undefined && entry.type !== 'reasoning.text'
+  for (const key of Object.keys(entry)) {
+    const member = entry[key]
+    if (key === 'text' || (key === 'summary' && typeof member === 'string')) continue
+    if (member === undefined || member === null || (key === 'signature' && member === '')) continue
+    assignMembers(value, { [key]: member })
+    if (key !== 'type' && key !== 'index' && !(key === 'format' && member === 'unknown'))
+      told = true
+  }
+  return told ? { dialect: DIALECT, kind: 'details', value } : undefined
+}
+
+/** True when an entry holds what must be returned unchanged (and so ends its block). */
+export function isSealing(entry: JsonObject): boolean {
+  return [entry.signature, entry.data].some((value) => typeof value === 'string' && value !== '')
+}
+
+export interface DecodedReasoning {
+  readonly blocks: ThinkingBlock[]
+  readonly toolSeals: ReadonlyMap<string, Seal>
+}
+
+/** All thinking of one message. The text fields only count where no entry of `reasoning_details` has text. */
+export function decodeReasoning(message: JsonObject): DecodedReasoning {
+  const plain = plainReasoning(message)
+  const blocks: ThinkingBlock[] = []
+  const toolSeals = new Map<string, Seal>()
+  let textTarget: ThinkingBlock | undefined
+  for (const item of asArray(message.reasoning_details) ?? []) {
+    const entry = asObject(item)
+    const detail = entry === undefined ? undefined : decodeDetail(entry)
+    if (entry === undefined || detail === undefined) continue
+    if (detail.toolUseId !== undefined && detail.seal !== undefined) {
+      toolSeals.set(detail.toolUseId, detail.seal)
+      continue
+    }
+    const block: ThinkingBlock = { type: 'thinking', text: detail.text }
+    if (detail.seal !== undefined) block.seal = detail.seal
+    blocks.push(block)
+    if (entry.type === 'reasoning.text') textTarget ??= block
+  }
+  if (plain !== undefined && blocks.every((block) => block.text === '')) {
+    // A client may keep the signature and the text apart.
+    if (textTarget === undefined) blocks.unshift({ type: 'thinking', text: plain })
+    else textTarget.text = plain
+  }
+  return { blocks, toolSeals }
+}
+
+/** `reasoning_content` (DeepSeek and most) or `reasoning` (Ollama, OpenRouter, vLLM): the first that says something. */
+export function plainReasoning(message: JsonObject): string | undefined {
+  for (const value of [message.reasoning_content, message.reasoning]) {
+    if (typeof value === 'string' && value !== '') return value
+  }
+  return undefined
+}
+
+/** A `reasoning_details` entry for a client: everything needed to get the block back as it was. */
+export function encodeDetail(text: string, seal: Seal | undefined, index: number): JsonObject {
+  if (seal === undefined) return { type: 'reasoning.text', text, index }
+  const own = seal.dialect === DIALECT && seal.kind === 'details' ? asObject(seal.value) : undefined
+  if (own !== undefined) return encodeOwnDetail(text, own, index)
+  const plain = typeof seal.value === 'string'
+  const format = `weir.${seal.dialect}.${seal.kind}${plain ? '' : '.json'}`
+  const value = plain ? (seal.value as string) : JSON.stringify(seal.value)
+  return text === '' && seal.kind !== 'signature'
+    ? { type: 'reasoning.encrypted', data: value, format, index }
+    : { type: 'reasoning.text', text, signature: value, format, index }
+}
+
+/** The seal of a tool call as OpenRouter tells it: an encrypted entry with the call's id. */
+export function encodeToolSeal(id: string, seal: Seal, index: number): JsonObject {
+  const plain = typeof seal.value === 'string'
+  return {
+    type: 'reasoning.encrypted',
+    data: plain ? (seal.value as string) : JSON.stringify(seal.value),
+    format: `weir.${seal.dialect}.${seal.kind}${plain ? '' : '.json'}`,
+    id,
+    index,
+  }
+}
+
+function encodeOwnDetail(text: string, value: JsonObject, index: number): JsonObject {
+  const entry: JsonObject = { type: 'reasoning.text' }
+  if (value.type === 'reasoning.summary') entry.summary = text
+  else if (text !== '' || (value.type ?? 'reasoning.text') === 'reasoning.text') entry.text = text
+  assignMembers(entry, value)
+  entry.index ??= index
+  return entry
+}
+
+/** The thinking members of an answer's message for a client. */
+export function encodeReplyReasoning(
+  blocks: readonly ThinkingBlock[],
+  toolSeals: readonly (readonly [string, Seal])[],
+): JsonObject {
+  const members: JsonObject = {}
+  const text = blocks.map((block) => block.text).join('')
+  if (text !== '') members.reasoning_content = text
+  const needed = blocks.length > 1 || blocks.some((block) => block.seal !== undefined)
+  const details: JsonValue[] = needed
+    ? blocks.map((block, index) => encodeDetail(block.text, block.seal, index))
+    : []
+  for (const [id, seal] of toolSeals) details.push(encodeToolSeal(id, seal, details.length))
+  if (details.length > 0) members.reasoning_details = details
+  return members
+}
+
+/**
+ * The thinking members of an assistant message for a provider: the text where the provider takes it, sealed entries only
+ * where they are its own kind. What cannot go is the loss `thinking` or `seal`.
+ */
+export function encodeRequestReasoning(
+  blocks: readonly { readonly block: ThinkingBlock; readonly path: string }[],
+  quirks: Quirks,
+  losses: LossList,
+): JsonObject {
+  const members: JsonObject = {}
+  const details: JsonValue[] = []
+  const texts: string[] = []
+  const sealed = blocks.some(({ block }) => block.seal?.dialect === DIALECT)
+  for (const { block, path } of blocks) {
+    const own = block.seal?.dialect === DIALECT && quirks.reasoningDetails === true
+    if (block.seal !== undefined && !own) losses.dropped('seal', path, block.seal.dialect)
+    if (quirks.reasoningDetails === true && (own || block.text !== '')) {
+      details.push(encodeDetail(block.text, own ? block.seal : undefined, details.length))
+    }
+    if (block.text === '') continue
+    if (quirks.reasoningField !== undefined) texts.push(block.text)
+    else if (quirks.reasoningDetails !== true) losses.dropped('thinking', path)
+  }
+  if (texts.length > 0 && quirks.reasoningField !== undefined) {
+    members[quirks.reasoningField] = texts.join('')
+    if (texts.length > 1 && quirks.reasoningDetails !== true) {
+      losses.adapted('thinking', blocks[0]?.path ?? '', 'joined')
+    }
+  }
+  const textGoes = quirks.reasoningField !== undefined && !sealed && blocks.length < 2
+  if (details.length > 0 && !textGoes) members.reasoning_details = details
+  return members
+}

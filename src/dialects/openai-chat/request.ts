@@ -1,0 +1,334 @@
+// The Chat Completions request, both directions: what the client asked as IR, and the IR as what a provider takes, bent
+// by the provider's quirks. Every member without a word in the IR is kept in `extras` and comes home on encode.
+
+import { LossList } from '../../core/ir/loss.ts'
+import type { Encoded } from '../../core/ir/loss.ts'
+import type { ChatRequest, Reasoning, ResponseFormat, Sampling } from '../../core/ir/request.ts'
+import {
+  asArray,
+  asBoolean,
+  asNumber,
+  asObject,
+  asString,
+  invalidType,
+  isObject,
+  optional,
+  required,
+  unknownMembers,
+} from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { EncodeTarget, RequestHints } from '../dialect.ts'
+import { decodeMessages } from './messages.ts'
+import { encodeMessages } from './messages-encode.ts'
+import { isEarlyReasoningModel, isReasoningModel, refusesEffort } from './models.ts'
+import { decodeToolChoice, decodeTools, encodeToolChoice, encodeTools } from './tools.ts'
+import { assignMembers, DIALECT, ownExtras, REQUEST_MEMBERS, withoutNulls } from './wire.ts'
+
+/** OpenAI wants a name for a schema; this one is made for a schema without and dropped again when read. */
+const DEFAULT_SCHEMA_NAME = 'response'
+
+/** Throws GatewayError `invalid_request` naming `param`; null members count as absent. */
+export function decodeRequest(body: JsonObject, hints: RequestHints): ChatRequest {
+  const extras: JsonObject = { ...withoutNulls(unknownMembers(body, REQUEST_MEMBERS)) }
+  const request: ChatRequest = {
+    form: 'chat',
+    model: hints.model ?? required(body, 'model', asString, 'a string'),
+    messages: decodeMessages(body),
+    stream: optional(body, 'stream', asBoolean, 'a boolean') ?? false,
+    sampling: decodeSampling(body),
+  }
+  decodeShared(body, request, extras)
+  const maxTokens =
+    optional(body, 'max_completion_tokens', asNumber, 'an integer') ??
+    optional(body, 'max_tokens', asNumber, 'an integer')
+  if (maxTokens !== undefined) request.maxTokens = maxTokens
+  const tools = decodeTools(body)
+  if (tools !== undefined) request.tools = tools
+  const { choice, raw } = decodeToolChoice(body)
+  if (choice !== undefined) request.toolChoice = choice
+  if (raw !== undefined) extras.tool_choice = raw
+  const parallel = optional(body, 'parallel_tool_calls', asBoolean, 'a boolean')
+  if (parallel !== undefined) request.parallelToolCalls = parallel
+  const format = decodeResponseFormat(body, extras)
+  if (format !== undefined) request.responseFormat = format
+  const reasoning = decodeReasoningOptions(body, extras)
+  if (reasoning !== undefined) request.reasoning = reasoning
+  const logprobs = optional(body, 'logprobs', asBoolean, 'a boolean')
+  const top = optional(body, 'top_logprobs', asNumber, 'an integer')
+  if (logprobs !== undefined || top !== undefined) {
+    request.logprobs = { enabled: logprobs ?? false, ...(top === undefined ? {} : { top }) }
+  }
+  if (Object.keys(extras).length > 0) request.extras = { [DIALECT]: extras }
+  return request
+}
+
+/** Members that chat and legacy completions have in common: `stream_options`, `stop`, `n`, `user`. */
+export function decodeShared(body: JsonObject, request: ChatRequest, extras: JsonObject): void {
+  const options = optional(body, 'stream_options', asObject, 'an object')
+  if (options !== undefined) {
+    const usage = optional(options, 'include_usage', asBoolean, 'a boolean', 'stream_options')
+    if (usage !== undefined) request.streamUsage = usage
+    const rest = withoutNulls(unknownMembers(options, new Set(['include_usage'])))
+    if (rest !== undefined) extras.stream_options = rest
+  }
+  const stop = decodeStop(body.stop)
+  if (stop !== undefined) request.stop = stop
+  const n = optional(body, 'n', asNumber, 'an integer')
+  if (n !== undefined) request.n = n
+  const user = optional(body, 'user', asString, 'a string')
+  if (user !== undefined) request.user = user
+}
+
+export function decodeSampling(body: JsonObject): Sampling {
+  const sampling: Sampling = {}
+  const temperature = optional(body, 'temperature', asNumber, 'a number')
+  const topP = optional(body, 'top_p', asNumber, 'a number')
+  const seed = optional(body, 'seed', asNumber, 'an integer')
+  const frequencyPenalty = optional(body, 'frequency_penalty', asNumber, 'a number')
+  const presencePenalty = optional(body, 'presence_penalty', asNumber, 'a number')
+  if (temperature !== undefined) sampling.temperature = temperature
+  if (topP !== undefined) sampling.topP = topP
+  if (seed !== undefined) sampling.seed = seed
+  if (frequencyPenalty !== undefined) sampling.frequencyPenalty = frequencyPenalty
+  if (presencePenalty !== undefined) sampling.presencePenalty = presencePenalty
+  return sampling
+}
+
+function decodeStop(value: JsonValue | undefined): string[] | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value === 'string') return [value]
+  const list = asArray(value)
+  if (list === undefined) throw invalidType('stop', 'a string or an array of strings')
+  return list.map((item, index) => {
+    if (typeof item !== 'string') throw invalidType(`stop[${index}]`, 'a string')
+    return item
+  })
+}
+
+function decodeResponseFormat(body: JsonObject, extras: JsonObject): ResponseFormat | undefined {
+  const wire = optional(body, 'response_format', asObject, 'an object')
+  if (wire === undefined) return undefined
+  const type = required(wire, 'type', asString, 'a string', 'response_format')
+  if (type === 'text' || type === 'json_object') {
+    // Some servers take a schema beside `json_object`: the IR's word for it is plain JSON, the rest goes home as it was.
+    if (Object.keys(wire).length > 1) extras.response_format = wire
+    return { type: type === 'text' ? 'text' : 'json' }
+  }
+  if (type !== 'json_schema') {
+    extras.response_format = wire
+    return undefined
+  }
+  const at = 'response_format.json_schema'
+  const definition = required(wire, 'json_schema', asObject, 'an object', 'response_format')
+  const name = optional(definition, 'name', asString, 'a string', at)
+  const description = optional(definition, 'description', asString, 'a string', at)
+  const strict = optional(definition, 'strict', asBoolean, 'a boolean', at)
+  return {
+    type: 'json-schema',
+    schema: optional(definition, 'schema', asObject, 'an object', at) ?? {},
+    ...(name === undefined || name === DEFAULT_SCHEMA_NAME ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(strict === undefined ? {} : { strict }),
+  }
+}
+
+/** `reasoning_effort`, and OpenRouter's `reasoning: {effort, max_tokens, enabled, …}`. */
+function decodeReasoningOptions(body: JsonObject, extras: JsonObject): Reasoning | undefined {
+  const wire = optional(body, 'reasoning', asObject, 'an object')
+  const reasoning: Reasoning = {}
+  const effort =
+    optional(body, 'reasoning_effort', asString, 'a string') ??
+    (wire === undefined ? undefined : optional(wire, 'effort', asString, 'a string', 'reasoning'))
+  if (effort !== undefined) reasoning.effort = effort
+  if (wire !== undefined) {
+    const budget = optional(wire, 'max_tokens', asNumber, 'an integer', 'reasoning')
+    const enabled = optional(wire, 'enabled', asBoolean, 'a boolean', 'reasoning')
+    if (budget !== undefined) reasoning.budgetTokens = budget
+    if (enabled !== undefined) reasoning.enabled = enabled
+    const rest = withoutNulls(unknownMembers(wire, new Set(['effort', 'max_tokens', 'enabled'])))
+    if (rest !== undefined) extras.reasoning = rest
+  }
+  return Object.keys(reasoning).length === 0 ? undefined : reasoning
+}
+
+/** Throws GatewayError `unsupported` for media that cannot be sent; all else that does not fit is a loss. */
+export function encodeRequest(request: ChatRequest, target: EncodeTarget): Encoded<JsonObject> {
+  const losses = new LossList()
+  const { quirks } = target
+  const body: JsonObject = {
+    model: target.model,
+    messages: encodeMessages(request, quirks, losses),
+  }
+  encodeToolOptions(request, target, body, losses)
+  if (request.responseFormat !== undefined) {
+    body.response_format = encodeResponseFormat(request.responseFormat)
+  }
+  if (request.maxTokens !== undefined) {
+    body[maxTokensField(target)] = request.maxTokens
+  }
+  encodeSampling(request, target, body, losses)
+  encodeReasoningOptions(request.reasoning, target, body, losses)
+  encodeShared(request, target, body)
+  if (request.logprobs !== undefined) encodeLogprobOptions(request.logprobs, target, body, losses)
+  if (request.suffix !== undefined) losses.dropped('suffix', 'suffix')
+  if (request.echo === true) losses.dropped('echo', 'echo')
+  addExtras(body, ownExtras(request.extras, DIALECT, '', losses))
+  dropRefused(body, quirks.refusedFields, losses)
+  return { value: body, losses: losses.items }
+}
+
+function maxTokensField({ model, quirks }: EncodeTarget): string {
+  const field = quirks.maxTokensField ?? 'max_completion_tokens'
+  if (field !== 'auto') return field
+  return isReasoningModel(model) ? 'max_completion_tokens' : 'max_tokens'
+}
+
+function encodeToolOptions(
+  request: ChatRequest,
+  { quirks }: EncodeTarget,
+  body: JsonObject,
+  losses: LossList,
+): void {
+  const tools = encodeTools(request.tools ?? [], quirks, losses)
+  if (tools.length > 0) {
+    body.tools = tools
+    if (request.toolChoice !== undefined) {
+      body.tool_choice = encodeToolChoice(request.toolChoice, quirks)
+    }
+    if (request.parallelToolCalls !== undefined) {
+      body.parallel_tool_calls = request.parallelToolCalls
+    }
+    return
+  }
+  // OpenAI refuses both without tools.
+  if (request.toolChoice !== undefined) losses.dropped('tool-choice', 'toolChoice', 'no tools')
+  if (request.parallelToolCalls !== undefined) {
+    losses.dropped('parallel-tool-calls', 'parallelToolCalls', 'no tools')
+  }
+}
+
+function encodeResponseFormat(format: ResponseFormat): JsonObject {
+  if (format.type === 'text') return { type: 'text' }
+  if (format.type === 'json') return { type: 'json_object' }
+  const definition: JsonObject = { name: format.name ?? DEFAULT_SCHEMA_NAME }
+  if (format.description !== undefined) definition.description = format.description
+  definition.schema = format.schema
+  if (format.strict !== undefined) definition.strict = format.strict
+  return { type: 'json_schema', json_schema: definition }
+}
+
+/**
+ * Sampling options; those without an OpenAI word are losses, and so are those that OpenAI's reasoning models answer with
+ * a 400 which the client could do nothing about.
+ */
+function encodeSampling(
+  request: ChatRequest,
+  target: EncodeTarget,
+  body: JsonObject,
+  losses: LossList,
+): void {
+  const { sampling } = request
+  const refused = isEarlyReasoningModel(target.model, request.reasoning?.effort)
+  const put = (key: string, name: keyof Sampling, feature: string): void => {
+    const value = sampling[name]
+    if (value === undefined) return
+    if (refused && !(key === 'temperature' && value === 1)) {
+      losses.dropped(feature, `sampling.${name}`, 'refused by reasoning models')
+    } else body[key] = value
+  }
+  put('temperature', 'temperature', 'temperature')
+  put('top_p', 'topP', 'top-p')
+  put('frequency_penalty', 'frequencyPenalty', 'frequency-penalty')
+  put('presence_penalty', 'presencePenalty', 'presence-penalty')
+  if (sampling.seed !== undefined) body[target.quirks.seedField ?? 'seed'] = sampling.seed
+  dropUnsaidSampling(sampling, losses)
+}
+
+/** The options that no OpenAI dialect has a word for, as losses. */
+export function dropUnsaidSampling(sampling: Sampling, losses: LossList): void {
+  if (sampling.topK !== undefined) losses.dropped('top-k', 'sampling.topK')
+  if (sampling.minP !== undefined) losses.dropped('min-p', 'sampling.minP')
+  if (sampling.repeatPenalty !== undefined) {
+    losses.dropped('repeat-penalty', 'sampling.repeatPenalty')
+  }
+}
+
+function encodeReasoningOptions(
+  reasoning: Reasoning | undefined,
+  { model, quirks }: EncodeTarget,
+  body: JsonObject,
+  losses: LossList,
+): void {
+  if (reasoning === undefined) return
+  const { effort, budgetTokens, enabled, adaptive } = reasoning
+  if (quirks.reasoningDetails === true) {
+    // OpenRouter's own object says all but `adaptive`.
+    const wire: JsonObject = {}
+    if (effort !== undefined) wire.effort = effort
+    if (budgetTokens !== undefined) wire.max_tokens = budgetTokens
+    if (enabled !== undefined) wire.enabled = enabled
+    if (Object.keys(wire).length > 0) body.reasoning = wire
+  } else {
+    if (effort !== undefined) {
+      if (refusesEffort(model)) losses.dropped('reasoning-effort', 'reasoning.effort')
+      else body.reasoning_effort = effort
+    }
+    if (budgetTokens !== undefined) losses.dropped('reasoning-budget', 'reasoning.budgetTokens')
+    if (enabled !== undefined) losses.dropped('reasoning-enabled', 'reasoning.enabled')
+  }
+  if (adaptive !== undefined) losses.dropped('reasoning-adaptive', 'reasoning.adaptive')
+}
+
+/** Members that chat and legacy completions have in common. */
+export function encodeShared(
+  request: ChatRequest,
+  { quirks }: EncodeTarget,
+  body: JsonObject,
+): void {
+  if (request.stop !== undefined) body.stop = request.stop
+  if (request.n !== undefined) body.n = request.n
+  if (request.user !== undefined) body.user = request.user
+  if (!request.stream) return
+  body.stream = true
+  // Usage is metered on every stream; the chunk is withheld from a client that did not ask.
+  if (quirks.noStreamOptions !== true) body.stream_options = { include_usage: true }
+}
+
+function encodeLogprobOptions(
+  logprobs: NonNullable<ChatRequest['logprobs']>,
+  { model }: EncodeTarget,
+  body: JsonObject,
+  losses: LossList,
+): void {
+  if (logprobs.enabled && isEarlyReasoningModel(model, undefined)) {
+    losses.dropped('logprobs', 'logprobs', 'refused by reasoning models')
+    return
+  }
+  body.logprobs = logprobs.enabled
+  if (logprobs.top !== undefined) body.top_logprobs = logprobs.top
+}
+
+/** Puts kept members back; those that hold the rest of a known object are merged into it. */
+export function addExtras(body: JsonObject, extras: JsonObject | undefined): void {
+  if (extras === undefined) return
+  for (const key of Object.keys(extras)) {
+    const value = extras[key]
+    if (key === 'stream_options' || key === 'reasoning') {
+      if (key === 'stream_options' && body.stream_options === undefined) continue
+      if (isObject(value)) body[key] = { ...asObject(body[key]), ...value }
+    } else assignMembers(body, { [key]: value })
+  }
+}
+
+/** Takes out what the upstream refuses; the loss `refused-field` names each. */
+export function dropRefused(
+  body: JsonObject,
+  refused: readonly string[] | undefined,
+  losses: LossList,
+): void {
+  for (const key of refused ?? []) {
+    if (body[key] === undefined) continue
+    delete body[key]
+    losses.dropped('refused-field', key)
+  }
+}

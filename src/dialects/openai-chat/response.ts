@@ -1,0 +1,308 @@
+// The Chat Completions answer that is not streamed, both directions. Reading is lenient towards OpenAI's imitators
+// (content as array or object, empty objects for absent ones); writing is exactly OpenAI's shape.
+
+import { LossList } from '../../core/ir/loss.ts'
+import type { Encoded } from '../../core/ir/loss.ts'
+import type { AudioBlock, Block, Seal, ThinkingBlock, ToolUseBlock } from '../../core/ir/request.ts'
+import type { ChatResponse, Choice } from '../../core/ir/response.ts'
+import { asArray, asObject, asString, isObject } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { ReplyContext } from '../dialect.ts'
+import { decodeImage, dropExtras, thinkingPartText, urlOfSource } from './content.ts'
+import { decodeFinish, encodeFinish } from './finish.ts'
+import { decodeLogprobs, encodeLogprobs } from './logprobs.ts'
+import { decodeReasoning, encodeReplyReasoning } from './reasoning.ts'
+import {
+  argumentsText,
+  decodeToolCall,
+  encodeToolCall,
+  isExtraContent,
+  makeToolCallId,
+} from './tools.ts'
+import { decodeUsage, encodeUsage } from './usage.ts'
+import {
+  assignMembers,
+  badResponse,
+  createdMs,
+  createdSeconds,
+  DIALECT,
+  extrasOf,
+  meaningful,
+  ownExtras,
+  RESPONSE_MEMBERS,
+} from './wire.ts'
+
+/** Throws GatewayError `upstream_bad_response` for an object without choices. */
+export function decodeResponse(body: JsonObject): ChatResponse {
+  const list = asArray(body.choices)
+  if (list === undefined) throw badResponse('no choices in a chat completion')
+  const response: ChatResponse = {
+    id: asString(body.id) ?? '',
+    model: asString(body.model) ?? '',
+    choices: [],
+  }
+  const created = createdMs(body.created)
+  if (created !== undefined) response.createdMs = created
+  const answer = answerKey(response.id, body.created)
+  list.forEach((value, position) => {
+    if (isObject(value)) response.choices.push(decodeChoice(value, position, answer))
+  })
+  const usage = decodeUsage(body.usage)
+  if (usage !== undefined) response.usage = usage
+  const extras = extrasOf(DIALECT, body, RESPONSE_MEMBERS)
+  if (extras !== undefined) response.extras = extras
+  return response
+}
+
+/** What made ids are derived from: the same for an answer in one body and in a stream. */
+export function answerKey(id: string, created: JsonValue | undefined): string {
+  return `${id}/${typeof created === 'number' ? created : ''}`
+}
+
+function decodeChoice(wire: JsonObject, position: number, answer: string): Choice {
+  const index = typeof wire.index === 'number' ? wire.index : position
+  const message = asObject(wire.message) ?? {}
+  const { blocks: thinking, toolSeals } = decodeReasoning(message)
+  const blocks: Block[] = [...thinking, ...decodeReplyContent(message.content)]
+  const sources = asArray(message.annotations)
+  const text = blocks.find((block) => block.type === 'text')
+  if (text?.type === 'text' && sources !== undefined && sources.length > 0) {
+    text.citations = { dialect: DIALECT, value: sources }
+  }
+  const refusal = asString(message.refusal)
+  if (refusal !== undefined && refusal !== '') blocks.push({ type: 'refusal', text: refusal })
+  blocks.push(...decodeReplyImages(message.images))
+  const audio = meaningful(message.audio)
+  if (audio !== undefined) blocks.push(decodeReplyAudio(audio))
+  const calls = decodeCalls(message, index, answer)
+  for (const call of calls) {
+    const seal = call.type === 'tool-use' ? toolSeals.get(call.id) : undefined
+    if (seal !== undefined && call.type === 'tool-use') call.seal = seal
+    blocks.push(call)
+  }
+  const choice: Choice = { index, blocks }
+  const logprobs = decodeLogprobs(wire.logprobs)
+  if (logprobs !== undefined) choice.logprobs = logprobs
+  choice.finish = decodeFinish(wire.finish_reason, calls.length > 0, wire.stop_reason)
+  return choice
+}
+
+function decodeCalls(
+  message: JsonObject,
+  choice: number,
+  answer: string,
+): Exclude<ReturnType<typeof decodeToolCall>, undefined>[] {
+  const calls = (asArray(message.tool_calls) ?? [])
+    .map((call, position) => decodeToolCall(call, () => makeToolCallId(answer, choice, position)))
+    .filter((call) => call !== undefined)
+  const legacy = asObject(message.function_call)
+  const name = asString(legacy?.name)
+  if (calls.length === 0 && legacy !== undefined && name !== undefined && name !== '') {
+    const id = makeToolCallId(answer, choice, 0)
+    calls.push({ type: 'tool-use', id, name, input: argumentsText(legacy.arguments) })
+  }
+  return calls
+}
+
+/** `content` of an answer: text, Mistral's list of parts, or the object that Cloudflare gives in JSON mode. */
+export function decodeReplyContent(value: JsonValue | undefined): Block[] {
+  if (value === undefined || value === null || value === '') return []
+  if (typeof value === 'string') return [{ type: 'text', text: value }]
+  const parts = asArray(value)
+  if (parts === undefined) return [{ type: 'text', text: JSON.stringify(value) }]
+  const blocks: Block[] = []
+  for (const part of parts) {
+    const block = decodeReplyPart(part)
+    const last = blocks.at(-1)
+    if (block === undefined) continue
+    if (block.type === 'text' && last?.type === 'text') last.text += block.text
+    else if (block.type === 'thinking' && last?.type === 'thinking') last.text += block.text
+    else blocks.push(block)
+  }
+  return blocks
+}
+
+/** One part of a list in `content`. Other kinds (Mistral's references) have no place in an answer of ours. */
+export function decodeReplyPart(part: JsonValue): Block | undefined {
+  if (typeof part === 'string') return part === '' ? undefined : { type: 'text', text: part }
+  const wire = asObject(part)
+  if (wire === undefined) return undefined
+  const text = wire.type === 'thinking' ? thinkingPartText(wire) : asString(wire.text)
+  if (text !== undefined && text !== '') {
+    return { type: wire.type === 'thinking' ? 'thinking' : 'text', text }
+  }
+  const refusal = asString(wire.refusal)
+  return refusal === undefined || refusal === '' ? undefined : { type: 'refusal', text: refusal }
+}
+
+/** OpenRouter's `images`, in the shape of content parts. */
+export function decodeReplyImages(value: JsonValue | undefined): Block[] {
+  const blocks: Block[] = []
+  for (const item of asArray(value) ?? []) {
+    const image = asObject(item)?.image_url
+    const url = asString(asObject(image)?.url) ?? asString(image)
+    if (url !== undefined) blocks.push(decodeImage(url, 'images'))
+  }
+  return blocks
+}
+
+/** Audio of an answer. The wire does not tell its format, which the request named. */
+export function decodeReplyAudio(wire: JsonObject): AudioBlock {
+  const block: AudioBlock = { type: 'audio' }
+  const id = asString(wire.id)
+  const data = asString(wire.data)
+  const transcript = asString(wire.transcript)
+  if (id !== undefined) block.id = id
+  if (data !== undefined) {
+    block.source = { kind: 'base64', mediaType: 'application/octet-stream', data }
+  }
+  if (transcript !== undefined) block.transcript = transcript
+  const extras = extrasOf(DIALECT, wire, new Set(['id', 'data', 'transcript']))
+  if (extras !== undefined) block.extras = extras
+  return block
+}
+
+export function encodeReplyAudio(block: AudioBlock, path: string, losses: LossList): JsonObject {
+  const wire: JsonObject = {}
+  if (block.id !== undefined) wire.id = block.id
+  if (block.source?.kind === 'base64') wire.data = block.source.data
+  else if (block.source !== undefined) losses.dropped('audio', path)
+  if (block.transcript !== undefined) wire.transcript = block.transcript
+  return assignMembers(wire, ownExtras(block.extras, DIALECT, path, losses))
+}
+
+/** An answer for a client: OpenAI's shape, nothing in its messages that a client may not send back. */
+export function encodeResponse(response: ChatResponse, reply: ReplyContext): Encoded<JsonObject> {
+  const losses = new LossList()
+  const body: JsonObject = {
+    id: response.id === '' ? reply.id : response.id,
+    object: 'chat.completion',
+    created: createdSeconds(response.createdMs ?? reply.nowMs),
+    model: response.model === '' ? reply.model : response.model,
+    choices: response.choices.map((choice, position) =>
+      encodeChoice(choice, `choices[${position}]`, losses),
+    ),
+  }
+  if (response.usage !== undefined) {
+    if ((response.usage.cacheWrite1hTokens ?? 0) > 0) {
+      losses.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
+    }
+    body.usage = encodeUsage(response.usage)
+  }
+  assignMembers(body, ownExtras(response.extras, DIALECT, '', losses))
+  return { value: body, losses: losses.items }
+}
+
+interface Message {
+  readonly texts: string[]
+  readonly refusals: string[]
+  readonly thinking: ThinkingBlock[]
+  readonly toolSeals: [string, Seal][]
+  readonly calls: JsonObject[]
+  readonly images: JsonObject[]
+  annotations: JsonValue[]
+  audio: JsonObject | undefined
+}
+
+function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObject {
+  const parts: Message = {
+    texts: [],
+    refusals: [],
+    thinking: [],
+    toolSeals: [],
+    calls: [],
+    images: [],
+    annotations: [],
+    audio: undefined,
+  }
+  let rank = 0
+  choice.blocks.forEach((block, index) => {
+    const at = `${path}.blocks[${index}]`
+    const blockRank = REPLY_ORDER.indexOf(block.type)
+    if (blockRank < rank) losses.adapted('block-order', at)
+    rank = Math.max(rank, blockRank)
+    addBlock(block, at, parts, losses)
+  })
+  if (parts.texts.length > 1) losses.adapted('text-blocks', path, 'joined')
+  const message: JsonObject = {
+    role: 'assistant',
+    content: parts.texts.length > 0 || nothingElse(parts) ? parts.texts.join('') : null,
+    refusal: parts.refusals.length > 0 ? parts.refusals.join('') : null,
+    ...encodeReplyReasoning(parts.thinking, parts.toolSeals),
+  }
+  if (parts.annotations.length > 0) message.annotations = parts.annotations
+  if (parts.images.length > 0) message.images = parts.images
+  if (parts.audio !== undefined) message.audio = parts.audio
+  if (parts.calls.length > 0) message.tool_calls = parts.calls
+  const hasRefusal = parts.refusals.length > 0
+  return {
+    index: choice.index,
+    message,
+    logprobs: choice.logprobs === undefined ? null : encodeLogprobs(choice.logprobs),
+    finish_reason:
+      choice.finish === undefined
+        ? null
+        : encodeFinish(choice.finish, hasRefusal, `${path}.finish`, losses),
+  }
+}
+
+const REPLY_ORDER: readonly string[] = [
+  'thinking',
+  'text',
+  'refusal',
+  'image',
+  'audio',
+  'tool-use',
+  'opaque',
+]
+
+function nothingElse(parts: Message): boolean {
+  return parts.calls.length === 0 && parts.refusals.length === 0 && parts.audio === undefined
+}
+
+function addBlock(block: Block, at: string, parts: Message, losses: LossList): void {
+  switch (block.type) {
+    case 'text':
+      dropExtras(block.extras, at, losses)
+      parts.texts.push(block.text)
+      if (block.citations === undefined) return
+      if (block.citations.dialect === DIALECT) {
+        parts.annotations.push(...(asArray(block.citations.value) ?? []))
+      } else losses.dropped('citations', at, block.citations.dialect)
+      return
+    case 'refusal':
+      parts.refusals.push(block.text)
+      return
+    case 'thinking':
+      dropExtras(block.extras, at, losses)
+      parts.thinking.push(block)
+      return
+    case 'tool-use':
+      parts.calls.push(encodeReplyCall(block, at, losses))
+      if (block.seal !== undefined && !isExtraContent(block.seal)) {
+        parts.toolSeals.push([block.id, block.seal])
+      }
+      return
+    case 'image':
+      if (block.source.kind === 'file-id') losses.dropped('image', at)
+      else {
+        parts.images.push({ type: 'image_url', image_url: { url: urlOfSource(block.source) } })
+      }
+      return
+    case 'audio':
+      parts.audio = encodeReplyAudio(block, at, losses)
+      return
+    case 'opaque':
+      if (block.dialect === DIALECT) parts.calls.push(block.value)
+      else losses.dropped('opaque-block', at, block.dialect)
+      return
+    case 'file':
+    case 'tool-result':
+      losses.dropped(block.type, at)
+  }
+}
+
+export function encodeReplyCall(block: ToolUseBlock, at: string, losses: LossList): JsonObject {
+  const call = encodeToolCall(block, block.id)
+  return assignMembers(call, ownExtras(block.extras, DIALECT, at, losses))
+}

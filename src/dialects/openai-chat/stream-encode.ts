@@ -1,0 +1,345 @@
+// The streamed answer of Chat Completions, encoded: IR events to exactly OpenAI's chunks. What is the same in every chunk
+// is built once, so that a text delta costs one small string. Nothing of ours stands in a chunk but OpenAI's own members.
+
+import { LossList } from '../../core/ir/loss.ts'
+import type { Loss } from '../../core/ir/loss.ts'
+import type { IrEvent } from '../../core/ir/event.ts'
+import type { Block, Extras, Seal } from '../../core/ir/request.ts'
+import type { Finish, StreamError, TokenLogprob } from '../../core/ir/response.ts'
+import type { Usage } from '../../core/ir/usage.ts'
+import { mergeUsage } from '../../core/ir/usage.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { ReplyContext, StreamEncoder } from '../dialect.ts'
+import { sseEvent } from '../sse.ts'
+import { dropExtras, urlOfSource } from './content.ts'
+import { encodeStreamError } from './error.ts'
+import { encodeFinish } from './finish.ts'
+import { encodeLogprobs } from './logprobs.ts'
+import { encodeDetail, encodeToolSeal } from './reasoning.ts'
+import { encodeReplyAudio, encodeReplyCall } from './response.ts'
+import { isExtraContent } from './tools.ts'
+import { encodeUsage } from './usage.ts'
+import { createdSeconds, DIALECT, ownExtras } from './wire.ts'
+
+const DONE = 'data: [DONE]\n\n'
+
+interface ChoiceState {
+  readonly index: number
+  /** Constant text of a chunk of this choice up to its delta. */
+  head: string
+  block: Block['type'] | undefined
+  toolId: string
+  calls: number
+  details: number
+  hasRefusal: boolean
+  finished: boolean
+  /** Text of the open thinking block, for the entry that carries its seal. */
+  thinking: string[]
+  seal: Seal | undefined
+  /** Text of a thinking block that ended without a seal and has no entry yet. */
+  unlisted: string | undefined
+  /** Log probabilities of the text that comes next. */
+  logprobs: TokenLogprob[] | undefined
+}
+
+/** Losses of a stream, each told once however many events it took. */
+class StreamLosses extends LossList {
+  override dropped(feature: string, path: string, detail?: string): void {
+    if (!this.has(feature, path)) super.dropped(feature, path, detail)
+  }
+
+  override adapted(feature: string, path: string, detail?: string): void {
+    if (!this.has(feature, path)) super.adapted(feature, path, detail)
+  }
+
+  private has(feature: string, path: string): boolean {
+    return this.items.some((loss) => loss.feature === feature && loss.path === path)
+  }
+}
+
+export function createStreamEncoder(reply: ReplyContext): StreamEncoder {
+  return new ChunkEncoder(reply)
+}
+
+class ChunkEncoder implements StreamEncoder {
+  private readonly reply: ReplyContext
+  private readonly lossList = new StreamLosses()
+  private readonly choices: ChoiceState[] = []
+  /** Every member of a chunk before `choices`, the opening brace included. */
+  private envelope: string
+  private readonly tail: string
+  private start: { id: string; created: number; model: string }
+  private extras: JsonObject = {}
+  private usage: Usage | undefined
+  private failed = false
+
+  constructor(reply: ReplyContext) {
+    this.reply = reply
+    this.start = { id: reply.id, created: createdSeconds(reply.nowMs), model: reply.model }
+    this.envelope = this.buildEnvelope()
+    // OpenAI says `usage: null` in each chunk of a stream that will tell it in the last one.
+    this.tail = reply.streamUsage ? '],"usage":null}\n\n' : ']}\n\n'
+  }
+
+  push(event: IrEvent): string {
+    if (this.failed) return ''
+    switch (event.type) {
+      case 'text-delta':
+        return this.textDelta(this.choice(event.choice), event.text)
+      case 'tool-input-delta':
+        return this.toolInput(this.choice(event.choice), event.text)
+      case 'thinking-delta': {
+        const choice = this.choice(event.choice)
+        choice.thinking.push(event.text)
+        return this.say(choice, `"reasoning_content":${JSON.stringify(event.text)}`)
+      }
+      case 'response-start':
+        return this.begin(event)
+      case 'block-start':
+        return this.blockStart(event.choice, event.block, event.index)
+      case 'seal-delta':
+        return this.seal(this.choice(event.choice), event.seal)
+      case 'citation':
+        if (event.dialect === DIALECT) {
+          return this.sayMembers(this.choice(event.choice), { annotations: [event.citation] })
+        }
+        this.lossList.dropped('citations', `choices[${event.choice}]`, event.dialect)
+        return ''
+      case 'logprobs': {
+        const choice = this.choice(event.choice)
+        choice.logprobs = [...(choice.logprobs ?? []), ...event.tokens]
+        return ''
+      }
+      case 'block-end':
+        return this.blockEnd(this.choice(event.choice))
+      case 'finish':
+        return this.finish(this.choice(event.choice), event.finish)
+      case 'usage':
+        this.usage = mergeUsage(this.usage, event.usage)
+        return ''
+      case 'extras':
+        this.takeExtras(event.extras)
+        return ''
+      case 'error':
+        return this.fail(event.error)
+    }
+  }
+
+  end(): string {
+    if (this.failed) return ''
+    this.failed = true
+    if (!this.reply.streamUsage || this.usage === undefined) return DONE
+    if ((this.usage.cacheWrite1hTokens ?? 0) > 0) {
+      this.lossList.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
+    }
+    const usage = JSON.stringify(encodeUsage(this.usage))
+    return `data: ${this.envelope}"choices":[],"usage":${usage}}\n\n${DONE}`
+  }
+
+  losses(): readonly Loss[] {
+    return this.lossList.items
+  }
+
+  private begin(event: Extract<IrEvent, { type: 'response-start' }>): string {
+    const { id, model, createdMs } = event
+    this.start = {
+      id: id === '' ? this.start.id : id,
+      created: createdMs === undefined ? this.start.created : createdSeconds(createdMs),
+      model: model === '' ? this.start.model : model,
+    }
+    this.rebuild()
+    return ''
+  }
+
+  private fail(error: StreamError): string {
+    this.failed = true
+    return encodeStreamError(error)
+  }
+
+  private takeExtras(extras: Extras): void {
+    const own = ownExtras(extras, DIALECT, '', this.lossList)
+    if (own === undefined) return
+    this.extras = { ...this.extras, ...own }
+    this.rebuild()
+  }
+
+  private rebuild(): void {
+    this.envelope = this.buildEnvelope()
+    for (const choice of this.choices) choice.head = this.headOf(choice.index)
+  }
+
+  private buildEnvelope(): string {
+    const { id, created, model } = this.start
+    const members = { id, object: 'chat.completion.chunk', created, model, ...this.extras }
+    return `${JSON.stringify(members).slice(0, -1)},`
+  }
+
+  private headOf(index: number): string {
+    return `data: ${this.envelope}"choices":[{"index":${index},"delta":{`
+  }
+
+  private choice(index: number): ChoiceState {
+    for (const choice of this.choices) if (choice.index === index) return choice
+    const choice: ChoiceState = {
+      index,
+      head: this.headOf(index),
+      block: undefined,
+      toolId: '',
+      calls: 0,
+      details: 0,
+      hasRefusal: false,
+      finished: false,
+      thinking: [],
+      seal: undefined,
+      unlisted: undefined,
+      logprobs: undefined,
+    }
+    this.choices.push(choice)
+    return choice
+  }
+
+  /** The chunk that opens a choice, as OpenAI's first one. */
+  private role(choice: ChoiceState): string {
+    const delta = '"role":"assistant","content":"","refusal":null'
+    return `${choice.head}${delta}},"logprobs":null,"finish_reason":null}${this.tail}`
+  }
+
+  private say(choice: ChoiceState, delta: string): string {
+    return `${choice.head}${delta}},"logprobs":null,"finish_reason":null}${this.tail}`
+  }
+
+  private sayMembers(choice: ChoiceState, members: JsonObject): string {
+    return this.say(choice, JSON.stringify(members).slice(1, -1))
+  }
+
+  private textDelta(choice: ChoiceState, text: string): string {
+    const key = choice.block === 'refusal' ? '"refusal":' : '"content":'
+    const delta = key + JSON.stringify(text)
+    if (choice.logprobs === undefined) return this.say(choice, delta)
+    return `${choice.head}${delta}},"logprobs":${takeLogprobs(choice)},"finish_reason":null}${this.tail}`
+  }
+
+  private toolInput(choice: ChoiceState, text: string): string {
+    const call = `{"index":${choice.calls - 1},"function":{"arguments":${JSON.stringify(text)}}}`
+    return this.say(choice, `"tool_calls":[${call}]`)
+  }
+
+  private blockStart(index: number, block: Block, blockIndex: number): string {
+    const known = this.choices.some((item) => item.index === index)
+    const choice = this.choice(index)
+    const path = `choices[${index}].blocks[${blockIndex}]`
+    const opening = known ? '' : this.role(choice)
+    choice.block = block.type
+    switch (block.type) {
+      case 'text':
+        dropExtras(block.extras, path, this.lossList)
+        return opening + (block.text === '' ? '' : this.textDelta(choice, block.text))
+      case 'refusal':
+        choice.hasRefusal = true
+        return opening + (block.text === '' ? '' : this.textDelta(choice, block.text))
+      case 'thinking':
+        return opening + this.thinkingStart(choice, block, path)
+      case 'tool-use': {
+        choice.toolId = block.id
+        const call = encodeReplyCall(block, path, this.lossList)
+        const position = choice.calls++
+        const wire = this.sayMembers(choice, { tool_calls: [{ index: position, ...call }] })
+        const seal = block.seal === undefined || isExtraContent(block.seal) ? undefined : block.seal
+        return opening + wire + (seal === undefined ? '' : this.seal(choice, seal))
+      }
+      default:
+        return opening + this.whole(choice, block, path)
+    }
+  }
+
+  /** A block that comes whole, or the loss of it. */
+  private whole(choice: ChoiceState, block: Block, path: string): string {
+    if (block.type === 'image' && block.source.kind !== 'file-id') {
+      const url = urlOfSource(block.source)
+      return this.sayMembers(choice, { images: [{ type: 'image_url', image_url: { url } }] })
+    }
+    if (block.type === 'audio') {
+      return this.sayMembers(choice, { audio: encodeReplyAudio(block, path, this.lossList) })
+    }
+    if (block.type === 'opaque' && block.dialect === DIALECT) {
+      const call = { index: choice.calls++, ...block.value }
+      return this.sayMembers(choice, { tool_calls: [call] })
+    }
+    this.lossList.dropped(block.type === 'opaque' ? 'opaque-block' : block.type, path)
+    return ''
+  }
+
+  private thinkingStart(
+    choice: ChoiceState,
+    block: Extract<Block, { type: 'thinking' }>,
+    path: string,
+  ): string {
+    dropExtras(block.extras, path, this.lossList)
+    // Two blocks in a row would read as one: an entry tells where the first ended.
+    const listed = choice.unlisted === undefined ? '' : this.list(choice, choice.unlisted, undefined)
+    choice.thinking = block.text === '' ? [] : [block.text]
+    choice.seal = block.seal
+    const text =
+      block.text === ''
+        ? ''
+        : this.say(choice, `"reasoning_content":${JSON.stringify(block.text)}`)
+    return listed + text
+  }
+
+  private seal(choice: ChoiceState, seal: Seal): string {
+    if (choice.block === 'thinking') {
+      choice.seal = seal
+      return ''
+    }
+    if (choice.block !== 'tool-use') return ''
+    if (isExtraContent(seal)) {
+      const call = { index: choice.calls - 1, extra_content: seal.value }
+      return this.sayMembers(choice, { tool_calls: [call] })
+    }
+    const entry = encodeToolSeal(choice.toolId, seal, choice.details++)
+    return this.sayMembers(choice, { reasoning_details: [entry] })
+  }
+
+  private blockEnd(choice: ChoiceState): string {
+    if (choice.block !== 'thinking') return ''
+    choice.block = undefined
+    const text = choice.thinking.join('')
+    choice.thinking = []
+    if (choice.seal === undefined && choice.details === 0) {
+      choice.unlisted = text
+      return ''
+    }
+    return this.list(choice, text, choice.seal)
+  }
+
+  /**
+   * One whole `reasoning_details` entry, text and seal together: clients gather entries and send them back as they are,
+   * so each must stand for itself.
+   */
+  private list(choice: ChoiceState, text: string, seal: Seal | undefined): string {
+    choice.unlisted = undefined
+    choice.seal = undefined
+    return this.sayMembers(choice, {
+      reasoning_details: [encodeDetail(text, seal, choice.details++)],
+    })
+  }
+
+  private finish(choice: ChoiceState, finish: Finish): string {
+    if (choice.finished) return ''
+    choice.finished = true
+    const path = `choices[${choice.index}].finish`
+    const word = encodeFinish(finish, choice.hasRefusal, path, this.lossList)
+    const late =
+      choice.logprobs === undefined
+        ? ''
+        : `${choice.head}"content":""},"logprobs":${takeLogprobs(choice)},"finish_reason":null}${this.tail}`
+    const { head } = choice
+    return `${late}${head}},"logprobs":null,"finish_reason":${JSON.stringify(word)}}${this.tail}`
+  }
+}
+
+function takeLogprobs(choice: ChoiceState): string {
+  const text = JSON.stringify(encodeLogprobs(choice.logprobs ?? []))
+  choice.logprobs = undefined
+  return text
+}

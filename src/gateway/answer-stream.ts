@@ -1,0 +1,158 @@
+// The stream a client reads: it pulls from the provider only as fast as the client takes (back-pressure), sends keepalives
+// while the provider is quiet, ends on its deadlines, and closes the provider's connection the moment the client leaves.
+
+import { GatewayError } from '../core/error.ts'
+import type { Timeouts } from '../core/catalog.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { UpstreamResponse } from '../core/ports.ts'
+import type { GatewayDeps } from './deps.ts'
+import type { Pump } from './pump.ts'
+import type { RequestRecord } from './record.ts'
+import type { Watched } from './stream-watch.ts'
+
+type Controller = ReadableStreamDefaultController<Uint8Array>
+
+export interface AnswerStreamOptions {
+  readonly upstream: UpstreamResponse
+  readonly pump: Pump
+  readonly record: RequestRecord
+  readonly deps: GatewayDeps
+  readonly timeouts: Timeouts
+}
+
+/** Starts nothing by itself: the first read by the client pulls the first bytes. */
+export function answerStream(options: AnswerStreamOptions): ReadableStream<Uint8Array> {
+  const stream = new AnswerStream(options)
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => stream.pull(controller),
+      cancel: () => stream.abandon(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+class AnswerStream implements Watched {
+  private readonly options: AnswerStreamOptions
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>
+  private controller: Controller | undefined
+  private reading = false
+  private over = false
+  private lastUpstreamMs: number
+  private lastSentMs: number
+  private readonly onAbort = () => this.abandon()
+
+  constructor(options: AnswerStreamOptions) {
+    this.options = options
+    // A body of null cannot come here: an attempt without one has failed.
+    // The two declarations of streams that Bun's types bring differ in methods nobody calls here.
+    this.reader = options.upstream.body!.getReader() as ReadableStreamDefaultReader<Uint8Array>
+    this.lastUpstreamMs = this.lastSentMs = options.deps.clock.monotonicMs()
+    options.deps.watch.add(this)
+    options.record.inbound.signal.addEventListener('abort', this.onAbort, { once: true })
+    if (options.record.inbound.signal.aborted) this.abandon()
+  }
+
+  async pull(controller: Controller): Promise<void> {
+    this.controller = controller
+    this.reading = true
+    try {
+      while (!this.over) {
+        const { done, value } = await this.reader.read()
+        if (this.over) return
+        this.lastUpstreamMs = this.options.deps.clock.monotonicMs()
+        if (done) return this.finish(controller)
+        const bytes = this.options.pump.push(value)
+        if (bytes !== undefined) this.send(controller, bytes)
+        if (this.options.pump.failed !== undefined) return this.close(this.options.pump.failed)
+        if (bytes !== undefined) return
+      }
+    } catch (error) {
+      this.fail(asUpstreamFailure(error))
+    } finally {
+      this.reading = false
+    }
+  }
+
+  tick(nowMs: number): void {
+    const { timeouts, record, deps, pump } = this.options
+    if (nowMs - record.inbound.arrivedMonotonicMs > timeouts.totalMs) {
+      return this.fail(timeout('The answer took longer than its total limit.'))
+    }
+    if (!this.reading) {
+      if (nowMs - this.lastSentMs > LIMITS.clientStallTimeoutMs) this.abandon()
+      return
+    }
+    if (nowMs - this.lastUpstreamMs > timeouts.idleMs) {
+      return this.fail(timeout('The provider went silent in the middle of its answer.'))
+    }
+    if (nowMs - this.lastSentMs > deps.settings().keepaliveIntervalMs) {
+      const bytes = pump.keepalive()
+      if (bytes !== undefined && this.controller !== undefined) this.send(this.controller, bytes)
+    }
+  }
+
+  /** The client is gone: close the provider's connection at once, and record what was used. */
+  abandon(): void {
+    if (this.over) return
+    this.close(new GatewayError('client_closed'))
+  }
+
+  private finish(controller: Controller): void {
+    const { bytes, error } = this.options.pump.end()
+    if (bytes !== undefined) this.send(controller, bytes)
+    if (error !== undefined) this.fail(error)
+    else this.close(this.options.pump.failed)
+  }
+
+  private fail(error: GatewayError): void {
+    if (this.over) return
+    const bytes = error.kind === 'client_closed' ? undefined : this.options.pump.fail(error)
+    if (bytes !== undefined && this.controller !== undefined) this.send(this.controller, bytes)
+    this.close(error)
+  }
+
+  private send(controller: Controller, bytes: Uint8Array): void {
+    const { record, deps } = this.options
+    record.firstByte()
+    record.responseBytes += bytes.length
+    record.keepResponse(() => new TextDecoder().decode(bytes))
+    this.lastSentMs = deps.clock.monotonicMs()
+    controller.enqueue(bytes)
+  }
+
+  private close(error?: GatewayError): void {
+    if (this.over) return
+    this.over = true
+    const { upstream, pump, record, deps } = this.options
+    deps.watch.delete(this)
+    record.inbound.signal.removeEventListener('abort', this.onAbort)
+    pump.conclude(error !== undefined)
+    if (error !== undefined) {
+      upstream.cancel(error)
+      // A mock body has no connection behind it that an abort would end.
+      this.reader.cancel(error).catch(() => undefined)
+    }
+    record.settle(error?.kind === 'client_closed' ? 499 : 200, error)
+    try {
+      this.controller?.close()
+    } catch (closed) {
+      // Cancelled by the client in the same moment: there is nobody left to tell.
+      deps.logger.debug('stream was closed already', { cause: String(closed) })
+    }
+  }
+}
+
+function timeout(message: string): GatewayError {
+  return new GatewayError('upstream_timeout', { message, shouldRetry: false })
+}
+
+/** What a read of a provider's body threw. */
+function asUpstreamFailure(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error
+  return new GatewayError('upstream_error', {
+    message: "The provider's answer broke off before its end.",
+    cause: error,
+    shouldRetry: false,
+  })
+}

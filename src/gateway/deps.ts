@@ -1,0 +1,41 @@
+// Everything the gateway takes from outside, in one parameter: ports and settings that `app.ts` fills in.
+
+import type { ModelPrice, Provider } from '../core/catalog.ts'
+import type { OutcomeSink } from '../core/outcome.ts'
+import type { Clock, IdSource, Logger, Transport } from '../core/ports.ts'
+import type { ModelDirectory } from './catalog.ts'
+import type { KeyRings } from './key-rings.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { StreamWatch } from './stream-watch.ts'
+
+/** Prices and context windows of models, from data inside the program. */
+export interface PriceBook {
+  /** Resolves once the data is loaded; cheap afterwards. */
+  ready(): Promise<void>
+  /** Undefined when unknown: never zero. */
+  find(
+    provider: Provider,
+    model: string,
+  ): { price?: ModelPrice; contextWindow?: number } | undefined
+}
+
+export interface GatewaySettings {
+  /** What of a request is kept: `none` keeps no row at all, `content` also bodies. */
+  readonly logRequests: 'metadata' | 'content' | 'none'
+  readonly keepaliveIntervalMs: number
+}
+
+export interface GatewayDeps {
+  snapshot(): Snapshot
+  settings(): GatewaySettings
+  /** The transport for a provider: the network, or the mock's own. */
+  transport(provider: Provider): Transport
+  readonly directory: ModelDirectory
+  readonly rings: KeyRings
+  readonly prices: PriceBook
+  readonly sink: OutcomeSink
+  readonly clock: Clock
+  readonly ids: IdSource
+  readonly logger: Logger
+  readonly watch: StreamWatch
+}

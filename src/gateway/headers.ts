@@ -1,0 +1,33 @@
+// Which header fields cross the gateway, each way. Both are allow-lists: what is not named here stays on its side, so that
+// no credential, cookie or account id of one party reaches the other.
+
+/** Fields of a client's request that a provider of the same dialect may see. */
+const FORWARDED_TO_PROVIDER = ['anthropic-beta', 'openai-beta'] as const
+
+/** Longest value handed on in either direction. */
+const VALUE_CHARS_MAX = 8_192
+
+/** The request fields that go to a provider of the client's own dialect. */
+export function forwardedHeaders(headers: Headers): Record<string, string> {
+  const result: Record<string, string> = {}
+  for (const name of FORWARDED_TO_PROVIDER) {
+    const value = headers.get(name)
+    if (value !== null && isSafeValue(value)) result[name] = value
+  }
+  return result
+}
+
+/** The provider's own id of the request, for support; its name differs by vendor. */
+export function upstreamRequestId(headers: Headers): string | undefined {
+  for (const name of ['x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid']) {
+    const value = headers.get(name)
+    if (value !== null && isSafeValue(value)) return value.slice(0, 200)
+  }
+  return undefined
+}
+
+/** No control characters and not too long: such a value is dropped, not repaired. */
+export function isSafeValue(value: string): boolean {
+  // oxlint-disable-next-line no-control-regex
+  return value.length <= VALUE_CHARS_MAX && !/[\u0000-\u001f\u007f]/.test(value)
+}

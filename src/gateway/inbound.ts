@@ -1,0 +1,32 @@
+// What comes in and what goes out of the gateway: one client request as bytes with who asks, one answer as bytes or a stream.
+// The server makes the one and sends the other; nothing here knows HTTP routing.
+
+import type { DialectName } from '../core/ir/request.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Operation, RequestHints } from '../dialects/dialect.ts'
+
+export interface Inbound {
+  readonly dialect: DialectName
+  readonly operation: Operation
+  readonly hints: RequestHints
+  /** The protocol's default when the body does not say (Ollama: true). */
+  readonly streamByDefault: boolean
+  /** Path for the log, without query and without a key in it. */
+  readonly endpoint: string
+  readonly bytes: Uint8Array
+  /** The client's header fields; only named ones ever leave (`gateway/headers.ts`). */
+  readonly headers: Headers
+  readonly principal: Principal
+  readonly requestId: string
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal
+  /** Wall clock and monotonic time of arrival. */
+  readonly arrivedMs: number
+  readonly arrivedMonotonicMs: number
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: Uint8Array | string | ReadableStream<Uint8Array>
+}

@@ -1,0 +1,225 @@
+// How one target is to be asked: which dialect it speaks for this operation, whether the client's bytes can be relayed, and
+// the body to send. The client's body is decoded at most once, whatever the number of targets.
+
+import type { Model, Provider, Target } from '../core/catalog.ts'
+import { GatewayError } from '../core/error.ts'
+import type { EmbeddingRequest } from '../core/ir/embedding.ts'
+import type { Encoded } from '../core/ir/loss.ts'
+import type { ChatRequest } from '../core/ir/request.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { splice, type Edit } from '../core/json-span.ts'
+import type { ChatCodec, Dialect, EmbeddingCodec, Operation, Quirks } from '../dialects/dialect.ts'
+import { dialects } from '../dialects/registry.ts'
+import type { ProviderKind } from '../providers/provider.ts'
+import { providerKind } from '../providers/registry.ts'
+import type { Inbound } from './inbound.ts'
+import type { Peeked } from './peek.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** Asked for where a dialect demands an output limit (Anthropic) and the client gave none. */
+const DEFAULT_MAX_TOKENS = 4_096
+
+export interface TargetPlan {
+  readonly provider: Provider
+  readonly kind: ProviderKind
+  /** The provider's own model name. */
+  readonly model: string
+  readonly mode: 'relay' | 'translate'
+  readonly upstream: Dialect
+  /** The operation on the provider's side: a completion may be asked as a chat. */
+  readonly operation: Operation
+  readonly quirks: Quirks
+}
+
+/** One client request while targets are tried: holds the decoded form once it is needed. */
+export class RequestForms {
+  readonly inbound: Inbound
+  readonly peeked: Peeked
+  readonly model: Model
+  private chat: ChatRequest | undefined
+  private embedding: EmbeddingRequest | undefined
+
+  constructor(inbound: Inbound, peeked: Peeked, model: Model) {
+    this.inbound = inbound
+    this.peeked = peeked
+    this.model = model
+  }
+
+  /** The request in the IR. @throws GatewayError `invalid_request` naming the parameter. */
+  decoded(): ChatRequest | EmbeddingRequest {
+    return this.inbound.operation === 'embedding' ? this.decodedEmbedding() : this.decodedChat()
+  }
+
+  decodedChat(): ChatRequest {
+    if (this.chat === undefined) {
+      const { inbound } = this
+      this.chat = clientChatCodec(inbound).decodeRequest(this.bodyWithDefaults(), inbound.hints)
+      this.chat.stream = this.peeked.stream
+    }
+    return this.chat
+  }
+
+  decodedEmbedding(): EmbeddingRequest {
+    const codec = dialects[this.inbound.dialect].embedding
+    if (codec === undefined) throw new GatewayError('unknown_url')
+    return (this.embedding ??= codec.decodeRequest(this.bodyWithDefaults(), this.inbound.hints))
+  }
+
+  /** The client's body with the model's defaults where it says nothing, for decoding. */
+  private bodyWithDefaults(): JsonObject {
+    const { body } = this.peeked
+    const { defaults } = this.model
+    if (Object.keys(defaults).length === 0) return body
+    if (this.inbound.dialect !== 'ollama') return { ...(defaults as JsonObject), ...present(body) }
+    const options = isObject(body['options']) ? body['options'] : {}
+    return { ...body, options: { ...(defaults as JsonObject), ...present(options) } }
+  }
+}
+
+/** Codec of the client's side for chats and completions. */
+export function clientChatCodec(inbound: Inbound): ChatCodec {
+  const dialect = dialects[inbound.dialect]
+  const codec = inbound.operation === 'completion' ? dialect.completion : dialect.chat
+  if (codec === undefined) throw new GatewayError('unknown_url')
+  return codec
+}
+
+/** Codec of the provider's side. */
+export function upstreamChatCodec(plan: TargetPlan): ChatCodec {
+  return (plan.operation === 'completion' ? plan.upstream.completion : plan.upstream.chat)!
+}
+
+export function upstreamEmbeddingCodec(plan: TargetPlan): EmbeddingCodec {
+  return plan.upstream.embedding!
+}
+
+/** How to ask this target, or undefined when it cannot be asked at all (provider gone, or without this operation). */
+export function planTarget(
+  target: Target,
+  snapshot: Snapshot,
+  inbound: Inbound,
+  peeked: Peeked,
+): TargetPlan | undefined {
+  const provider = snapshot.providers.get(target.providerId)
+  const kind = provider === undefined ? undefined : providerKind(provider.type)
+  if (provider === undefined || kind === undefined) return undefined
+  if (kind.needsKey && provider.keys.length === 0) return undefined
+  const spoken = kind.dialects(provider, inbound.operation, target.model)
+  const quirks = kind.quirks(provider, target.model)
+  const refuses = quirks.refusedFields?.some((field) => peeked.body[field] != null) ?? false
+  const own = spoken.includes(inbound.dialect) && !refuses
+  const name = own ? inbound.dialect : spoken[0]
+  if (name === undefined) return undefined
+  const upstream = dialects[name]
+  const operation = upstreamOperation(upstream, inbound.operation)
+  if (operation === undefined) return undefined
+  return {
+    provider,
+    kind,
+    model: target.model,
+    mode: own ? 'relay' : 'translate',
+    upstream,
+    operation,
+    quirks,
+  }
+}
+
+function upstreamOperation(upstream: Dialect, wanted: Operation): Operation | undefined {
+  if (wanted === 'embedding') return upstream.embedding === undefined ? undefined : 'embedding'
+  if (wanted === 'completion' && upstream.completion !== undefined) return 'completion'
+  return upstream.chat === undefined ? undefined : 'chat'
+}
+
+export interface RelayBody {
+  readonly bytes: Uint8Array
+  /** The usage event was asked for by us and must be taken out again. */
+  readonly withholdUsage: boolean
+}
+
+/** The client's bytes with at most the model, the usage option and configured defaults put in. */
+export function relayBody(plan: TargetPlan, forms: RequestForms): RelayBody {
+  const { peeked, inbound } = forms
+  const edits: Edit[] = []
+  const inserts: string[] = []
+  const span = peeked.scan.spans.get('model')
+  const name = JSON.stringify(plan.model)
+  if (span === undefined) inserts.push(`"model":${name}`)
+  else if (peeked.body['model'] !== plan.model && !plan.quirks.modelInPath) {
+    edits.push({ start: span.start, end: span.end, text: name })
+  }
+  insertDefaults(forms, edits, inserts)
+  const withholdUsage = meterStream(plan, peeked, inbound, edits, inserts)
+  if (inserts.length > 0) {
+    const at = peeked.scan.bodyStart
+    const text = inserts.join(',') + (peeked.scan.empty ? '' : ',')
+    edits.push({ start: at, end: at, text })
+  }
+  return { bytes: splice(peeked.bytes, edits), withholdUsage }
+}
+
+function insertDefaults(forms: RequestForms, edits: Edit[], inserts: string[]): void {
+  const { defaults } = forms.model
+  const keys = Object.keys(defaults)
+  if (keys.length === 0) return
+  if (forms.inbound.dialect !== 'ollama') {
+    for (const key of keys) {
+      if (forms.peeked.body[key] != null) continue
+      // A null would stand twice; taking the member out is more than a splice, so the client's null stays.
+      if (key in forms.peeked.body) continue
+      inserts.push(`${JSON.stringify(key)}:${JSON.stringify(defaults[key])}`)
+    }
+    return
+  }
+  const options = forms.peeked.body['options']
+  const text = JSON.stringify({ ...defaults, ...(isObject(options) ? present(options) : {}) })
+  const span = forms.peeked.scan.spans.get('options')
+  if (span === undefined) inserts.push(`"options":${text}`)
+  else edits.push({ start: span.start, end: span.end, text })
+}
+
+/** Asks for the usage event where the dialect has one and the client did not. */
+function meterStream(
+  plan: TargetPlan,
+  peeked: Peeked,
+  inbound: Inbound,
+  edits: Edit[],
+  inserts: string[],
+): boolean {
+  const openai = inbound.dialect === 'openai-chat' || inbound.dialect === 'openai-completions'
+  if (!openai || !peeked.stream || plan.quirks.noStreamOptions === true) return false
+  const given = peeked.body['stream_options']
+  if (isObject(given) && given['include_usage'] === true) return false
+  const options: JsonValue = { ...(isObject(given) ? given : {}), include_usage: true }
+  const text = JSON.stringify(options)
+  const span = peeked.scan.spans.get('stream_options')
+  if (span === undefined) inserts.push(`"stream_options":${text}`)
+  else edits.push({ start: span.start, end: span.end, text })
+  return true
+}
+
+/** The request in the provider's dialect, with what it could not say. */
+export function translatedBody(plan: TargetPlan, forms: RequestForms): Encoded<JsonObject> {
+  const target = {
+    model: plan.model,
+    quirks: plan.quirks,
+    defaultMaxTokens: DEFAULT_MAX_TOKENS,
+  }
+  const encoded =
+    plan.operation === 'embedding'
+      ? upstreamEmbeddingCodec(plan).encodeRequest(forms.decodedEmbedding(), target)
+      : upstreamChatCodec(plan).encodeRequest(forms.decodedChat(), target)
+  if (forms.model.losses === 'reject' && encoded.losses.length > 0) {
+    const loss = encoded.losses[0]!
+    throw new GatewayError('unsupported', {
+      param: loss.path,
+      message: `The provider cannot be told '${loss.feature}' (at ${loss.path}), and this model is set to refuse what would be lost.`,
+    })
+  }
+  return encoded
+}
+
+function present(body: JsonObject): JsonObject {
+  const result: JsonObject = {}
+  for (const key in body) if (body[key] !== undefined && body[key] !== null) result[key] = body[key]
+  return result
+}

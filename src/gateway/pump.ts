@@ -1,0 +1,19 @@
+// What turns an upstream's bytes into the client's bytes while they stream. Two ways exist, relay and translate; both look
+// the same to the stream that drives them. A pump holds no timers and does no I/O.
+
+import type { GatewayError } from '../core/error.ts'
+
+export interface Pump {
+  /** Bytes for the client, or undefined when this chunk yields none yet. Throws GatewayError for a frame over its bound. */
+  push(chunk: Uint8Array): Uint8Array | undefined
+  /** The upstream ended. Last bytes for the client, and the error when it ended before its proper end. */
+  end(): { bytes?: Uint8Array; error?: GatewayError }
+  /** The failure told by the upstream inside its stream, already passed on to the client in `push`. */
+  readonly failed: GatewayError | undefined
+  /** The error in the client's own stream form, or undefined when it has been told already. */
+  fail(error: GatewayError): Uint8Array | undefined
+  /** What keeps the client's connection open, or undefined in the middle of a frame. */
+  keepalive(): Uint8Array | undefined
+  /** Reads usage and finish into the record. `aborted`: the end was not reached, so what is missing is estimated. */
+  conclude(aborted: boolean): void
+}

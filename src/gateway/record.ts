@@ -1,0 +1,191 @@
+// What is gathered about a request on its way, and the one place where it becomes an Outcome. It settles exactly once,
+// whatever ends the request: an answer, an error, a client that left.
+
+import type { Provider } from '../core/catalog.ts'
+import type { GatewayError } from '../core/error.ts'
+import { mergeUsage, type Usage } from '../core/ir/usage.ts'
+import type { Loss } from '../core/ir/loss.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { AttemptRecord, Outcome } from '../core/outcome.ts'
+import { scrubMessage } from '../core/policy/scrub.ts'
+import { costNanoUsd } from '../core/price.ts'
+import type { GatewayDeps } from './deps.ts'
+import type { Inbound } from './inbound.ts'
+
+/** The target that answers, once it is chosen. */
+export interface Chosen {
+  readonly provider: Provider
+  readonly model: string
+  readonly mode: 'relay' | 'translate'
+}
+
+export class RequestRecord {
+  readonly inbound: Inbound
+  readonly attempts: AttemptRecord[] = []
+  model: string | undefined
+  stream = false
+  responseBytes = 0
+  private readonly deps: GatewayDeps
+  private losses: readonly Loss[] = []
+  private chosen: Chosen | undefined
+  private usage: Usage | undefined
+  private finish: string | undefined
+  private modelReported: string | undefined
+  private providerStartMs: number | undefined
+  private firstByteMs: number | undefined
+  private settled = false
+  private responseBody: string[] | undefined
+  private responseBodyChars = 0
+
+  constructor(inbound: Inbound, deps: GatewayDeps) {
+    this.inbound = inbound
+    this.deps = deps
+    if (deps.settings().logRequests === 'content') this.responseBody = []
+  }
+
+  /** An attempt begins at this target. */
+  attempting(chosen: Chosen): void {
+    this.chosen = chosen
+    this.providerStartMs = this.deps.clock.monotonicMs()
+  }
+
+  addLosses(losses: readonly Loss[]): void {
+    if (losses.length === 0) return
+    this.losses = [...this.losses, ...losses].slice(0, LIMITS.lossesMax)
+  }
+
+  lossList(): readonly Loss[] {
+    return this.losses
+  }
+
+  /** A fallback target starts its own list. */
+  resetLosses(): void {
+    this.losses = []
+  }
+
+  addUsage(usage: Usage): void {
+    this.usage = mergeUsage(this.usage, usage)
+  }
+
+  /** An attempt has begun: the provider may have worked, and billed. */
+  wasSent(): boolean {
+    return this.providerStartMs !== undefined
+  }
+
+  hasUsage(): boolean {
+    return this.usage !== undefined
+  }
+
+  setFinish(finish: string): void {
+    this.finish = finish
+  }
+
+  setModelReported(model: string): void {
+    if (model !== '') this.modelReported = model
+  }
+
+  /** The first byte of the answer's body goes to the client. */
+  firstByte(): void {
+    this.firstByteMs ??= this.deps.clock.monotonicMs()
+  }
+
+  /** Keeps a part of the answer where the policy is `content`. */
+  keepResponse(text: () => string): void {
+    if (this.responseBody === undefined || this.responseBodyChars >= LIMITS.logBodyBytesMax) return
+    const piece = text().slice(0, LIMITS.logBodyBytesMax - this.responseBodyChars)
+    this.responseBodyChars += piece.length
+    this.responseBody.push(piece)
+  }
+
+  costNanoUsd(): number | undefined {
+    if (this.usage === undefined || this.chosen === undefined) return undefined
+    const { provider, model } = this.chosen
+    const configured =
+      this.model === undefined ? undefined : this.deps.snapshot().models.get(this.model)?.price
+    const price = configured ?? this.deps.prices.find(provider, model)?.price
+    return price === undefined ? undefined : costNanoUsd(this.usage, price)
+  }
+
+  /** Makes the outcome. Every call after the first is ignored: an abort and an end may race. */
+  settle(status: number, error?: GatewayError): void {
+    if (this.settled) return
+    this.settled = true
+    if (this.deps.settings().logRequests === 'none') return
+    this.deps.sink.record(this.outcome(status, error))
+  }
+
+  private outcome(status: number, error: GatewayError | undefined): Outcome {
+    const { inbound, deps } = this
+    const nowMs = deps.clock.monotonicMs()
+    const { principal } = inbound
+    const outcome: { -readonly [K in keyof Outcome]: Outcome[K] } = {
+      logId: deps.ids.uuid(),
+      timestampMs: inbound.arrivedMs,
+      tenantId: principal.tenantId,
+      requestId: inbound.requestId,
+      direction: 'inbound',
+      endpoint: inbound.endpoint,
+      clientFormat: inbound.dialect,
+      operation: inbound.operation,
+      stream: this.stream,
+      status,
+      losses: this.losses,
+      attempts: this.attempts,
+      totalMs: nowMs - inbound.arrivedMonotonicMs,
+      requestBytes: inbound.bytes.length,
+      responseBytes: this.responseBytes,
+    }
+    if (principal.keyHash !== undefined) outcome.apiKeyHash = principal.keyHash
+    if (principal.keyId !== undefined) outcome.apiKeyId = principal.keyId
+    const traceId = traceIdOf(inbound.headers.get('traceparent'))
+    if (traceId !== undefined) outcome.traceId = traceId
+    const userAgent = inbound.headers.get('user-agent')
+    if (userAgent !== null) outcome.userAgent = userAgent.slice(0, 200)
+    if (this.model !== undefined) outcome.modelRequested = this.model.slice(0, 300)
+    if (this.chosen !== undefined) {
+      outcome.providerId = this.chosen.provider.id
+      outcome.modelResolved = this.modelReported ?? this.chosen.model
+      outcome.mode = this.chosen.mode
+    }
+    if (this.finish !== undefined) outcome.finish = this.finish
+    if (this.usage !== undefined) outcome.usage = this.usage
+    const cost = this.costNanoUsd()
+    if (cost !== undefined) outcome.costNanoUsd = cost
+    if (this.providerStartMs !== undefined) outcome.providerMs = nowMs - this.providerStartMs
+    if (this.firstByteMs !== undefined) {
+      outcome.firstTokenMs = this.firstByteMs - inbound.arrivedMonotonicMs
+    }
+    if (error !== undefined) {
+      outcome.errorKind = error.kind
+      outcome.errorText = errorText(error, this.chosen?.provider)
+    }
+    if (this.responseBody !== undefined) {
+      outcome.requestBody = new TextDecoder().decode(
+        inbound.bytes.subarray(0, LIMITS.logBodyBytesMax),
+      )
+      outcome.responseBody = this.responseBody.join('')
+    }
+    return outcome
+  }
+}
+
+/** The message and its cause for the operator, without any provider key in it. */
+function errorText(error: GatewayError, provider: Provider | undefined): string {
+  const cause = error.cause
+  const detail =
+    cause instanceof Error
+      ? `${cause.name}: ${cause.message}`
+      : cause === undefined
+        ? ''
+        : String(cause)
+  const text = detail === '' ? error.message : `${error.message} (${detail})`
+  const secrets = provider?.keys.map((key) => key.secret) ?? []
+  return scrubMessage(text, secrets).slice(0, LIMITS.logErrorCharsMax)
+}
+
+/** The trace id of a W3C `traceparent` header (https://www.w3.org/TR/trace-context/). */
+function traceIdOf(header: string | null): string | undefined {
+  const match =
+    header === null ? null : /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(header)
+  return match?.[1]
+}

@@ -1,0 +1,58 @@
+// From the name a client asks for to a model with targets: an alias, `provider/model`, a name that one provider lists, or a
+// vendor's well-known name. It decides nothing about rights and sends nothing.
+
+import type { Model, Provider, ProviderType } from '../core/catalog.ts'
+import { providerKind } from '../providers/registry.ts'
+import type { ModelDirectory } from './catalog.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/**
+ * Names that say whose they are, so that a laptop with one key needs no mapping. Only the vendor's own provider type takes
+ * them, and only after aliases and listed models.
+ */
+const VENDOR_NAMES: readonly (readonly [ProviderType, RegExp])[] = [
+  ['openai', /^(gpt-|o[1-9](-|$)|chatgpt-|text-embedding-|davinci-|babbage-|codex-)/],
+  ['anthropic', /^claude-/],
+  ['mistral', /^(mistral|ministral|magistral|codestral|devstral|pixtral|open-mi[sx]tral)/],
+]
+
+/** The model behind a name, or undefined when nobody here answers to it. */
+export function resolve(
+  name: string,
+  snapshot: Snapshot,
+  directory: ModelDirectory,
+): Model | undefined {
+  const alias = snapshot.models.get(name)
+  if (alias !== undefined) return alias
+  const slash = name.indexOf('/')
+  if (slash > 0) {
+    const provider = snapshot.providers.get(name.slice(0, slash))
+    const model = name.slice(slash + 1)
+    if (provider !== undefined && model !== '') return direct(name, provider, model)
+  }
+  const listed = directory.providerOf(name, snapshot)
+  if (listed !== undefined) return direct(name, listed.provider, listed.model)
+  for (const [type, pattern] of VENDOR_NAMES) {
+    if (!pattern.test(name)) continue
+    for (const provider of snapshot.providers.values()) {
+      if (provider.type === type) return direct(name, provider, name)
+    }
+  }
+  return undefined
+}
+
+/** Whether requests can be sent to the provider at all: a key where its kind needs one. */
+export function isUsable(provider: Provider): boolean {
+  const kind = providerKind(provider.type)
+  return kind !== undefined && (!kind.needsKey || provider.keys.length > 0)
+}
+
+function direct(id: string, provider: Provider, model: string): Model {
+  return {
+    id,
+    origin: 'built-in',
+    targets: [{ providerId: provider.id, model, order: 0, weight: 1 }],
+    defaults: {},
+    losses: 'report',
+  }
+}

@@ -1,0 +1,135 @@
+// Translate: provider frames → IR events → the client's wire text. One write per read, not per event. What the IR says on
+// the way (usage, finish, errors) goes into the record.
+
+import { GatewayError } from '../core/error.ts'
+import type { IrEvent } from '../core/ir/event.ts'
+import type { StreamError } from '../core/ir/response.ts'
+import { scrubMessage } from '../core/policy/scrub.ts'
+import type { Dialect, Frame, StreamDecoder, StreamEncoder } from '../dialects/dialect.ts'
+import { createFramer, type Framer } from '../dialects/sse.ts'
+import { estimateUsage, tokensInBytes } from './estimate.ts'
+import type { Pump } from './pump.ts'
+import type { RequestRecord } from './record.ts'
+import { truncatedError } from './relay-pump.ts'
+
+const textEncoder = new TextEncoder()
+
+export interface TranslateOptions {
+  readonly upstream: Dialect
+  readonly decoder: StreamDecoder
+  readonly client: Dialect
+  readonly encoder: StreamEncoder
+  readonly record: RequestRecord
+  /** Provider keys, never to be repeated to a client. */
+  readonly secrets: readonly string[]
+  readonly model: string
+  nowMs(): number
+}
+
+export class TranslatePump implements Pump {
+  failed: GatewayError | undefined
+  private readonly options: TranslateOptions
+  private readonly framer: Framer
+  private started = false
+  private textChars = 0
+  private outputToldByProvider = false
+
+  constructor(options: TranslateOptions) {
+    this.options = options
+    this.framer = createFramer(options.upstream.framing)
+  }
+
+  push(chunk: Uint8Array): Uint8Array | undefined {
+    const text = this.frames(this.framer.push(chunk))
+    return text === '' ? undefined : textEncoder.encode(text)
+  }
+
+  end(): { bytes?: Uint8Array; error?: GatewayError } {
+    let text = this.frames(this.framer.end())
+    if (this.failed === undefined) text += this.events(this.options.decoder.end())
+    if (this.failed === undefined) text += this.options.encoder.end()
+    return text === '' ? {} : { bytes: textEncoder.encode(text) }
+  }
+
+  fail(error: GatewayError): Uint8Array | undefined {
+    if (this.failed !== undefined) return undefined
+    this.failed = error
+    const { client, record } = this.options
+    return textEncoder.encode(client.errors.encodeStream(error, record.inbound.requestId))
+  }
+
+  keepalive(): Uint8Array | undefined {
+    const { client, model } = this.options
+    // Before the first event an Anthropic client has not seen message_start, and a ping ahead of it is still allowed.
+    return textEncoder.encode(client.keepalive(model, this.options.nowMs()))
+  }
+
+  conclude(aborted: boolean): void {
+    const { record, encoder } = this.options
+    record.addLosses(encoder.losses())
+    if (this.outputToldByProvider && !aborted) return
+    const estimate = estimateUsage(record.inbound.bytes.length, tokensInBytes(this.textChars))
+    if (record.hasUsage()) {
+      // The provider's own numbers so far stay where they are: what is estimated is the output alone.
+      record.addUsage({ outputTokens: estimate.outputTokens!, estimated: true })
+    } else record.addUsage(estimate)
+  }
+
+  private frames(frames: readonly Frame[]): string {
+    let text = ''
+    for (const frame of frames) {
+      if (this.failed !== undefined) break
+      text += this.events(this.options.decoder.push(frame))
+    }
+    return text
+  }
+
+  private events(events: readonly IrEvent[]): string {
+    let text = ''
+    for (const event of events) {
+      text += this.options.encoder.push(this.observe(event))
+      if (this.failed !== undefined) break
+    }
+    return text
+  }
+
+  private observe(event: IrEvent): IrEvent {
+    const { record } = this.options
+    switch (event.type) {
+      case 'text-delta':
+      case 'thinking-delta':
+      case 'tool-input-delta':
+        this.textChars += event.text.length
+        return event
+      case 'response-start':
+        if (!this.started) record.setModelReported(event.model)
+        this.started = true
+        return event
+      case 'usage':
+        record.addUsage(event.usage)
+        if (event.usage.outputTokens !== undefined) this.outputToldByProvider = true
+        return event
+      case 'finish':
+        record.setFinish(event.finish.raw ?? event.finish.unified)
+        return event
+      case 'error': {
+        const message = scrubMessage(event.error.message, this.options.secrets)
+        this.failed = streamFailure({ ...event.error, message })
+        return { type: 'error', error: { ...event.error, message: this.failed.message } }
+      }
+      default:
+        return event
+    }
+  }
+}
+
+/** An error told inside an answer as the error we would have given for it. */
+export function streamFailure(error: StreamError): GatewayError {
+  if (error.code === 'truncated') return truncatedError()
+  const limited =
+    error.status === 429 || /rate.?limit/i.test(`${error.type ?? ''} ${error.code ?? ''}`)
+  return new GatewayError(limited ? 'upstream_rate_limited' : 'upstream_error', {
+    message: error.message,
+    shouldRetry: false,
+  })
+}

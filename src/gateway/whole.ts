@@ -1,0 +1,122 @@
+// A whole answer of a provider, read and checked before anything is sent to the client: it must be an answer of its dialect
+// and not an error in disguise. A provider that streams although it was not asked is folded into one.
+
+import { GatewayError } from '../core/error.ts'
+import { collect } from '../core/ir/collect.ts'
+import type { EmbeddingResponse } from '../core/ir/embedding.ts'
+import type { ChatResponse } from '../core/ir/response.ts'
+import { isObject, parseJson, type JsonObject } from '../core/json.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { Failure } from '../core/policy/classify.ts'
+import type { UpstreamResponse } from '../core/ports.ts'
+import { createFramer } from '../dialects/sse.ts'
+import {
+  upstreamChatCodec,
+  upstreamEmbeddingCodec,
+  type RequestForms,
+  type TargetPlan,
+} from './plan.ts'
+
+export interface WholeAnswer {
+  /** The provider's bytes, for relay; absent when the provider streamed instead. */
+  readonly bytes?: Uint8Array
+  readonly body?: JsonObject
+  /** In the IR, where it has to be said in another form than it came. */
+  readonly chat?: ChatResponse
+  readonly embedding?: EmbeddingResponse
+}
+
+const decoder = new TextDecoder()
+
+/** An error inside an answer whose status said all was well. */
+export class ErrorInAnswer extends Error {
+  readonly body: NonNullable<Failure['body']>
+  constructor(body: NonNullable<Failure['body']>) {
+    super('error in answer')
+    this.body = body
+  }
+}
+
+/**
+ * Reads the body to its end.
+ * @throws GatewayError `upstream_bad_response` for what is no answer, `ErrorInAnswer` for an error under a good status.
+ */
+export async function readWhole(
+  plan: TargetPlan,
+  forms: RequestForms,
+  response: UpstreamResponse,
+  streamed: boolean,
+): Promise<WholeAnswer> {
+  const bytes = await readInTime(plan, response)
+  if (streamed && plan.operation !== 'embedding' && looksFramed(bytes)) {
+    return { chat: fold(plan, bytes) }
+  }
+  const text = decoder.decode(bytes)
+  const body = answerObject(text)
+  if (isErrorBody(body)) {
+    throw new ErrorInAnswer(
+      plan.upstream.errors.decode(text) ?? { message: 'the answer holds an error' },
+    )
+  }
+  // A stream was asked for: whatever the mode, the answer must be unfolded, and so understood.
+  if (plan.mode === 'relay' && !forms.peeked.stream) return { bytes, body }
+  return plan.operation === 'embedding'
+    ? { bytes, body, embedding: upstreamEmbeddingCodec(plan).decodeResponse(body) }
+    : { bytes, body, chat: upstreamChatCodec(plan).decodeResponse(body) }
+}
+
+/** The body within the provider's total limit. */
+async function readInTime(plan: TargetPlan, response: UpstreamResponse): Promise<Uint8Array> {
+  const limitMs = plan.provider.timeouts.totalMs
+  const timer = setTimeout(
+    () =>
+      response.cancel(new GatewayError('upstream_timeout', { cause: 'no whole answer in time' })),
+    limitMs,
+  )
+  try {
+    return await response.bytes(LIMITS.responseBodyBytesMax)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** An SSE or NDJSON body starts with a field name or holds more than one line of JSON; a JSON answer starts with a brace. */
+function looksFramed(bytes: Uint8Array): boolean {
+  const start = decoder.decode(bytes.subarray(0, 64)).trimStart()
+  return !start.startsWith('{') || bytes.indexOf(0x0a) < bytes.length - 1
+}
+
+function fold(plan: TargetPlan, bytes: Uint8Array): ChatResponse {
+  const framer = createFramer(plan.upstream.framing)
+  const decoderOfStream = upstreamChatCodec(plan).createStreamDecoder()
+  const frames = [...framer.push(bytes), ...framer.end()]
+  const events = frames.flatMap((frame) => decoderOfStream.push(frame))
+  const { response, error } = collect([...events, ...decoderOfStream.end()])
+  if (error === undefined) return response
+  if (error.code === 'truncated') {
+    throw new GatewayError('upstream_bad_response', {
+      cause: 'the answer is no stream of its dialect',
+    })
+  }
+  throw new ErrorInAnswer({
+    message: error.message,
+    ...(error.code === undefined ? {} : { code: error.code }),
+    ...(error.type === undefined ? {} : { type: error.type }),
+  })
+}
+
+/** `{"error": …}` with nothing of an answer beside it; some providers say `"error": null` in good ones. */
+function isErrorBody(body: JsonObject): boolean {
+  const { error } = body
+  if (error === undefined || error === null || error === '') return body['type'] === 'error'
+  return (
+    !('choices' in body) && !('content' in body) && !('message' in body && body['done'] === true)
+  )
+}
+
+/** The object a JSON text holds. @throws GatewayError `upstream_bad_response` for anything else. */
+function answerObject(text: string): JsonObject {
+  const value = parseJson(text)
+  if (isObject(value)) return value
+  throw new GatewayError('upstream_bad_response', { cause: 'the answer is not a JSON object' })
+}

@@ -1,0 +1,39 @@
+// Any other upstream that speaks OpenAI's or Anthropic's protocol, at whatever address it was given. Nothing is assumed
+// beyond that protocol: the base URL is used as written, and a key is sent only where there is one.
+
+import type { ProviderKind } from './provider.ts'
+import {
+  anthropicEndpoint,
+  anthropicHeaders,
+  anthropicModelsUrl,
+  readAnthropicModels,
+} from './anthropic.ts'
+import { bearer, openaiDialects, openaiPath, readOpenaiModels, trimBase } from './shared.ts'
+import { asArray, asObject } from '../core/json.ts'
+
+export const custom: ProviderKind = {
+  type: 'custom',
+  needsKey: false,
+  dialects(provider, operation) {
+    if (provider.compatible !== 'anthropic') return openaiDialects(operation)
+    return operation === 'embedding' ? [] : ['anthropic']
+  },
+  endpoint: ({ provider, dialect }) =>
+    dialect === 'anthropic'
+      ? anthropicEndpoint(provider)
+      : `${trimBase(provider.baseUrl)}${openaiPath(dialect)}`,
+  authorize: (provider, secret) =>
+    provider.compatible === 'anthropic' ? anthropicHeaders(secret) : bearer(secret),
+  quirks: () => ({ maxTokensField: 'auto' }),
+  models: {
+    url: (provider) =>
+      provider.compatible === 'anthropic'
+        ? anthropicModelsUrl(provider)
+        : `${trimBase(provider.baseUrl)}/models`,
+    // The body has to tell which protocol it is, as the provider is not at hand here: only Anthropic types its entries.
+    read(body) {
+      const first = asObject(asArray(asObject(body)?.data)?.[0])
+      return first?.type === 'model' ? readAnthropicModels(body) : readOpenaiModels(body)
+    },
+  },
+}

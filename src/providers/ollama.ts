@@ -1,0 +1,54 @@
+// Ollama: its native API first, since only that one knows `num_ctx`, images and every statistic, and its OpenAI endpoints
+// so that an OpenAI client is relayed. A key is wanted by Ollama's cloud and by proxies in front of it alone.
+
+import type { Provider } from '../core/catalog.ts'
+import type { ProviderKind } from './provider.ts'
+import { asArray } from '../core/json.ts'
+import { bearer, listedModel, openaiPath, readModels, trimBase } from './shared.ts'
+
+/** The server's address: `/v1` and `/api` are often copied along from another tool's settings. */
+function root(provider: Provider): string {
+  return trimBase(provider.baseUrl).replace(/\/(?:v1|api)$/, '')
+}
+
+export const ollama: ProviderKind = {
+  type: 'ollama',
+  defaultBaseUrl: 'http://127.0.0.1:11434',
+  needsKey: false,
+  dialects(_provider, operation) {
+    switch (operation) {
+      case 'chat':
+        return ['ollama', 'openai-chat']
+      case 'completion':
+        return ['ollama', 'openai-completions']
+      case 'embedding':
+        return ['ollama', 'openai-embeddings']
+    }
+  },
+  endpoint({ provider, dialect, operation, legacy }) {
+    const base = root(provider)
+    if (dialect !== 'ollama') return `${base}/v1${openaiPath(dialect)}`
+    switch (operation) {
+      case 'chat':
+        return `${base}/api/chat`
+      case 'completion':
+        return `${base}/api/generate`
+      case 'embedding':
+        return legacy === true ? `${base}/api/embeddings` : `${base}/api/embed`
+    }
+  },
+  authorize: (_provider, secret) => bearer(secret),
+  quirks: () => ({ maxTokensField: 'max_tokens', reasoningField: 'reasoning' }),
+  models: {
+    url: (provider) => `${root(provider)}/api/tags`,
+    read: (body) =>
+      readModels(body, 'models', (entry) =>
+        listedModel({
+          id: entry.model ?? entry.name,
+          created: entry.modified_at,
+          // Only newer servers say it here; older ones in `/api/show` alone.
+          capabilities: asArray(entry.capabilities)?.filter((word) => typeof word === 'string'),
+        }),
+      ),
+  },
+}

@@ -1,0 +1,162 @@
+// Prices and context windows out of `@pydantic/genai-prices`, whose data is inside the package. It is imported only when
+// `warm` is called, as reading it takes some 35 ms that the start must not pay; its update from the network is never used.
+
+import type * as GenaiPrices from '@pydantic/genai-prices'
+import type { ModelPrice, PriceClasses, Provider, ProviderType } from '../core/catalog.ts'
+
+type Catalogue = Pick<typeof GenaiPrices, 'calcPrice' | 'findProvider'>
+
+export interface KnownModel {
+  readonly price?: ModelPrice
+  readonly contextWindow?: number
+}
+
+/** Models remembered at once; the oldest is forgotten first. A lookup is some 0.2 ms, so forgetting is cheap. */
+const CACHE_ENTRIES_MAX = 2_000
+
+/** Prices that change with the hour or the date are looked up again in the next minute. */
+const CHANGING_PRICE_TTL_MS = 60_000
+
+/** The package's name of a provider whose address is the vendor's own. */
+const VENDORS: Readonly<Partial<Record<ProviderType, string>>> = {
+  openai: 'openai',
+  azure: 'azure',
+  anthropic: 'anthropic',
+  mistral: 'mistral',
+  openrouter: 'openrouter',
+  gemini: 'google',
+  cohere: 'cohere',
+}
+
+/** Types whose price follows from the address: other vendors speak these protocols too. */
+const BY_ADDRESS: ReadonlySet<ProviderType> = new Set(['openai', 'anthropic', 'custom'])
+
+/** Prices of one unit class: the package's key for each of ours, all dollars per million tokens. */
+const PRICE_KEYS: Readonly<Record<keyof PriceClasses, string>> = {
+  input: 'input_mtok',
+  output: 'output_mtok',
+  cacheRead: 'cache_read_mtok',
+  cacheWrite: 'cache_write_mtok',
+  cacheWrite1h: 'cache_write_1h_mtok',
+  inputAudio: 'input_audio_mtok',
+  outputAudio: 'output_audio_mtok',
+}
+
+interface Entry {
+  readonly known: KnownModel
+  readonly validUntilMs: number
+}
+
+/** The price book: knows nothing until `warm` has finished, and says so by `undefined`. */
+export class PriceBook {
+  private catalogue: Catalogue | undefined
+  private warming: Promise<void> | undefined
+  private readonly entries = new Map<string, Entry>()
+
+  /** Reads the data in, once. Call it when the start is done; lookups before its end find nothing. */
+  warm(): Promise<void> {
+    this.warming ??= import('@pydantic/genai-prices').then((catalogue) => {
+      this.catalogue = catalogue
+    })
+    return this.warming
+  }
+
+  get isWarm(): boolean {
+    return this.catalogue !== undefined
+  }
+
+  /**
+   * What is known of a provider's model; undefined before `warm` has finished, and `{}` when nothing is.
+   * @param model the provider's own model name
+   * @param nowMs prices may hold for certain hours or from a date on
+   */
+  lookup(
+    provider: Pick<Provider, 'type' | 'baseUrl'>,
+    model: string,
+    nowMs: number,
+  ): KnownModel | undefined {
+    if (this.catalogue === undefined) return undefined
+    const key = JSON.stringify([provider.type, provider.baseUrl, model])
+    const cached = this.entries.get(key)
+    if (cached !== undefined && nowMs < cached.validUntilMs) return cached.known
+    const entry = find(this.catalogue, provider, model, nowMs)
+    this.entries.delete(key)
+    this.entries.set(key, entry)
+    const oldest = this.entries.keys().next()
+    if (this.entries.size > CACHE_ENTRIES_MAX && oldest.done !== true) {
+      this.entries.delete(oldest.value)
+    }
+    return entry.known
+  }
+}
+
+const NOTHING: Entry = { known: {}, validUntilMs: Number.POSITIVE_INFINITY }
+
+function find(
+  catalogue: Catalogue,
+  provider: Pick<Provider, 'type' | 'baseUrl'>,
+  model: string,
+  nowMs: number,
+): Entry {
+  const byAddress = BY_ADDRESS.has(provider.type)
+  const vendor = byAddress
+    ? catalogue.findProvider({ providerApiUrl: provider.baseUrl })?.id
+    : VENDORS[provider.type]
+  if (vendor === undefined) return NOTHING
+  const found = calculate(catalogue, vendor, model, nowMs)
+  if (found === null) return NOTHING
+  const price = modelPrice(found.model_price)
+  const contextWindow = found.model.context_window
+  const known = {
+    ...(price === undefined ? {} : { price }),
+    ...(contextWindow === undefined ? {} : { contextWindow }),
+  }
+  const changes = Array.isArray(found.model.prices)
+  return { known, validUntilMs: changes ? nowMs + CHANGING_PRICE_TTL_MS : Number.POSITIVE_INFINITY }
+}
+
+/** The package throws where its data contradicts itself; such a model has no known price, and no request fails for it. */
+function calculate(catalogue: Catalogue, providerId: string, model: string, nowMs: number) {
+  try {
+    return catalogue.calcPrice({}, model, { providerId, timestamp: new Date(nowMs) })
+  } catch {
+    return null
+  }
+}
+
+/** The package's prices in ours: nano-dollars per token, with a step for each length at which they change. */
+function modelPrice(raw: GenaiPrices.ModelPrice): ModelPrice | undefined {
+  const basic: { -readonly [name in keyof PriceClasses]: number } = {}
+  const steps = new Map<number, { -readonly [name in keyof PriceClasses]: number }>()
+  for (const name of Object.keys(PRICE_KEYS) as (keyof PriceClasses)[]) {
+    const value = raw[PRICE_KEYS[name]]
+    if (value === undefined) continue
+    if (typeof value === 'number') {
+      basic[name] = nanoPerToken(value)
+      continue
+    }
+    basic[name] = nanoPerToken(value.base)
+    for (const tier of value.tiers) {
+      const step = steps.get(tier.start) ?? {}
+      step[name] = nanoPerToken(tier.price)
+      steps.set(tier.start, step)
+    }
+  }
+  if (Object.keys(basic).length === 0) return undefined
+  if (steps.size === 0) return basic
+  let passed: PriceClasses = {}
+  const sorted = [...steps].toSorted(([a], [b]) => a - b)
+  return {
+    ...basic,
+    // A class that does not change at a step keeps what the step before it said.
+    steps: sorted.map(([aboveInputTokens, step]) => {
+      passed = { ...passed, ...step }
+      return { aboveInputTokens, ...passed }
+    }),
+  }
+}
+
+/** Dollars per million tokens to nano-dollars per token, without the noise of binary fractions. */
+function nanoPerToken(dollarsPerMillion: number): number {
+  return Math.round(dollarsPerMillion * 1e9) / 1e6
+}

@@ -1,0 +1,114 @@
+// What every route of the server needs: the gateway's dependencies, the rules of this listener, and small helpers to judge
+// a request and to answer it. Routes get this, never Elysia's own context handed on.
+
+import type { AuthenticationRules } from '../auth/authenticate.ts'
+import { authenticate } from '../auth/authenticate.ts'
+import { credentialOf } from '../auth/credential.ts'
+import { GatewayError } from '../core/error.ts'
+import type { Clock, IdSource, Logger } from '../core/ports.ts'
+import { can, type Action } from '../core/permission.ts'
+import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
+import type { GatewayDeps } from '../gateway/deps.ts'
+import { checkHost, type HostRules } from './host-guard.ts'
+
+export interface ServerSettings {
+  readonly host: string
+  readonly port: number
+  readonly maxBodyBytes: number
+  readonly hostRules: HostRules
+  readonly version: string
+}
+
+export interface ServerDeps {
+  readonly gateway: GatewayDeps
+  readonly authentication: AuthenticationRules
+  readonly clock: Clock
+  readonly ids: IdSource
+  readonly logger: Logger
+  settings(): ServerSettings
+  /** Text of a file of the web UI with its type and tag, or undefined. */
+  asset(path: string): WebAsset | undefined
+  /** What `/readyz` says. */
+  readiness(): { ready: boolean; checks: Record<string, boolean> }
+}
+
+export interface WebAsset {
+  readonly body: Uint8Array
+  readonly contentType: string
+  readonly etag: string
+}
+
+/** What is known of a request before any route has seen it. */
+export interface Admission {
+  readonly requestId: string
+  readonly loopbackHost: boolean
+  readonly origin: string | undefined
+  readonly arrivedMs: number
+  readonly arrivedMonotonicMs: number
+  readonly peerIsLocal: boolean
+}
+
+const admissions = new WeakMap<Request, Admission>()
+
+/** Judges Host and Origin and gives the request its id. @throws GatewayError of the host guard */
+export function admit(request: Request, peer: string | undefined, deps: ServerDeps): Admission {
+  const base = {
+    requestId: requestIdOf(request.headers, deps.ids),
+    arrivedMs: deps.clock.nowMs(),
+    arrivedMonotonicMs: deps.clock.monotonicMs(),
+    peerIsLocal: peer !== undefined && isLoopbackAddress(peer),
+  }
+  // Known before it is judged: the error's answer carries the id too.
+  admissions.set(request, { ...base, loopbackHost: false, origin: undefined })
+  const admission = { ...base, ...checkHost(request, deps.settings().hostRules) }
+  admissions.set(request, admission)
+  return admission
+}
+
+/** The admission of a request that `admit` has seen. */
+export function admissionOf(request: Request): Admission {
+  const admission = admissions.get(request)
+  if (admission === undefined)
+    throw new GatewayError('internal', { cause: 'request was not admitted' })
+  return admission
+}
+
+/** Who asks, allowed to do this. @throws GatewayError `authentication` or `permission` */
+export function authorize(
+  request: Request,
+  action: Action,
+  keyInPath: string | undefined,
+  deps: ServerDeps,
+): Principal {
+  const admission = admissionOf(request)
+  const principal = authenticate(
+    {
+      credential: credentialOf(request.headers, keyInPath),
+      local: admission.peerIsLocal && admission.loopbackHost && !wasForwarded(request.headers),
+    },
+    deps.authentication,
+  )
+  if (!can(principal, action)) throw new GatewayError('permission')
+  return principal
+}
+
+/** The principal of a row for a request that never got one. */
+export const NOBODY: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID }
+
+/** A proxy in front makes every caller look local: then nobody is. */
+function wasForwarded(headers: Headers): boolean {
+  return headers.has('x-forwarded-for') || headers.has('forwarded') || headers.has('x-real-ip')
+}
+
+export function isLoopbackAddress(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./i.test(address)
+}
+
+const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/
+
+/** The client's own id when it is a harmless one, else a new one. */
+function requestIdOf(headers: Headers, ids: IdSource): string {
+  const given = headers.get('x-request-id')
+  if (given !== null && REQUEST_ID.test(given)) return given
+  return `req_${ids.uuid().replaceAll('-', '')}`
+}

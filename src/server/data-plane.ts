@@ -1,0 +1,92 @@
+// The routes that reach a model. Each is the same few steps: who asks, the body, the gateway, the answer; whatever goes
+// wrong before the gateway is settled and logged all the same.
+
+import { Elysia } from 'elysia'
+import { handle, refuse } from '../gateway/handle.ts'
+import type { Inbound } from '../gateway/inbound.ts'
+import { RequestRecord } from '../gateway/record.ts'
+import type { Principal } from '../core/principal.ts'
+import { admissionOf, authorize, NOBODY, type ServerDeps } from './context.ts'
+import { readBody, requireJsonType } from './request-body.ts'
+import { respond } from './respond.ts'
+import { MODEL_ROUTES, type ModelRoute } from './routes.ts'
+
+interface PathParams {
+  readonly model?: string
+  readonly key?: string
+}
+
+export function dataPlane(deps: ServerDeps) {
+  const app = new Elysia({ name: 'data-plane' })
+  for (const route of MODEL_ROUTES) {
+    for (const prefix of ['', '/k/:key']) {
+      app.post(
+        `${prefix}${route.path}`,
+        ({ request, params }) => answer(request, route, params as PathParams, deps),
+        { parse: 'none', detail: { summary: route.summary } },
+      )
+    }
+  }
+  return app
+}
+
+async function answer(
+  request: Request,
+  route: ModelRoute,
+  params: PathParams,
+  deps: ServerDeps,
+): Promise<Response> {
+  let principal = NOBODY
+  let bytes = new Uint8Array()
+  try {
+    principal = authorize(request, route.action, params.key, deps)
+    requireJsonType(request.headers, route.dialect === 'ollama')
+    bytes = (await readBody(request, deps.settings().maxBodyBytes)) as Uint8Array<ArrayBuffer>
+  } catch (thrown) {
+    const record = new RequestRecord(
+      inboundOf(request, route, params, principal, bytes),
+      deps.gateway,
+    )
+    return respond(request, refuse(record, thrown, deps.gateway))
+  }
+  return respond(
+    request,
+    await handle(inboundOf(request, route, params, principal, bytes), deps.gateway),
+  )
+}
+
+function inboundOf(
+  request: Request,
+  route: ModelRoute,
+  params: PathParams,
+  principal: Principal,
+  bytes: Uint8Array,
+): Inbound {
+  const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
+  return {
+    dialect: route.dialect,
+    operation: route.operation,
+    hints: {
+      ...(params.model === undefined ? {} : { model: decodeSafely(params.model) }),
+      ...(route.legacy === true ? { legacy: true } : {}),
+    },
+    streamByDefault: route.streamByDefault ?? false,
+    endpoint: route.path,
+    bytes,
+    headers: request.headers,
+    principal,
+    requestId,
+    signal: request.signal,
+    arrivedMs,
+    arrivedMonotonicMs,
+  }
+}
+
+/** Elysia has decoded the parameter once where it could; a stray percent sign stays as it came. */
+function decodeSafely(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

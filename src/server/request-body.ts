@@ -1,0 +1,79 @@
+// A client's body as bytes, within its size and its time. Elysia parses nothing on these routes: the decoder of the protocol
+// validates, and a body that never ends must not be waited for.
+
+import { GatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
+
+/**
+ * Reads the whole body.
+ * @throws GatewayError `request_too_large` (before reading where the length is declared), `request_timeout`,
+ * `unsupported_media_type`, `client_closed`, or `invalid_request` for broken framing
+ */
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const encoding = request.headers.get('content-encoding')
+  if (encoding !== null && encoding !== '' && encoding.toLowerCase() !== 'identity') {
+    throw new GatewayError('unsupported_media_type', {
+      message: 'Compressed request bodies are not supported.',
+    })
+  }
+  const length = request.headers.get('content-length')
+  if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes)
+  if (request.body === null) return new Uint8Array()
+  const deadline = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => deadline.reject(new GatewayError('request_timeout')),
+    LIMITS.requestBodyTimeoutMs,
+  )
+  try {
+    const whole = length === null ? readChunked(request.body, maxBytes) : request.bytes()
+    return await Promise.race([whole, deadline.promise])
+  } catch (error) {
+    if (error instanceof GatewayError) throw error
+    if (request.signal.aborted) throw new GatewayError('client_closed', { cause: error })
+    throw new GatewayError('invalid_request', {
+      message: 'The body could not be read to its end.',
+      cause: error,
+    })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readChunked(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+function tooLarge(maxBytes: number): GatewayError {
+  return new GatewayError('request_too_large', {
+    message: `The body is larger than the ${maxBytes} bytes this server takes.`,
+  })
+}
+
+/**
+ * The type of a JSON route's body. Clients of the Ollama API (curl above all) send JSON under curl's default type, which no
+ * page can do without an Origin, so there it is taken from callers that are no browser.
+ * @throws GatewayError `unsupported_media_type`
+ */
+export function requireJsonType(headers: Headers, lenient: boolean): void {
+  const type = headers.get('content-type')?.toLowerCase() ?? ''
+  const [media, ...parameters] = type.split(';').map((part) => part.trim())
+  const json = media === 'application/json' || (media?.endsWith('+json') ?? false)
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))
+  const utf8 = charset === undefined || /^charset="?(utf-8|utf8|us-ascii)"?$/.test(charset)
+  if (json && utf8) return
+  const browser = headers.has('origin') || headers.has('sec-fetch-site')
+  if (lenient && !browser && (type === '' || media === 'application/x-www-form-urlencoded')) return
+  throw new GatewayError('unsupported_media_type', {
+    message: "The body must be JSON: send it with 'content-type: application/json'.",
+  })
+}

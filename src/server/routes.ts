@@ -1,0 +1,62 @@
+// The data plane as one table: path, protocol, operation and action of every route that reaches a model. The server registers
+// it three times over (plain, under `/k/{key}`), the 405 answer and the docs read it; nothing else lists routes.
+
+import type { DialectName, Operation } from '../dialects/dialect.ts'
+import type { Action } from '../core/permission.ts'
+
+export interface ModelRoute {
+  /** Elysia path pattern; `:model` and `*` name the model in the path. */
+  readonly path: string
+  readonly dialect: DialectName
+  readonly operation: Operation
+  readonly action: Action
+  readonly streamByDefault?: boolean
+  readonly legacy?: boolean
+  readonly summary: string
+}
+
+function openai(prefix: string, where: string): ModelRoute[] {
+  return [
+    route(`${prefix}/chat/completions`, 'openai-chat', 'chat', `${where}: chat completion`),
+    route(
+      `${prefix}/completions`,
+      'openai-completions',
+      'completion',
+      `${where}: legacy completion`,
+    ),
+    route(`${prefix}/embeddings`, 'openai-embeddings', 'embedding', `${where}: embeddings`),
+  ]
+}
+
+function route(
+  path: string,
+  dialect: DialectName,
+  operation: Operation,
+  summary: string,
+  more: Partial<ModelRoute> = {},
+): ModelRoute {
+  return { path, dialect, operation, action: 'model.invoke', summary, ...more }
+}
+
+/** Every route that asks a model for something. */
+export const MODEL_ROUTES: readonly ModelRoute[] = [
+  ...openai('/v1', 'OpenAI'),
+  ...openai('/openai/v1', 'Azure OpenAI, newer paths'),
+  ...openai('/openai/deployments/:model', 'Azure OpenAI, deployment paths'),
+  route('/v1/messages', 'anthropic', 'chat', 'Anthropic: messages'),
+  route('/anthropic/v1/messages', 'anthropic', 'chat', 'Anthropic: messages'),
+  route('/api/chat', 'ollama', 'chat', 'Ollama: chat', { streamByDefault: true }),
+  route('/api/generate', 'ollama', 'completion', 'Ollama: generate', { streamByDefault: true }),
+  route('/api/embed', 'ollama', 'embedding', 'Ollama: embed'),
+  route('/api/embeddings', 'ollama', 'embedding', 'Ollama: embeddings, older form', {
+    legacy: true,
+  }),
+]
+
+/** The protocol whose error shape a caller of this path expects. */
+export function dialectOfPath(path: string, headers: Headers): DialectName {
+  const bare = path.replace(/^\/k\/[^/]*/, '')
+  if (bare.startsWith('/api/')) return 'ollama'
+  if (bare.startsWith('/anthropic/') || bare.startsWith('/v1/messages')) return 'anthropic'
+  return headers.has('anthropic-version') ? 'anthropic' : 'openai-chat'
+}

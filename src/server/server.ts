@@ -1,0 +1,153 @@
+// The HTTP server: Host and Origin first, then Elysia's routes, and one place where whatever went wrong becomes an answer.
+// It listens, drains and stops; what it serves is in the route modules.
+
+import type { Server } from 'bun'
+import { Elysia } from 'elysia'
+import { GatewayError, toGatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
+import { catalogRoutes } from './catalog-routes.ts'
+import { admit, admissionOf, type ServerDeps } from './context.ts'
+import { dataPlane } from './data-plane.ts'
+import { allowedMethods } from './allowed-methods.ts'
+import { publicRoutes } from './public-routes.ts'
+import { pathOf, respondError } from './respond.ts'
+
+export interface RunningServer {
+  readonly url: string
+  readonly port: number
+  /** Requests and streams running now. */
+  readonly active: number
+  /** Stops accepting, lets what runs finish up to the limit, then cuts it. Resolves when nothing runs. */
+  stop(drainTimeoutMs: number): Promise<void>
+}
+
+/** Binds and serves. @throws the system's error when the address cannot be bound */
+export function startServer(deps: ServerDeps): RunningServer {
+  const settings = deps.settings()
+  const app = createApp(deps)
+  const server: Server<undefined> = Bun.serve({
+    hostname: settings.host,
+    port: settings.port,
+    // A little above our own bound, so that the client gets our answer and not a bare 413.
+    maxRequestBodySize: settings.maxBodyBytes * 2,
+    // Quiet streams are kept open by our own keepalives and closed by our own deadlines.
+    idleTimeout: 0,
+    fetch: (request, self) => serve(request, self.requestIP(request)?.address, app, deps),
+    error: (error) => {
+      deps.logger.error('request failed outside its handler', { error: String(error) })
+      return new Response(
+        '{"error":{"message":"Internal error.","type":"server_error","param":null,"code":"internal_error"}}',
+        {
+          status: 500,
+          headers: { 'content-type': 'application/json' },
+        },
+      )
+    },
+  })
+  return {
+    url: `http://${urlHost(settings.host)}:${server.port}`,
+    port: server.port!,
+    get active() {
+      return server.pendingRequests
+    },
+    stop: (drainTimeoutMs) => drain(server, drainTimeoutMs),
+  }
+}
+
+function createApp(deps: ServerDeps) {
+  return new Elysia({ name: 'weir' })
+    .onError(({ error, code, request }) =>
+      respondError(request, routingError(error, code, request, deps)),
+    )
+    .use(publicRoutes(deps))
+    .use(catalogRoutes(deps))
+    .use(dataPlane(deps))
+}
+
+async function serve(
+  request: Request,
+  peer: string | undefined,
+  app: ReturnType<typeof createApp>,
+  deps: ServerDeps,
+): Promise<Response> {
+  try {
+    admit(request, peer, deps)
+    checkHeaderSize(request.headers)
+    if (request.method === 'OPTIONS') return preflight(request)
+    return await app.handle(request)
+  } catch (thrown) {
+    const error = toGatewayError(thrown)
+    if (error.kind === 'internal') {
+      deps.logger.error('internal error', { error: String(error.cause) })
+    }
+    return respondError(request, error)
+  }
+}
+
+/** What Elysia could not route or a handler let escape; nothing of its own text reaches a client. */
+function routingError(
+  error: unknown,
+  code: unknown,
+  request: Request,
+  deps: ServerDeps,
+): GatewayError {
+  if (error instanceof GatewayError) return error
+  if (code === 'NOT_FOUND') {
+    const path = pathOf(request)
+    const allow = allowedMethods(path)
+    return allow === undefined
+      ? new GatewayError('unknown_url', {
+          message: `Unknown request URL: ${request.method} ${shown(path)}.`,
+        })
+      : new GatewayError('method_not_allowed', { allow })
+  }
+  deps.logger.error('internal error', {
+    requestId: admissionOf(request).requestId,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  })
+  return new GatewayError('internal', { cause: error })
+}
+
+function shown(path: string): string {
+  // A key in the path is a credential.
+  return path.replace(/^\/k\/[^/]*/, '/k/…').slice(0, 200)
+}
+
+function checkHeaderSize(headers: Headers): void {
+  let count = 0
+  let bytes = 0
+  headers.forEach((value, name) => {
+    count += 1
+    bytes += name.length + value.length
+  })
+  if (count > LIMITS.requestHeadersMax || bytes > LIMITS.requestHeaderBytesMax) {
+    throw new GatewayError('headers_too_large')
+  }
+}
+
+function preflight(request: Request): Response {
+  const { origin, requestId } = admissionOf(request)
+  if (origin === undefined) throw new GatewayError('method_not_allowed', { allow: 'GET, POST' })
+  return new Response(null, {
+    status: 204,
+    headers: {
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST, OPTIONS',
+      'access-control-allow-headers': request.headers.get('access-control-request-headers') ?? '*',
+      'access-control-max-age': '600',
+      'x-request-id': requestId,
+      vary: 'Origin',
+    },
+  })
+}
+
+async function drain(server: Server<undefined>, drainTimeoutMs: number): Promise<void> {
+  const stopped = server.stop(false)
+  const cut = setTimeout(() => void server.stop(true), drainTimeoutMs)
+  await stopped
+  clearTimeout(cut)
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,246 @@
+// The one writer of the request log. A request only leaves its outcome in a bounded queue; batches go to the store in one
+// transaction each, and a store that is full, locked or broken costs rows in the end but never a request. Straight on
+// bun:sqlite, as the query builder would cost more than the insert.
+
+import type { Database, Statement } from 'bun:sqlite'
+import { LIMITS } from '../core/limits.ts'
+import type { Outcome, OutcomeSink } from '../core/outcome.ts'
+import type { Clock, Logger } from '../core/ports.ts'
+import { describeFailure, isRowFault } from './errors.ts'
+import { LogQueue } from './log-queue.ts'
+import { hasBodies, INSERT_BODIES, INSERT_REQUEST, requestValues } from './log-row.ts'
+
+export interface LogWriterLimits {
+  readonly queueRowsMax: number
+  readonly queueBodyCharsMax: number
+  readonly flushRows: number
+  readonly flushIntervalMs: number
+  readonly retryIntervalMs: number
+  readonly closeTimeoutMs: number
+}
+
+const DEFAULT_LIMITS: LogWriterLimits = {
+  queueRowsMax: LIMITS.logQueueRowsMax,
+  queueBodyCharsMax: LIMITS.logQueueBodyCharsMax,
+  flushRows: LIMITS.logFlushRows,
+  flushIntervalMs: LIMITS.logFlushIntervalMs,
+  retryIntervalMs: LIMITS.logRetryIntervalMs,
+  closeTimeoutMs: LIMITS.logCloseTimeoutMs,
+}
+
+/** Rows since the start. */
+export interface LogCounters {
+  readonly written: number
+  /** Never reached the store: the queue was full, or the writer closed. */
+  readonly dropped: number
+  /** Refused by the store themselves. */
+  readonly failed: number
+  /** Written, but without their bodies. */
+  readonly withoutBodies: number
+  readonly queued: number
+}
+
+export interface LogWriterOptions {
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Other bounds than core/limits.ts', for tests. */
+  readonly limits?: Partial<LogWriterLimits>
+}
+
+type Row = (string | number | boolean | null)[]
+
+/** Writes outcomes in group commits. */
+export class LogWriter implements OutcomeSink {
+  private readonly database: Database
+  private readonly logger: Logger
+  private readonly clock: Clock
+  private readonly limits: LogWriterLimits
+  private readonly queue: LogQueue
+  private readonly insertRequest: Statement<unknown, Row>
+  private readonly insertBodies: Statement<unknown, Row>
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private immediate: ReturnType<typeof setImmediate> | undefined
+  private closing: Promise<void> | undefined
+  private failure: string | undefined
+  private reportedMs: number | undefined
+  private reportedFailure = false
+  private written = 0
+  private dropped = 0
+  private failed = 0
+  private withoutBodies = 0
+
+  /** The database must be migrated; the writer does not close it. */
+  constructor(database: Database, options: LogWriterOptions) {
+    this.database = database
+    this.logger = options.logger
+    this.clock = options.clock
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.queue = new LogQueue({
+      rowsMax: this.limits.queueRowsMax,
+      bodyCharsMax: this.limits.queueBodyCharsMax,
+    })
+    this.insertRequest = database.prepare(INSERT_REQUEST)
+    this.insertBodies = database.prepare(INSERT_BODIES)
+  }
+
+  /** Takes an outcome in; returns at once and never throws. */
+  record(outcome: Outcome): void {
+    if (this.closing !== undefined) {
+      this.dropped += 1
+      return
+    }
+    const pushed = this.queue.push(outcome)
+    if (pushed === 'dropped') this.dropped += 1
+    if (pushed === 'kept-without-bodies') this.withoutBodies += 1
+    this.arm()
+  }
+
+  /** Writes what waits. Resolves to false when the store failed; the rows then wait on. */
+  async flush(): Promise<boolean> {
+    while (this.queue.size > 0) {
+      if (!this.writeBatch()) return false
+      // Requests go on between two transactions.
+      if (this.queue.size > 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    return true
+  }
+
+  /** Writes what waits and stops; a failing store is tried for `closeTimeoutMs`, then the rows are given up and reported. */
+  close(): Promise<void> {
+    this.closing ??= this.finish()
+    return this.closing
+  }
+
+  get counters(): LogCounters {
+    return {
+      written: this.written,
+      dropped: this.dropped,
+      failed: this.failed,
+      withoutBodies: this.withoutBodies,
+      queued: this.queue.size,
+    }
+  }
+
+  /** Why the store takes no rows now; undefined while it does. */
+  get problem(): string | undefined {
+    return this.failure
+  }
+
+  private async finish(): Promise<void> {
+    this.disarm()
+    const deadlineMs = this.clock.monotonicMs() + this.limits.closeTimeoutMs
+    while (!(await this.flush()) && this.clock.monotonicMs() < deadlineMs) {
+      const waitMs = Math.min(100, this.limits.retryIntervalMs)
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
+    }
+    this.disarm()
+    const lost = this.queue.size
+    if (lost > 0) {
+      this.dropped += lost
+      this.queue.remove(lost)
+      this.logger.error('Rows of the request log are lost.', { rows: lost, reason: this.failure })
+    }
+    this.insertRequest.finalize()
+    this.insertBodies.finalize()
+  }
+
+  /** Sees to it that the queue is looked at; only while rows wait, and one timer at a time. */
+  private arm(): void {
+    if (this.failure === undefined && this.queue.size >= this.limits.flushRows) {
+      this.immediate ??= setImmediate(() => this.onDue())
+      return
+    }
+    if (this.timer !== undefined || this.queue.size === 0) return
+    const failing = this.failure !== undefined
+    const delayMs = failing ? this.limits.retryIntervalMs : this.limits.flushIntervalMs
+    this.timer = setTimeout(() => this.onDue(), delayMs)
+    // Waiting for a broken store must not keep a finished process alive; waiting for the next commit must.
+    if (failing) this.timer.unref()
+  }
+
+  private disarm(): void {
+    clearTimeout(this.timer)
+    clearImmediate(this.immediate)
+    this.timer = undefined
+    this.immediate = undefined
+  }
+
+  private onDue(): void {
+    this.disarm()
+    this.writeBatch()
+    if (this.closing === undefined) this.arm()
+  }
+
+  private writeBatch(): boolean {
+    const batch = this.queue.peek(this.limits.flushRows, LIMITS.logFlushBodyCharsMax)
+    if (batch.length === 0) return true
+    let refused = 0
+    try {
+      this.database.run('BEGIN IMMEDIATE')
+      for (const outcome of batch) if (!this.insert(outcome)) refused += 1
+      this.database.run('COMMIT')
+    } catch (error) {
+      this.rollBack()
+      this.onFailure(error)
+      return false
+    }
+    this.queue.remove(batch.length)
+    this.written += batch.length - refused
+    this.failed += refused
+    if (refused > 0) this.report('The request log refused rows.', { rows: refused })
+    this.onSuccess()
+    return true
+  }
+
+  /** False when the store refuses this row itself: it must not hold up the others for ever. Throws when the store fails. */
+  private insert(outcome: Outcome): boolean {
+    try {
+      const { lastInsertRowid } = this.insertRequest.run(...requestValues(outcome))
+      if (hasBodies(outcome)) {
+        const { tenantId, requestBody, responseBody } = outcome
+        const sequence = Number(lastInsertRowid)
+        this.insertBodies.run(sequence, tenantId, requestBody ?? null, responseBody ?? null)
+      }
+      return true
+    } catch (error) {
+      if (isRowFault(error)) return false
+      throw error
+    }
+  }
+
+  private rollBack(): void {
+    try {
+      if (this.database.inTransaction) this.database.run('ROLLBACK')
+    } catch (error) {
+      this.report('The request log could not be rolled back.', { reason: describeFailure(error) })
+    }
+  }
+
+  private onFailure(error: unknown): void {
+    this.failure = describeFailure(error)
+    const { queued, dropped } = this.counters
+    const fields = { reason: this.failure, queued, dropped }
+    if (this.report('The request log cannot be written; rows wait in memory.', fields)) {
+      this.reportedFailure = true
+    }
+  }
+
+  private onSuccess(): void {
+    if (this.failure === undefined) return
+    this.failure = undefined
+    if (!this.reportedFailure) return
+    this.reportedFailure = false
+    this.logger.info('The request log is written again.', { dropped: this.dropped })
+  }
+
+  /** At most one report in the interval: a full disk must not fill the other log too. */
+  private report(message: string, fields: Record<string, unknown>): boolean {
+    const nowMs = this.clock.monotonicMs()
+    const recent =
+      this.reportedMs !== undefined && nowMs - this.reportedMs < LIMITS.logProblemReportIntervalMs
+    if (recent) return false
+    this.reportedMs = nowMs
+    this.logger.error(message, fields)
+    return true
+  }
+}

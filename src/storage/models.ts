@@ -1,0 +1,88 @@
+// The repository of models: aliases with their targets, which have a table of their own and are replaced as a whole.
+
+import { and, asc, eq } from 'drizzle-orm'
+import type { Model, Target } from '../core/catalog.ts'
+import type { Clock, ModelRepository } from '../core/ports.ts'
+import type { ControlDatabase } from './control-database.ts'
+import type { models, targets } from './schema.sqlite.ts'
+
+function toModel(row: typeof models.$inferSelect, modelTargets: readonly Target[]): Model {
+  return {
+    id: row.id,
+    origin: 'store',
+    targets: modelTargets,
+    defaults: row.defaults,
+    losses: row.losses,
+    ...(row.contextWindow === null ? {} : { contextWindow: row.contextWindow }),
+    ...(row.price === null ? {} : { price: row.price }),
+  }
+}
+
+function toTarget(row: typeof targets.$inferSelect): Target {
+  return { providerId: row.providerId, model: row.model, order: row.order, weight: row.weight }
+}
+
+/** Models of one store; see the port for the contract. */
+export class Models implements ModelRepository {
+  private readonly database: ControlDatabase
+  private readonly clock: Clock
+
+  constructor(database: ControlDatabase, clock: Clock) {
+    this.database = database
+    this.clock = clock
+  }
+
+  async all(): Promise<Model[]> {
+    const { models, targets } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db.select().from(models).orderBy(asc(models.tenantId), asc(models.id)),
+    )
+    const targetRows = await this.database.read((db) =>
+      db.select().from(targets).orderBy(asc(targets.position)),
+    )
+    const byModel = Map.groupBy(targetRows, (row) => JSON.stringify([row.tenantId, row.modelId]))
+    return rows.map((row) =>
+      toModel(row, (byModel.get(JSON.stringify([row.tenantId, row.id])) ?? []).map(toTarget)),
+    )
+  }
+
+  async save(tenantId: string, model: Model): Promise<void> {
+    const { models, targets } = this.database.tables
+    const nowMs = this.clock.nowMs()
+    const values = {
+      defaults: { ...model.defaults },
+      losses: model.losses,
+      contextWindow: model.contextWindow ?? null,
+      price: model.price ?? null,
+      updatedMs: nowMs,
+    }
+    const targetRows = model.targets.map((target, position) => ({
+      tenantId,
+      modelId: model.id,
+      position,
+      providerId: target.providerId,
+      model: target.model,
+      order: target.order,
+      weight: target.weight,
+    }))
+    await this.database.write((tx) => [
+      tx
+        .insert(models)
+        .values({ tenantId, id: model.id, createdMs: nowMs, ...values })
+        .onConflictDoUpdate({ target: [models.tenantId, models.id], set: values }),
+      tx.delete(targets).where(and(eq(targets.tenantId, tenantId), eq(targets.modelId, model.id))),
+      ...targetRows.map((row) => tx.insert(targets).values(row)),
+    ])
+  }
+
+  async remove(tenantId: string, id: string): Promise<boolean> {
+    const { models } = this.database.tables
+    const [rows] = await this.database.write((tx) => [
+      tx
+        .delete(models)
+        .where(and(eq(models.tenantId, tenantId), eq(models.id, id)))
+        .returning({ id: models.id }),
+    ])
+    return rows.length > 0
+  }
+}

@@ -1,0 +1,217 @@
+// The repository of providers and their keys. Everything that is or may hold a secret (keys, header values, the proxy's
+// password) is sealed before it reaches a query and opened only on the way to memory.
+
+import { and, asc, eq, notInArray } from 'drizzle-orm'
+import type { Provider } from '../core/catalog.ts'
+import { GatewayError } from '../core/error.ts'
+import type { Clock, Logger, MaskedKey, ProviderRepository } from '../core/ports.ts'
+import type { ControlDatabase } from './control-database.ts'
+import { StorageError } from './errors.ts'
+import type { providerKeys, providers } from './schema.sqlite.ts'
+import type { Sealer, SealPlace } from './seal.ts'
+
+type ProviderRow = typeof providers.$inferSelect
+type KeyRow = typeof providerKeys.$inferSelect
+
+/** A provider to save; without `keys` those it has stay. */
+export type ProviderToSave = Omit<Provider, 'keys' | 'origin'> & Partial<Pick<Provider, 'keys'>>
+
+/** Four characters tell keys apart, but of a short secret they would be too much. */
+const MASKABLE_SECRET_CHARS_MIN = 16
+
+function lastFour(secret: string): string {
+  return secret.length >= MASKABLE_SECRET_CHARS_MIN ? secret.slice(-4) : ''
+}
+
+function providerPlace(tenantId: string, id: string, column: string): SealPlace {
+  return { tenantId, table: 'providers', row: [id], column }
+}
+
+function keyPlace(tenantId: string, providerId: string, keyId: string): SealPlace {
+  return { tenantId, table: 'provider_keys', row: [providerId, keyId], column: 'sealed_secret' }
+}
+
+/** The base URL is stored and shown in clear, so it may not carry a password. */
+function checkBaseUrl(baseUrl: string): void {
+  const url = URL.parse(baseUrl)
+  if (url === null || (url.username === '' && url.password === '')) return
+  throw new GatewayError('invalid_request', {
+    param: 'base_url',
+    message: 'The base URL must not hold a user name or password; give them as a key or header.',
+  })
+}
+
+function checkKeys(provider: ProviderToSave): void {
+  const ids = provider.keys?.map((key) => key.id) ?? []
+  if (new Set(ids).size === ids.length) return
+  throw new GatewayError('invalid_request', {
+    param: 'keys',
+    message: 'Two keys of the provider have the same id.',
+  })
+}
+
+/** Providers of one store; see the port for the contract. */
+export class Providers implements ProviderRepository {
+  private readonly database: ControlDatabase
+  private readonly sealer: Sealer
+  private readonly clock: Clock
+  private readonly logger: Logger
+
+  constructor(database: ControlDatabase, sealer: Sealer, clock: Clock, logger: Logger) {
+    this.database = database
+    this.sealer = sealer
+    this.clock = clock
+    this.logger = logger
+  }
+
+  /**
+   * Every provider with its keys opened. One with a value that does not open is left out and reported: it must neither be used
+   * without the key nor keep the others from being used.
+   */
+  async all(): Promise<Provider[]> {
+    const { providers, providerKeys } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db.select().from(providers).orderBy(asc(providers.tenantId), asc(providers.id)),
+    )
+    const keyRows = await this.database.read((db) =>
+      db.select().from(providerKeys).orderBy(asc(providerKeys.position)),
+    )
+    const byProvider = Map.groupBy(keyRows, (row) => JSON.stringify([row.tenantId, row.providerId]))
+    const result: Provider[] = []
+    for (const row of rows) {
+      const keys = byProvider.get(JSON.stringify([row.tenantId, row.id])) ?? []
+      try {
+        result.push(this.openProvider(row, keys))
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error
+        this.logger.error('A provider is not used: its sealed data does not open.', {
+          tenantId: row.tenantId,
+          providerId: row.id,
+          reason: error.message,
+        })
+      }
+    }
+    return result
+  }
+
+  async save(tenantId: string, provider: ProviderToSave): Promise<void> {
+    checkBaseUrl(provider.baseUrl)
+    checkKeys(provider)
+    const { providers, providerKeys } = this.database.tables
+    const nowMs = this.clock.nowMs()
+    const values = this.sealProvider(tenantId, provider, nowMs)
+    const ofProvider = and(
+      eq(providerKeys.tenantId, tenantId),
+      eq(providerKeys.providerId, provider.id),
+    )
+    const keyRows = provider.keys?.map((key, position) => ({
+      tenantId,
+      providerId: provider.id,
+      id: key.id,
+      position,
+      sealedSecret: this.sealer.seal(key.secret, keyPlace(tenantId, provider.id, key.id)),
+      lastFour: lastFour(key.secret),
+      createdMs: nowMs,
+    }))
+    const keptIds = keyRows?.map((row) => row.id) ?? []
+    await this.database.write((tx) => [
+      tx
+        .insert(providers)
+        .values({ tenantId, id: provider.id, createdMs: nowMs, ...values })
+        .onConflictDoUpdate({ target: [providers.tenantId, providers.id], set: values }),
+      ...(keyRows === undefined
+        ? []
+        : [
+            tx.delete(providerKeys).where(and(ofProvider, notInArray(providerKeys.id, keptIds))),
+            ...keyRows.map((row) =>
+              tx
+                .insert(providerKeys)
+                .values(row)
+                .onConflictDoUpdate({
+                  target: [providerKeys.tenantId, providerKeys.providerId, providerKeys.id],
+                  set: {
+                    position: row.position,
+                    sealedSecret: row.sealedSecret,
+                    lastFour: row.lastFour,
+                  },
+                }),
+            ),
+          ]),
+    ])
+  }
+
+  async remove(tenantId: string, id: string): Promise<boolean> {
+    const { providers } = this.database.tables
+    const [rows] = await this.database.write((tx) => [
+      tx
+        .delete(providers)
+        .where(and(eq(providers.tenantId, tenantId), eq(providers.id, id)))
+        .returning({ id: providers.id }),
+    ])
+    return rows.length > 0
+  }
+
+  async maskedKeys(tenantId: string, providerId: string): Promise<MaskedKey[]> {
+    const { providerKeys } = this.database.tables
+    return this.database.read((db) =>
+      db
+        .select({
+          id: providerKeys.id,
+          lastFour: providerKeys.lastFour,
+          createdMs: providerKeys.createdMs,
+        })
+        .from(providerKeys)
+        .where(and(eq(providerKeys.tenantId, tenantId), eq(providerKeys.providerId, providerId)))
+        .orderBy(asc(providerKeys.position)),
+    )
+  }
+
+  private sealProvider(
+    tenantId: string,
+    provider: ProviderToSave,
+    nowMs: number,
+  ): Omit<ProviderRow, 'tenantId' | 'id' | 'createdMs'> {
+    const { proxy, ...network } = provider.network
+    const seal = (text: string, column: string): string =>
+      this.sealer.seal(text, providerPlace(tenantId, provider.id, column))
+    const hasHeaders = Object.keys(provider.headers).length > 0
+    return {
+      type: provider.type,
+      baseUrl: provider.baseUrl,
+      compatible: provider.compatible ?? null,
+      apiVersion: provider.apiVersion ?? null,
+      timeouts: provider.timeouts,
+      retries: provider.retries,
+      network,
+      sealedProxy: proxy === undefined ? null : seal(proxy, 'sealed_proxy'),
+      sealedHeaders: hasHeaders ? seal(JSON.stringify(provider.headers), 'sealed_headers') : null,
+      updatedMs: nowMs,
+    }
+  }
+
+  private openProvider(row: ProviderRow, keyRows: readonly KeyRow[]): Provider {
+    const open = (envelope: string, column: string): string =>
+      this.sealer.open(envelope, providerPlace(row.tenantId, row.id, column))
+    const proxy = row.sealedProxy === null ? {} : { proxy: open(row.sealedProxy, 'sealed_proxy') }
+    const headers =
+      row.sealedHeaders === null
+        ? {}
+        : (JSON.parse(open(row.sealedHeaders, 'sealed_headers')) as Record<string, string>)
+    return {
+      id: row.id,
+      type: row.type,
+      origin: 'store',
+      baseUrl: row.baseUrl,
+      ...(row.compatible === null ? {} : { compatible: row.compatible }),
+      ...(row.apiVersion === null ? {} : { apiVersion: row.apiVersion }),
+      keys: keyRows.map((key) => ({
+        id: key.id,
+        secret: this.sealer.open(key.sealedSecret, keyPlace(row.tenantId, row.id, key.id)),
+      })),
+      timeouts: row.timeouts,
+      retries: row.retries,
+      network: { ...row.network, ...proxy },
+      headers,
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// Reads of the request log, always of one tenant. Writing is the log writer's alone.
+
+import { and, asc, count, desc, eq, gt, gte, lt, or, type SQL } from 'drizzle-orm'
+import type { Usage } from '../core/ir/usage.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { RequestFilter, RequestRepository, StoredRequest } from '../core/ports.ts'
+import type { QueryBuilder } from './atomically.ts'
+import { toRepositoryError } from './errors.ts'
+import { logMs } from './log-row.ts'
+import * as tables from './schema-log.sqlite.ts'
+
+type RequestRow = typeof tables.requests.$inferSelect
+
+/** Most rows of one answer. */
+const ROWS_MAX = 1_000
+/** Statuses from here on are errors. */
+const ERROR_STATUS_MIN = 400
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], null> }
+
+/** A copy without the members that are null: the domain says absent where a table says null. */
+function withoutNulls<T extends object>(row: T): Present<T> {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as Present<T>
+}
+
+function toUsage(row: RequestRow): Usage | undefined {
+  const usage: Usage = withoutNulls({
+    inputTokens: row.inputTokens,
+    cacheReadTokens: row.cacheReadTokens,
+    cacheWrite5mTokens: row.cacheWrite5mTokens,
+    cacheWrite1hTokens: row.cacheWrite1hTokens,
+    outputTokens: row.outputTokens,
+    reasoningTokens: row.reasoningTokens,
+    inputAudioTokens: row.inputAudioTokens,
+    outputAudioTokens: row.outputAudioTokens,
+    estimated: row.usageEstimated,
+  })
+  return Object.keys(usage).length === 0 ? undefined : usage
+}
+
+interface Bodies {
+  readonly requestBody: string | null
+  readonly responseBody: string | null
+}
+
+function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
+  const usage = toUsage(row)
+  const outcome: Outcome = {
+    logId: row.logId,
+    timestampMs: row.timestampMs,
+    tenantId: row.tenantId,
+    requestId: row.requestId,
+    direction: row.direction,
+    endpoint: row.endpoint,
+    clientFormat: row.clientFormat,
+    operation: row.operation,
+    stream: row.stream,
+    status: row.status,
+    losses: row.losses,
+    attempts: row.attempts,
+    totalMs: row.totalMs,
+    requestBytes: row.requestBytes,
+    responseBytes: row.responseBytes,
+    ...withoutNulls({
+      traceId: row.traceId,
+      apiKeyHash: row.apiKeyHash,
+      apiKeyId: row.apiKeyId,
+      errorKind: row.errorKind,
+      errorText: row.errorText,
+      modelRequested: row.modelRequested,
+      modelResolved: row.modelResolved,
+      providerId: row.providerId,
+      mode: row.mode,
+      finish: row.finish,
+      costNanoUsd: row.costNanoUsd,
+      providerMs: row.providerMs,
+      firstTokenMs: row.firstTokenMs,
+      userAgent: row.userAgent,
+    }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(bodies === undefined
+      ? {}
+      : withoutNulls({ requestBody: bodies.requestBody, responseBody: bodies.responseBody })),
+  }
+  return { sequence: row.sequence, outcome }
+}
+
+/** The request log of one store; see the port for the contract. */
+export class Requests implements RequestRepository {
+  private readonly db: QueryBuilder
+
+  constructor(db: QueryBuilder) {
+    this.db = db
+  }
+
+  /** With `afterSequence` the next rows, oldest first; without it the newest, newest first. Bodies are left out. */
+  async list(filter: RequestFilter): Promise<StoredRequest[]> {
+    const { requests } = tables
+    const limit = Math.min(Math.max(0, Math.trunc(filter.limit)), ROWS_MAX)
+    const following = filter.afterSequence !== undefined
+    const order = following
+      ? [asc(requests.sequence)]
+      : [desc(requests.timestampMs), desc(requests.sequence)]
+    const rows = await this.run(
+      this.db
+        .select()
+        .from(requests)
+        .where(this.condition(filter))
+        .orderBy(...order)
+        .limit(limit),
+    )
+    return rows.map((row) => toStoredRequest(row))
+  }
+
+  /** One row, with its bodies where they were kept. */
+  async byLogId(tenantId: string, logId: string): Promise<StoredRequest | undefined> {
+    const { requests, requestBodies } = tables
+    const rows = await this.run(
+      this.db
+        .select({ request: requests, bodies: requestBodies })
+        .from(requests)
+        .leftJoin(requestBodies, eq(requestBodies.sequence, requests.sequence))
+        .where(
+          and(
+            eq(requests.logMs, logMs(logId)),
+            eq(requests.logId, logId),
+            eq(requests.tenantId, tenantId),
+          ),
+        )
+        .limit(1),
+    )
+    const row = rows[0]
+    return row === undefined ? undefined : toStoredRequest(row.request, row.bodies ?? undefined)
+  }
+
+  async count(tenantId: string): Promise<number> {
+    const { requests } = tables
+    const rows = await this.run(
+      this.db.select({ rows: count() }).from(requests).where(eq(requests.tenantId, tenantId)),
+    )
+    return rows[0]?.rows ?? 0
+  }
+
+  private condition(filter: RequestFilter): SQL | undefined {
+    const { requests } = tables
+    const conditions: (SQL | undefined)[] = [eq(requests.tenantId, filter.tenantId)]
+    if (filter.afterSequence !== undefined) {
+      conditions.push(gt(requests.sequence, filter.afterSequence))
+    }
+    if (filter.sinceMs !== undefined) conditions.push(gte(requests.timestampMs, filter.sinceMs))
+    if (filter.status === 'ok') conditions.push(lt(requests.status, ERROR_STATUS_MIN))
+    if (filter.status === 'error') conditions.push(gte(requests.status, ERROR_STATUS_MIN))
+    if (filter.keyId !== undefined) conditions.push(eq(requests.apiKeyId, filter.keyId))
+    if (filter.model !== undefined) {
+      const { model } = filter
+      conditions.push(or(eq(requests.modelRequested, model), eq(requests.modelResolved, model)))
+    }
+    return and(...conditions)
+  }
+
+  private async run<T>(query: PromiseLike<T>): Promise<T> {
+    try {
+      return await query
+    } catch (error) {
+      throw toRepositoryError(error)
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// The request log in Postgres' words: the same rows as schema-log.sqlite.ts, which explains them. schema.test.ts proves the
+// row types equal: change both or none, then run `bun run db:generate`.
+
+import {
+  bigint,
+  bigserial,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+} from 'drizzle-orm/pg-core'
+import type { Loss } from '../core/ir/loss.ts'
+import type { AttemptRecord } from '../core/outcome.ts'
+
+/** One row per request. Many tenants share the table here, so the index by time begins with the tenant. */
+export const requests = pgTable(
+  'requests',
+  {
+    sequence: bigserial('sequence', { mode: 'number' }).primaryKey(),
+    logId: text('log_id').notNull(),
+    logMs: bigint('log_ms', { mode: 'number' }).notNull(),
+    timestampMs: bigint('timestamp_ms', { mode: 'number' }).notNull(),
+    tenantId: text('tenant_id').notNull(),
+    requestId: text('request_id').notNull(),
+    traceId: text('trace_id'),
+    direction: text('direction').$type<'inbound'>().notNull(),
+    apiKeyHash: text('api_key_hash'),
+    apiKeyId: text('api_key_id'),
+    endpoint: text('endpoint').notNull(),
+    clientFormat: text('client_format').notNull(),
+    operation: text('operation').notNull(),
+    stream: boolean('stream').notNull(),
+    status: integer('status').notNull(),
+    errorKind: text('error_kind'),
+    errorText: text('error_text'),
+    modelRequested: text('model_requested'),
+    modelResolved: text('model_resolved'),
+    providerId: text('provider_id'),
+    mode: text('mode').$type<'relay' | 'translate'>(),
+    finish: text('finish'),
+    inputTokens: bigint('input_tokens', { mode: 'number' }),
+    cacheReadTokens: bigint('cache_read_tokens', { mode: 'number' }),
+    cacheWrite5mTokens: bigint('cache_write_5m_tokens', { mode: 'number' }),
+    cacheWrite1hTokens: bigint('cache_write_1h_tokens', { mode: 'number' }),
+    outputTokens: bigint('output_tokens', { mode: 'number' }),
+    reasoningTokens: bigint('reasoning_tokens', { mode: 'number' }),
+    inputAudioTokens: bigint('input_audio_tokens', { mode: 'number' }),
+    outputAudioTokens: bigint('output_audio_tokens', { mode: 'number' }),
+    usageEstimated: boolean('usage_estimated'),
+    costNanoUsd: bigint('cost_nano_usd', { mode: 'number' }),
+    losses: jsonb('losses').$type<readonly Loss[]>().notNull(),
+    attempts: jsonb('attempts').$type<readonly AttemptRecord[]>().notNull(),
+    totalMs: bigint('total_ms', { mode: 'number' }).notNull(),
+    providerMs: bigint('provider_ms', { mode: 'number' }),
+    firstTokenMs: bigint('first_token_ms', { mode: 'number' }),
+    requestBytes: bigint('request_bytes', { mode: 'number' }).notNull(),
+    responseBytes: bigint('response_bytes', { mode: 'number' }).notNull(),
+    userAgent: text('user_agent'),
+  },
+  (table) => [
+    index('requests_tenant_time').on(table.tenantId, table.timestampMs),
+    index('requests_log_ms').on(table.logMs),
+  ],
+)
+
+/** Bodies, with content logging only, apart so that rows stay small to scan. */
+export const requestBodies = pgTable(
+  'request_bodies',
+  {
+    sequence: bigint('sequence', { mode: 'number' })
+      .notNull()
+      .references(() => requests.sequence, { onDelete: 'cascade' }),
+    tenantId: text('tenant_id').notNull(),
+    requestBody: text('request_body'),
+    responseBody: text('response_body'),
+  },
+  (table) => [primaryKey({ columns: [table.sequence] })],
+)

@@ -1,0 +1,256 @@
+// The way out: the only place that calls fetch. Redirects are refused, the environment's proxy is ignored, compressed
+// bodies are inflated here within bounds, and every wait has its deadline. It knows no dialect and adds no header of its own
+// beyond what HTTP needs.
+
+import { GatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { Transport, UpstreamRequest, UpstreamResponse } from '../core/ports.ts'
+import { inflate } from './inflate.ts'
+import { AddressGuard } from './resolve.ts'
+import { TlsFiles } from './tls-files.ts'
+
+/** Errors of a connection that was never made: the next address may be better. */
+const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL'])
+
+export class HttpTransport implements Transport {
+  private readonly guard: AddressGuard
+  private readonly tlsFiles = new TlsFiles()
+
+  constructor(guard: AddressGuard) {
+    this.guard = guard
+  }
+
+  async send(request: UpstreamRequest): Promise<UpstreamResponse> {
+    if (request.signal.aborted) throw new GatewayError('client_closed')
+    const url = new URL(request.url)
+    const host = url.hostname.replace(/^\[|\]$/g, '')
+    const { proxy } = request.network
+    // Behind a proxy the proxy resolves names; only what is written as an address can be judged here.
+    const addresses =
+      proxy === undefined ? await this.guard.addresses(host, request.allowPrivate) : [host]
+    let failure: unknown
+    for (const address of addresses) {
+      try {
+        const response = await this.attempt(request, url, host, address)
+        if (address !== host) this.guard.prefer(host, address)
+        return response
+      } catch (error) {
+        failure = error
+        if (!NOT_CONNECTED.has(causeCode(error))) break
+      }
+    }
+    throw failure
+  }
+
+  private async attempt(
+    request: UpstreamRequest,
+    url: URL,
+    host: string,
+    address: string,
+  ): Promise<UpstreamResponse> {
+    const controller = new AbortController()
+    const leave = () => controller.abort(new GatewayError('client_closed'))
+    request.signal.addEventListener('abort', leave, { once: true })
+    const release = () => request.signal.removeEventListener('abort', leave)
+    const firstByte = setTimeout(
+      () => controller.abort(timeoutError('first byte')),
+      request.timeouts.firstByteMs,
+    )
+    const probe = this.probeConnection(request, url, address, controller)
+    try {
+      const response = await fetch(
+        pinnedUrl(url, host, address),
+        this.init(request, url, host, address, controller.signal),
+      )
+      if (response.status >= 300 && response.status < 400) {
+        controller.abort()
+        throw new GatewayError('upstream_redirect')
+      }
+      return new HttpResponse(response, controller, release)
+    } catch (error) {
+      release()
+      throw asGatewayError(error, controller.signal)
+    } finally {
+      clearTimeout(firstByte)
+      clearTimeout(probe)
+    }
+  }
+
+  private init(
+    request: UpstreamRequest,
+    url: URL,
+    host: string,
+    address: string,
+    signal: AbortSignal,
+  ): BunFetchRequestInit {
+    const { network } = request
+    const headers = { ...request.headers, 'accept-encoding': 'identity' } as Record<string, string>
+    if (address !== host) headers['host'] = url.host
+    const init: BunFetchRequestInit = {
+      method: request.method,
+      headers,
+      redirect: 'manual',
+      decompress: false,
+      signal,
+      proxy: network.proxy === undefined ? false : { url: network.proxy, respectNoProxy: false },
+    } as BunFetchRequestInit
+    if (request.body !== undefined) init.body = request.body as NonNullable<typeof init.body>
+    if (url.protocol === 'https:') {
+      init.tls = {
+        ...this.tlsFiles.options(network),
+        ...(address === host ? {} : { serverName: host }),
+      }
+    }
+    return init
+  }
+
+  /**
+   * fetch does not tell when it has connected. Half-way to the connect limit without an answer, one bare TCP connection
+   * is tried: when that cannot be made either by the limit, the host is a black hole and the request ends as timed out.
+   */
+  private probeConnection(
+    request: UpstreamRequest,
+    url: URL,
+    address: string,
+    controller: AbortController,
+  ): ReturnType<typeof setTimeout> | undefined {
+    const half = request.timeouts.connectMs / 2
+    if (request.network.proxy !== undefined || half >= request.timeouts.firstByteMs)
+      return undefined
+    return setTimeout(() => {
+      let connected = false
+      const limit = setTimeout(() => {
+        if (!connected) controller.abort(timeoutError('connection'))
+      }, half)
+      const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
+      void Bun.connect({
+        hostname: address,
+        port,
+        socket: {
+          open(socket) {
+            connected = true
+            clearTimeout(limit)
+            socket.end()
+          },
+          data() {},
+        },
+      }).catch(() => {
+        // Refused or reset: fetch will say so itself, and in better words than a probe could.
+        clearTimeout(limit)
+      })
+    }, half)
+  }
+}
+
+class HttpResponse implements UpstreamResponse {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: ReadableStream<Uint8Array> | null
+  private readonly response: Response
+  private readonly controller: AbortController
+  private readonly release: () => void
+
+  constructor(response: Response, controller: AbortController, release: () => void) {
+    this.response = response
+    this.controller = controller
+    this.release = release
+    this.status = response.status
+    this.headers = response.headers
+    this.body = inflate(response)
+  }
+
+  async bytes(maxBytes: number): Promise<Uint8Array> {
+    try {
+      const length = Number(this.headers.get('content-length') ?? Number.NaN)
+      if (length > maxBytes) throw tooLarge()
+      const plain = this.body === this.response.body
+      if (plain && Number.isFinite(length)) return await this.response.bytes()
+      return await readBounded(this.body, maxBytes)
+    } catch (error) {
+      this.cancel()
+      throw asGatewayError(error, this.controller.signal)
+    } finally {
+      this.release()
+    }
+  }
+
+  cancel(reason?: unknown): void {
+    this.release()
+    if (!this.controller.signal.aborted) this.controller.abort(reason)
+  }
+}
+
+async function readBounded(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+function tooLarge(): GatewayError {
+  return new GatewayError('upstream_bad_response', {
+    message: 'The provider sent an answer larger than this server takes.',
+  })
+}
+
+function timeoutError(what: string): GatewayError {
+  return new GatewayError('upstream_timeout', { cause: `no ${what} within its limit` })
+}
+
+/** The URL with the judged address in place of the name. */
+function pinnedUrl(url: URL, host: string, address: string): string {
+  if (address === host) return url.href
+  const pinned = new URL(url.href)
+  pinned.hostname = address.includes(':') ? `[${address}]` : address
+  return pinned.href
+}
+
+/** What fetch threw, in our words: our own abort reasons come through as they are. */
+export function asGatewayError(error: unknown, signal?: AbortSignal): GatewayError {
+  if (error instanceof GatewayError) return error
+  if (signal?.aborted && signal.reason instanceof GatewayError) return signal.reason
+  const code = errorCode(error)
+  if (code === 'ERR_PROXY_TUNNEL') {
+    return new GatewayError('upstream_error', {
+      message: 'The forward proxy refused the connection to the provider.',
+      cause: error,
+    })
+  }
+  if (/CERT|VERIFY|SELF_SIGNED|ALTNAME|TLS|SSL/.test(code)) {
+    return new GatewayError('upstream_error', {
+      message: "The provider's TLS certificate could not be verified.",
+      cause: error,
+    })
+  }
+  return new GatewayError('upstream_error', {
+    message: 'The connection to the provider failed.',
+    cause: error,
+  })
+}
+
+/** The system's code behind a thrown value (`ECONNREFUSED`), or ''. */
+function errorCode(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+/** The system's code behind a GatewayError's cause. */
+export function causeCode(error: unknown): string {
+  return error instanceof GatewayError ? errorCode(error.cause) : errorCode(error)
+}
+
+/** The transport of the running program, with the system's resolver and clock. */
+export function createTransport(monotonicMs: () => number): HttpTransport {
+  return new HttpTransport(new AddressGuard(monotonicMs))
+}
+
+export const UPSTREAM_CONNECTIONS_VARIABLE = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
+export const UPSTREAM_CONNECTIONS_MAX = LIMITS.upstreamConnectionsMax

@@ -1,0 +1,51 @@
+// Bodies of providers that compress although asked not to. Inflating is left to node's streams, which stop when nobody
+// reads, so that a small bomb becomes no large memory; the bound on the whole is its reader's.
+
+import { Readable } from 'node:stream'
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+} from 'node:zlib'
+import { GatewayError } from '../core/error.ts'
+
+/**
+ * The body of a response as sent before compression; the response's own stream when it was not compressed.
+ * @throws GatewayError `upstream_bad_response` for an encoding nobody knows.
+ */
+export function inflate(response: Response): ReadableStream<Uint8Array> | null {
+  const encoding = response.headers.get('content-encoding')?.trim().toLowerCase()
+  if (
+    response.body === null ||
+    encoding === undefined ||
+    encoding === '' ||
+    encoding === 'identity'
+  ) {
+    return response.body
+  }
+  const inflater = createInflater(encoding)
+  const source = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
+  source.on('error', (error) => inflater.destroy(error))
+  inflater.on('close', () => source.destroy())
+  source.pipe(inflater)
+  return Readable.toWeb(inflater) as unknown as ReadableStream<Uint8Array>
+}
+
+function createInflater(encoding: string) {
+  switch (encoding) {
+    case 'gzip':
+    case 'x-gzip':
+      return createGunzip()
+    case 'deflate':
+      return createInflate()
+    case 'br':
+      return createBrotliDecompress()
+    case 'zstd':
+      return createZstdDecompress()
+    default:
+      throw new GatewayError('upstream_bad_response', {
+        message: 'The provider sent a body in an encoding that is not understood.',
+      })
+  }
+}
