@@ -149,15 +149,15 @@ function storageUrl(text: string, context: FormatContext): Checked {
 /** Canonical form: the absolute path. */
 function file(text: string, context: FormatContext): Checked {
   const path = resolve(context.folder, text)
-  const stat = statSync(path, { throwIfNoEntry: false })
-  if (stat === undefined) return { problem: 'no such file' }
-  if (!stat.isFile()) return { problem: 'must be a file' }
   try {
+    if (!statSync(path).isFile()) return { problem: 'must be a file' }
     accessSync(path, constants.R_OK)
-  } catch {
-    return { problem: 'may not be read by this user' }
+    return { value: path }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const isDenied = code === 'EACCES' || code === 'EPERM'
+    return { problem: isDenied ? 'may not be read by this user' : 'no such file' }
   }
-  return { value: path }
 }
 
 /** Canonical form: an ISO time in UTC. A date alone lasts until its end. */

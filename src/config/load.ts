@@ -3,6 +3,7 @@
 
 import { dirname, join } from 'node:path'
 import type { Model, Provider } from '../core/catalog.ts'
+import { asObject, type JsonObject } from '../core/json.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import { toApiKey, toModel, toProvider } from './catalog.ts'
 import type { Config, LoadedConfig, ServerConfig } from './config.ts'
@@ -105,7 +106,7 @@ function readSettings(
   const folder = document === undefined ? surroundings.workingFolder : dirname(document.path)
   const lines = lazyLines(document)
   const problems = new ProblemList(document?.label, lines)
-  const parts = interpolate(document?.value ?? {}, {
+  const parts = interpolate(withoutEditorHint(document?.value), {
     environment: surroundings.environment,
     folder,
     report: (path, message) => problems.add(path, message),
@@ -143,6 +144,12 @@ function readSettings(
     origins,
     files: parts.files,
   }
+}
+
+/** `$schema` tells an editor where the schema is, and Weir nothing. */
+function withoutEditorHint(value: unknown): JsonObject {
+  const { $schema, ...rest } = asObject(value) ?? {}
+  return typeof $schema === 'string' ? rest : (asObject(value) ?? {})
 }
 
 function lazyLines(document: ConfigDocument | undefined): () => KeyLines | undefined {

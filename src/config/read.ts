@@ -9,7 +9,7 @@ import { ConfigError, type ConfigProblem } from './problem.ts'
 import { type Surroundings, variable } from './surroundings.ts'
 import { findSyntaxLine } from './syntax-line.ts'
 
-export type ConfigFormat = 'yaml' | 'json' | 'toml'
+type ConfigFormat = 'yaml' | 'json' | 'toml'
 
 const FORMATS: Readonly<Record<string, ConfigFormat>> = {
   '.yaml': 'yaml',
@@ -148,7 +148,8 @@ export function readBounded(
     if (stat.size > bytesMax) return { problem: `is larger than ${formatSize(bytesMax)}` }
     const bytes = readFileSync(path)
     if (bytes.length > bytesMax) return { problem: `is larger than ${formatSize(bytesMax)}` }
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const text = decode(bytes)
+    if (text === undefined) return { problem: 'is not UTF-8 text' }
     const hash = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
     return { text, hash, modifiedMs: Math.trunc(stat.mtimeMs) }
   } catch (error) {
@@ -156,8 +157,15 @@ export function readBounded(
   }
 }
 
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 function readFault(error: unknown): string {
-  if (error instanceof TypeError) return 'is not UTF-8 text'
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist'
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user'

@@ -121,9 +121,12 @@ function written(node: Node, value: unknown): unknown {
 
 /** JSON is YAML; plain words need no quotes. */
 function flow(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value)
+  // A plain `${` would be read as a reference.
+  if (typeof value !== 'string') return JSON.stringify(value).replaceAll('${', () => '$${')
   const isWord = /^[A-Za-z/][A-Za-z0-9_./:@+-]*$/.test(value) && !value.endsWith(':')
   const isTaken = /^(?:true|false|null|yes|no|on|off|y|n|nan|inf)$/i.test(value)
   if (isWord && !isTaken) return value
-  return /^\d+(?:\.\d+)?[A-Za-z]{1,3}$/.test(value) ? value : JSON.stringify(value)
+  return /^\d+(?:\.\d+)?[A-Za-z]{1,3}$/.test(value)
+    ? value
+    : JSON.stringify(value).replaceAll('${', () => '$${')
 }

@@ -231,8 +231,8 @@ class Validator {
     const number = given.isFromText ? numberOf(given.value) : given.value
     const noun = isInteger ? 'a whole number' : 'a number'
     if (typeof number !== 'number' || !Number.isFinite(number)) {
-      const hint = typeof number === 'string' ? ', not text' : `, not ${nameType(number)}`
-      return this.refuse(given, `must be ${noun}${given.isFromText ? '' : hint}`)
+      const isPlain = given.isFromText || typeof number === 'number'
+      return this.refuse(given, `must be ${noun}${isPlain ? '' : `, not ${nameType(number)}`}`)
     }
     const isInside = number >= node.min && number <= node.max
     if (isInside && (!isInteger || Number.isInteger(number))) return number
@@ -310,7 +310,7 @@ function numberOf(value: unknown): unknown {
 }
 
 function printable(key: string): string {
-  return /^[\w.-]{1,60}$/.test(key) ? key : quoteName(key)
+  return /^[\w.$-]{1,60}$/.test(key) ? key : quoteName(key)
 }
 
 function nameType(value: unknown): string {

@@ -160,12 +160,17 @@ class Watch implements ConfigWatch {
 
   /** Follows symbolic links, so that the switch of a link above a mounted file is seen. */
   private readStamps(): string {
-    return this.paths
-      .map((path) => {
-        const stat = statSync(path, { throwIfNoEntry: false })
-        return stat === undefined ? '-' : `${stat.mtimeMs} ${stat.size} ${stat.ino}`
-      })
-      .join('\n')
+    return this.paths.map(stampOf).join('\n')
+  }
+}
+
+function stampOf(path: string): string {
+  try {
+    const { ino, mtimeMs, size } = statSync(path)
+    return `${mtimeMs} ${size} ${ino}`
+  } catch (error) {
+    // Gone or not readable: loading says so in its own words.
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
   }
 }
 

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
-import { API_KEY_RANDOM_BYTES, formatApiKey, keyLastFour, keyPrefix, looksLikeWeirKey } from './api-key.ts'
+import * as fc from 'fast-check'
+import {
+  API_KEY_RANDOM_BYTES,
+  formatApiKey,
+  keyLastFour,
+  keyPrefix,
+  looksLikeWeirKey,
+} from './api-key.ts'
 
 const bytes = fc.uint8Array({ minLength: API_KEY_RANDOM_BYTES, maxLength: API_KEY_RANDOM_BYTES })
 
@@ -19,7 +25,10 @@ describe('API keys', () => {
         expect(key).toMatch(/^weir_[0-9A-Za-z]{46}$/)
         expect(looksLikeWeirKey(key)).toBe(true)
         const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-        const told = [...key.slice(-6)].reduce((sum, digit) => sum * 62 + digits.indexOf(digit), 0)
+        const told = Array.from(key.slice(-6)).reduce(
+          (sum, digit) => sum * 62 + digits.indexOf(digit),
+          0,
+        )
         expect(told).toBe(Bun.hash.crc32(key.slice(5, 45)))
       }),
     )
@@ -28,12 +37,23 @@ describe('API keys', () => {
   test('one changed character is noticed', () => {
     const key = formatApiKey(crypto.getRandomValues(new Uint8Array(API_KEY_RANDOM_BYTES)))
     fc.assert(
-      fc.property(fc.integer({ min: 5, max: key.length - 1 }), fc.constantFrom(...'0aZ9'), (at, other) => {
-        const changed = `${key.slice(0, at)}${other}${key.slice(at + 1)}`
-        expect(looksLikeWeirKey(changed)).toBe(changed === key)
-      }),
+      fc.property(
+        fc.integer({ min: 5, max: key.length - 1 }),
+        fc.constantFrom(...'0aZ9'),
+        (at, other) => {
+          const changed = `${key.slice(0, at)}${other}${key.slice(at + 1)}`
+          expect(looksLikeWeirKey(changed)).toBe(changed === key)
+        },
+      ),
     )
-    for (const wrong of ['', 'weir_', key.slice(0, -1), `${key}0`, ` ${key}`, key.replace('weir_', 'Weir_')]) {
+    for (const wrong of [
+      '',
+      'weir_',
+      key.slice(0, -1),
+      `${key}0`,
+      ` ${key}`,
+      key.replace('weir_', 'Weir_'),
+    ]) {
       expect(looksLikeWeirKey(wrong)).toBe(false)
     }
   })

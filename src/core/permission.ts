@@ -5,9 +5,7 @@ import type { Principal } from './principal.ts'
 
 export type Action =
   /** Anybody, without saying who: health, the page that helps to begin. */
-  | 'public.read'
-  | 'model.invoke'
-  | 'model.list'
+  'public.read' | 'model.invoke' | 'model.list'
 
 /** Whether the principal may act; undefined is a caller who did not authenticate. */
 export function can(principal: Principal | undefined, action: Action): boolean {

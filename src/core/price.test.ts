@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { costNanoUsd } from './price.ts'
 
 /** Claude Sonnet 4.5: $3, $15, $0.30, $3.75 and $6 per million, doubled above 200,000 tokens. */
@@ -9,7 +9,9 @@ const SONNET = {
   cacheRead: 300,
   cacheWrite: 3750,
   cacheWrite1h: 6000,
-  steps: [{ aboveInputTokens: 200_000, input: 6000, output: 22500, cacheRead: 600, cacheWrite: 7500 }],
+  steps: [
+    { aboveInputTokens: 200_000, input: 6000, output: 22500, cacheRead: 600, cacheWrite: 7500 },
+  ],
 }
 
 describe('costNanoUsd', () => {
@@ -20,17 +22,32 @@ describe('costNanoUsd', () => {
     expect(costNanoUsd({ inputTokens: 5 }, SONNET)).toBeUndefined()
     expect(costNanoUsd({ outputTokens: 5 }, SONNET)).toBeUndefined()
     expect(costNanoUsd({ inputTokens: 1, outputTokens: 1 }, { input: 5 })).toBeUndefined()
-    expect(costNanoUsd({ inputTokens: 1, cacheReadTokens: 1, outputTokens: 0 }, { input: 5, output: 5 })).toBeUndefined()
-    expect(costNanoUsd({ inputTokens: 10, inputAudioTokens: 4, outputTokens: 0 }, SONNET)).toBeUndefined()
-    expect(costNanoUsd({ inputTokens: 1, inputAudioTokens: 4, outputTokens: 0 }, { ...SONNET, inputAudio: 9 })).toBeUndefined()
-    expect(costNanoUsd({ inputTokens: 1, outputTokens: 1 }, { input: Number.NaN, output: 1 })).toBeUndefined()
-    expect(costNanoUsd({ inputTokens: 1, outputTokens: 1 }, { input: -1, output: 1 })).toBeUndefined()
+    expect(
+      costNanoUsd({ inputTokens: 1, cacheReadTokens: 1, outputTokens: 0 }, { input: 5, output: 5 }),
+    ).toBeUndefined()
+    expect(
+      costNanoUsd({ inputTokens: 10, inputAudioTokens: 4, outputTokens: 0 }, SONNET),
+    ).toBeUndefined()
+    expect(
+      costNanoUsd(
+        { inputTokens: 1, inputAudioTokens: 4, outputTokens: 0 },
+        { ...SONNET, inputAudio: 9 },
+      ),
+    ).toBeUndefined()
+    expect(
+      costNanoUsd({ inputTokens: 1, outputTokens: 1 }, { input: Number.NaN, output: 1 }),
+    ).toBeUndefined()
+    expect(
+      costNanoUsd({ inputTokens: 1, outputTokens: 1 }, { input: -1, output: 1 }),
+    ).toBeUndefined()
   })
 
   test('zero is a price and zero is a count', () => {
     expect(costNanoUsd({ inputTokens: 9, outputTokens: 9 }, { input: 0, output: 0 })).toBe(0)
     expect(costNanoUsd({ inputTokens: 0, outputTokens: 0 }, SONNET)).toBe(0)
-    expect(costNanoUsd({ inputTokens: 9, cacheReadTokens: 0, outputTokens: 0 }, { input: 2, output: 3 })).toBe(18)
+    expect(
+      costNanoUsd({ inputTokens: 9, cacheReadTokens: 0, outputTokens: 0 }, { input: 2, output: 3 }),
+    ).toBe(18)
     expect(costNanoUsd({ inputTokens: 9 }, { input: 20 })).toBe(180)
   })
 
@@ -62,22 +79,34 @@ describe('costNanoUsd', () => {
   test('fractions of a nano-dollar are summed exactly and rounded once', () => {
     expect(costNanoUsd({ inputTokens: 3, outputTokens: 0 }, { input: 37.5, output: 0 })).toBe(113)
     expect(costNanoUsd({ inputTokens: 1, outputTokens: 1 }, { input: 0.25, output: 0.25 })).toBe(1)
-    expect(costNanoUsd({ inputTokens: 1, outputTokens: 0 }, { input: 0.1 + 0.2, output: 0 })).toBe(0)
-    expect(costNanoUsd({ inputTokens: 1_000_000, outputTokens: 0 }, { input: 0.1 + 0.2, output: 0 })).toBe(300_000)
+    expect(costNanoUsd({ inputTokens: 1, outputTokens: 0 }, { input: 0.1 + 0.2, output: 0 })).toBe(
+      0,
+    )
+    expect(
+      costNanoUsd({ inputTokens: 1_000_000, outputTokens: 0 }, { input: 0.1 + 0.2, output: 0 }),
+    ).toBe(300_000)
   })
 
   test('always a whole number, and never less for more tokens', () => {
     const count = fc.nat(10_000_000)
     fc.assert(
-      fc.property(count, count, count, fc.double({ min: 0, max: 1e6, noNaN: true }), (input, output, more, price) => {
-        const book = { input: price, output: price }
-        const less = costNanoUsd({ inputTokens: input, outputTokens: output }, book)
-        const greater = costNanoUsd({ inputTokens: input + more, outputTokens: output }, book)
-        if (less === undefined || greater === undefined) return
-        expect(Number.isSafeInteger(less)).toBe(true)
-        expect(greater).toBeGreaterThanOrEqual(less)
-      }),
+      fc.property(
+        count,
+        count,
+        count,
+        fc.double({ min: 0, max: 1e6, noNaN: true }),
+        (input, output, more, price) => {
+          const book = { input: price, output: price }
+          const less = costNanoUsd({ inputTokens: input, outputTokens: output }, book)
+          const greater = costNanoUsd({ inputTokens: input + more, outputTokens: output }, book)
+          if (less === undefined || greater === undefined) return
+          expect(Number.isSafeInteger(less)).toBe(true)
+          expect(greater).toBeGreaterThanOrEqual(less)
+        },
+      ),
     )
-    expect(costNanoUsd({ inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: 0 }, SONNET)).toBeUndefined()
+    expect(
+      costNanoUsd({ inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: 0 }, SONNET),
+    ).toBeUndefined()
   })
 })

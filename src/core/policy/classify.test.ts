@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { ERROR_KINDS, GatewayError } from '../error.ts'
 import { classify, connectionFault, type Failure } from './classify.ts'
 import type { FailureBody } from './provider-hints.ts'
 
-const body = (message: string, more: Partial<FailureBody> = {}): FailureBody => ({ message, ...more })
+const body = (message: string, more: Partial<FailureBody> = {}): FailureBody => ({
+  message,
+  ...more,
+})
 
 const TABLE: [string, Failure, string, string][] = [
   ['connection refused', { fault: 'connection' }, 'retry', 'upstream_error'],
@@ -22,30 +25,85 @@ const TABLE: [string, Failure, string, string][] = [
   ['401', { status: 401 }, 'next-key', 'upstream_auth'],
   ['402', { status: 402 }, 'next-key', 'upstream_auth'],
   ['403', { status: 403 }, 'next-key', 'upstream_auth'],
-  ['404 of something', { status: 404, body: body('File f was not found') }, 'stop', 'upstream_invalid_request'],
+  [
+    '404 of something',
+    { status: 404, body: body('File f was not found') },
+    'stop',
+    'upstream_invalid_request',
+  ],
   ['404 without a body', { status: 404 }, 'next-target', 'upstream_error'],
-  ['404 of a model', { status: 404, body: body('x', { code: 'model_not_found' }) }, 'next-target', 'model_not_found'],
+  [
+    '404 of a model',
+    { status: 404, body: body('x', { code: 'model_not_found' }) },
+    'next-target',
+    'model_not_found',
+  ],
   ['405', { status: 405 }, 'next-target', 'upstream_error'],
   ['408', { status: 408 }, 'retry', 'upstream_timeout'],
   ['409', { status: 409 }, 'retry', 'upstream_error'],
   ['413', { status: 413, body: body('too big') }, 'stop', 'upstream_invalid_request'],
   ['422', { status: 422, body: body('extra') }, 'stop', 'upstream_invalid_request'],
   ['429', { status: 429 }, 'retry', 'upstream_rate_limited'],
-  ['429 out of money', { status: 429, body: body('x', { code: 'insufficient_quota' }) }, 'next-key', 'upstream_auth'],
+  [
+    '429 out of money',
+    { status: 429, body: body('x', { code: 'insufficient_quota' }) },
+    'next-key',
+    'upstream_auth',
+  ],
   ['500', { status: 500 }, 'retry', 'upstream_error'],
   ['501', { status: 501 }, 'next-target', 'upstream_error'],
   ['503', { status: 503 }, 'retry', 'upstream_error'],
   ['504', { status: 504 }, 'retry', 'upstream_timeout'],
   ['529', { status: 529 }, 'retry', 'upstream_unavailable'],
-  ['overloaded by name', { status: 500, body: body('Overloaded', { type: 'overloaded_error' }) }, 'retry', 'upstream_unavailable'],
-  ['error inside 200', { status: 200, body: body('x', { code: '429' }) }, 'retry', 'upstream_rate_limited'],
+  [
+    'overloaded by name',
+    { status: 500, body: body('Overloaded', { type: 'overloaded_error' }) },
+    'retry',
+    'upstream_unavailable',
+  ],
+  [
+    'error inside 200',
+    { status: 200, body: body('x', { code: '429' }) },
+    'retry',
+    'upstream_rate_limited',
+  ],
   ['error inside 200 without a code', { status: 200, body: body('x') }, 'retry', 'upstream_error'],
-  ['context by code', { status: 400, body: body('x', { code: 'context_length_exceeded' }) }, 'stop', 'context_length'],
-  ['context by text', { status: 400, body: body('prompt is too long: 210000 tokens > 200000 maximum') }, 'stop', 'context_length'],
-  ['content filter', { status: 400, body: body('x', { code: 'content_filter' }) }, 'stop', 'content_filter'],
-  ['moderation', { status: 403, body: body('requires moderation and your input was flagged') }, 'stop', 'content_filter'],
-  ['key refused as 400', { status: 400, body: body('API key not valid. Please pass a valid API key.') }, 'next-key', 'upstream_auth'],
-  ['no credit as 400', { status: 400, body: body('Your credit balance is too low to access the API.') }, 'next-key', 'upstream_auth'],
+  [
+    'context by code',
+    { status: 400, body: body('x', { code: 'context_length_exceeded' }) },
+    'stop',
+    'context_length',
+  ],
+  [
+    'context by text',
+    { status: 400, body: body('prompt is too long: 210000 tokens > 200000 maximum') },
+    'stop',
+    'context_length',
+  ],
+  [
+    'content filter',
+    { status: 400, body: body('x', { code: 'content_filter' }) },
+    'stop',
+    'content_filter',
+  ],
+  [
+    'moderation',
+    { status: 403, body: body('requires moderation and your input was flagged') },
+    'stop',
+    'content_filter',
+  ],
+  [
+    'key refused as 400',
+    { status: 400, body: body('API key not valid. Please pass a valid API key.') },
+    'next-key',
+    'upstream_auth',
+  ],
+  [
+    'no credit as 400',
+    { status: 400, body: body('Your credit balance is too low to access the API.') },
+    'next-key',
+    'upstream_auth',
+  ],
 ]
 
 describe('classify', () => {
@@ -108,7 +166,8 @@ describe('classify', () => {
 })
 
 test('connectionFault reads what the transport threw', () => {
-  const coded = (code: string) => new GatewayError('upstream_error', { cause: Object.assign(new Error('x'), { code }) })
+  const coded = (code: string) =>
+    new GatewayError('upstream_error', { cause: Object.assign(new Error('x'), { code }) })
   const timeout = (cause: string) => new GatewayError('upstream_timeout', { cause })
   expect(connectionFault(coded('ECONNREFUSED'))).toBe('connection')
   expect(connectionFault(coded('CERT_HAS_EXPIRED'))).toBe('tls')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { KeyRing } from './key-choice.ts'
 
 const keysOf = (...ids: string[]) => ids.map((id) => ({ id, secret: `secret-of-${id}` }))

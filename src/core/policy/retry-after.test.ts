@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { readRetryAfterMs, RETRY_AFTER_MAX_MS } from './retry-after.ts'
 
 const NOW_MS = Date.UTC(2026, 0, 31, 12, 0, 0)
@@ -24,16 +24,73 @@ describe('readRetryAfterMs', () => {
     ['a date', { 'retry-after': 'Sat, 31 Jan 2026 12:00:30 GMT' }, undefined, 30_000],
     ['a date gone by', { 'retry-after': 'Sat, 31 Jan 2026 11:00:00 GMT' }, undefined, 0],
     ['an absurd wait', { 'retry-after': '9999999999' }, undefined, RETRY_AFTER_MAX_MS],
-    ['resets of windows with room', { 'x-ratelimit-remaining-requests': '5', 'x-ratelimit-reset-requests': '6m0s' }, undefined, undefined],
-    ['a reset that names no remainder', { 'x-ratelimit-reset-requests': '6m0s' }, undefined, undefined],
-    ['a used-up window', { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6m0s' }, undefined, 360_000],
-    ['milliseconds of a window', { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '120ms' }, undefined, 120],
-    ['a fraction of a window', { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '17.399999999s' }, undefined, 17_400],
-    ['plain seconds of a window', { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '10' }, undefined, 10_000],
-    ['epoch milliseconds', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW_MS + 2_000) }, undefined, 2_000],
-    ['epoch seconds', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW_MS / 1000 + 3) }, undefined, 3_000],
-    ['an RFC 3339 reset', { 'anthropic-ratelimit-tokens-remaining': '0', 'anthropic-ratelimit-tokens-reset': '2026-01-31T12:00:05Z' }, undefined, 5_000],
-    ['an explicit word before a window', { 'retry-after': '2', 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '1h' }, undefined, 2_000],
+    [
+      'resets of windows with room',
+      { 'x-ratelimit-remaining-requests': '5', 'x-ratelimit-reset-requests': '6m0s' },
+      undefined,
+      undefined,
+    ],
+    [
+      'a reset that names no remainder',
+      { 'x-ratelimit-reset-requests': '6m0s' },
+      undefined,
+      undefined,
+    ],
+    [
+      'a used-up window',
+      { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6m0s' },
+      undefined,
+      360_000,
+    ],
+    [
+      'milliseconds of a window',
+      { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '120ms' },
+      undefined,
+      120,
+    ],
+    [
+      'a fraction of a window',
+      { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '17.399999999s' },
+      undefined,
+      17_400,
+    ],
+    [
+      'plain seconds of a window',
+      { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '10' },
+      undefined,
+      10_000,
+    ],
+    [
+      'epoch milliseconds',
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW_MS + 2_000) },
+      undefined,
+      2_000,
+    ],
+    [
+      'epoch seconds',
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW_MS / 1000 + 3) },
+      undefined,
+      3_000,
+    ],
+    [
+      'an RFC 3339 reset',
+      {
+        'anthropic-ratelimit-tokens-remaining': '0',
+        'anthropic-ratelimit-tokens-reset': '2026-01-31T12:00:05Z',
+      },
+      undefined,
+      5_000,
+    ],
+    [
+      'an explicit word before a window',
+      {
+        'retry-after': '2',
+        'x-ratelimit-remaining-requests': '0',
+        'x-ratelimit-reset-requests': '1h',
+      },
+      undefined,
+      2_000,
+    ],
   ])('%s', (_name, headers, bodyMs, expected) => {
     expect(read(headers, bodyMs)).toBe(expected as number)
   })
@@ -46,19 +103,24 @@ describe('readRetryAfterMs', () => {
       fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
     )
     fc.assert(
-      fc.property(value, value, fc.option(fc.double(), { nil: undefined }), (first, second, bodyMs) => {
-        const headers = {
-          'retry-after': first,
-          'retry-after-ms': second,
-          'x-ratelimit-remaining': '0',
-          'x-ratelimit-reset': second,
-        }
-        const waitMs = read(headers, bodyMs)
-        if (waitMs === undefined) return
-        expect(waitMs).toBeGreaterThanOrEqual(0)
-        expect(waitMs).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS)
-        expect(Number.isInteger(waitMs)).toBe(true)
-      }),
+      fc.property(
+        value,
+        value,
+        fc.option(fc.double(), { nil: undefined }),
+        (first, second, bodyMs) => {
+          const headers = {
+            'retry-after': first,
+            'retry-after-ms': second,
+            'x-ratelimit-remaining': '0',
+            'x-ratelimit-reset': second,
+          }
+          const waitMs = read(headers, bodyMs)
+          if (waitMs === undefined) return
+          expect(waitMs).toBeGreaterThanOrEqual(0)
+          expect(waitMs).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS)
+          expect(Number.isInteger(waitMs)).toBe(true)
+        },
+      ),
     )
   })
 })

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Target } from '../catalog.ts'
 import { orderTargets } from './route.ts'
 
-const target = (providerId: string, order: number, weight: number): Target => ({ providerId, model: 'm', order, weight })
+const target = (providerId: string, order: number, weight: number): Target => ({
+  providerId,
+  model: 'm',
+  order,
+  weight,
+})
 
 /** A small seeded generator (mulberry32), so that frequencies are the same on every run. */
 function seeded(seed: number): () => number {

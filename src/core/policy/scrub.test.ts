@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { scrubMessage } from './scrub.ts'
 
 describe('scrubMessage', () => {
@@ -38,7 +38,11 @@ describe('scrubMessage', () => {
   ])('leaves alone: %s', (text) => expect(scrubMessage(text, [])).toBe(text))
 
   test('hosts of ours go with their port, in any case', () => {
-    const scrubbed = scrubMessage('POST https://LLM.corp.example:8443/v1 and llm.corp.example', [], ['llm.corp.example'])
+    const scrubbed = scrubMessage(
+      'POST https://LLM.corp.example:8443/v1 and llm.corp.example',
+      [],
+      ['llm.corp.example'],
+    )
     expect(scrubbed).toBe('POST https://[redacted]/v1 and [redacted]')
   })
 
@@ -78,12 +82,15 @@ describe('scrubMessage', () => {
         fc.array(fc.tuple(fc.string({ maxLength: 40 }), wrap, fc.nat(3)), { maxLength: 8 }),
         (secrets, parts) => {
           const text = parts
-            .map(([before, wrapped, pick]) => before + wrapped(secrets[pick % secrets.length] ?? ''))
+            .map(
+              ([before, wrapped, pick]) => before + wrapped(secrets[pick % secrets.length] ?? ''),
+            )
             .join(' ')
           const scrubbed = scrubMessage(text, secrets)
           for (const secret of secrets) {
             expect(scrubbed.includes(secret)).toBe(false)
             expect(scrubbed.includes(encodeURIComponent(secret))).toBe(false)
+            expect(scrubbed.includes(JSON.stringify(secret).slice(1, -1))).toBe(false)
           }
         },
       ),
@@ -92,7 +99,19 @@ describe('scrubMessage', () => {
 
   test('hostile text costs little', () => {
     const started = performance.now()
-    for (const piece of ['a.', 'a-', 'eyJ-', 'eyJaaaaaaaa.', 'a://', '1.', '[:', 'sk-', 'org-', ' ', 'bearer ']) {
+    for (const piece of [
+      'a.',
+      'a-',
+      'eyJ-',
+      'eyJaaaaaaaa.',
+      'a://',
+      '1.',
+      '[:',
+      'sk-',
+      'org-',
+      ' ',
+      'bearer ',
+    ]) {
       scrubMessage(piece.repeat(100_000), ['secret'], ['host.example'])
     }
     expect(performance.now() - started).toBeLessThan(3_000)

@@ -10,7 +10,11 @@ describe('upstreamError', () => {
   test("a provider's 400 keeps its message, code and parameter, scrubbed", () => {
     const error = build({
       status: 400,
-      body: { message: 'Unsupported max_tokens, hunter2222', code: 'unsupported_parameter', param: 'max_tokens' },
+      body: {
+        message: 'Unsupported max_tokens, hunter2222',
+        code: 'unsupported_parameter',
+        param: 'max_tokens',
+      },
     })
     expect(error.status).toBe(400)
     expect(error.message).toBe('Unsupported max_tokens, [redacted]')
@@ -25,17 +29,27 @@ describe('upstreamError', () => {
     expect(error.param).toBeNull()
   })
 
-  test.each([401, 402, 403])("our credential's %d is never the client's, and its text stays inside", (status) => {
-    const error = build({ status, body: { message: 'Incorrect API key provided' } })
-    expect(error.status).toBe(502)
-    expect(error.code).toBe('upstream_auth_error')
-    expect(error.message).not.toContain('Incorrect')
-    expect(JSON.stringify(error.cause)).toContain('Incorrect')
-  })
+  test.each([401, 402, 403])(
+    "our credential's %d is never the client's, and its text stays inside",
+    (status) => {
+      const error = build({ status, body: { message: 'Incorrect API key provided' } })
+      expect(error.status).toBe(502)
+      expect(error.code).toBe('upstream_auth_error')
+      expect(error.message).not.toContain('Incorrect')
+      expect(JSON.stringify(error.cause)).toContain('Incorrect')
+    },
+  )
 
   test('a context that is too long says so in the words clients know', () => {
-    const error = build({ status: 400, body: { message: 'prompt is too long: 9 > 8', code: 'odd' } })
-    expect([error.status, error.code, error.param]).toEqual([400, 'context_length_exceeded', 'messages'])
+    const error = build({
+      status: 400,
+      body: { message: 'prompt is too long: 9 > 8', code: 'odd' },
+    })
+    expect([error.status, error.code, error.param]).toEqual([
+      400,
+      'context_length_exceeded',
+      'messages',
+    ])
   })
 
   test('a wait beyond a minute forbids retrying', () => {

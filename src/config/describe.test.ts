@@ -1,0 +1,96 @@
+// Descriptions are made of the schema table: they name every key of this version, no key of a later one, and hold for real
+// configurations.
+
+import { describe, expect, test } from 'bun:test'
+import { z } from 'zod'
+import { describeJsonSchema, describeMarkdown } from './describe.ts'
+import type { Node } from './node.ts'
+import { SCHEMA } from './schema.ts'
+
+const schema = z.fromJSONSchema(describeJsonSchema() as never)
+
+describe('JSON Schema', () => {
+  test.each([
+    { serverr: {} },
+    { server: { prot: 1 } },
+    { server: { port: 70_000 } },
+    { server: { keepalive: 5 } },
+    { redis: { url: 'redis://x' } },
+    { log: { level: 'loud' } },
+    { providers: [{ id: 'a' }] },
+    { providers: [{ id: 'a', type: 'gemini' }] },
+    { providers: [{ id: 'a', type: 'openai', base_url: 'ftp://x' }] },
+    { keys: [{ name: 'a', key: 'short' }] },
+    { models: [{ id: 'a', targets: [] }] },
+  ])('refuses %p', (document) => {
+    expect(schema.safeParse(document).success).toBe(false)
+  })
+
+  test.each([
+    {},
+    { $schema: './weir.schema.json', server: null },
+    { server: { port: 80, keepalive: '5s', max_body_size: '32MiB' } },
+    { server: { port: '${PORT}' }, log: { level: '${LEVEL:-info}' } },
+    { keys: [{ name: 'ci', key: '${CI_KEY}' }] },
+    {
+      providers: [
+        {
+          id: 'a',
+          type: 'openai',
+          keys: ['${A}'],
+          timeouts: { connect: '5s' },
+          headers: { a: 'b' },
+        },
+      ],
+    },
+    {
+      models: [
+        { id: 'a', targets: [{ provider: 'a', model: 'b', weight: 0 }], defaults: { x: [1] } },
+      ],
+    },
+  ])('accepts %p', (document) => {
+    const result = schema.safeParse(document)
+    expect(result.error?.message ?? '').toBe('')
+  })
+
+  test('says draft, description and default of every key', () => {
+    const text = JSON.stringify(describeJsonSchema())
+    expect(text).toContain('https://json-schema.org/draft/2020-12/schema')
+    expect(text).toContain('"default":9347')
+    expect(text).toContain('"default":"32MiB"')
+    expect(text).toContain('"default":true')
+  })
+})
+
+/** Names of all keys, those of later versions apart. */
+function keysOf(node: Node, names = { now: new Set<string>(), later: new Set<string>() }) {
+  if (node.kind === 'list') keysOf(node.item, names)
+  if (node.kind !== 'section') return names
+  for (const [name, child] of Object.entries(node.keys)) {
+    names[child.kind === 'later' ? 'later' : 'now'].add(name)
+    keysOf(child, names)
+  }
+  return names
+}
+
+test('Markdown names every key of this version and none of a later one', () => {
+  const text = describeMarkdown()
+  const { later, now } = keysOf(SCHEMA)
+  expect(now.size).toBeGreaterThan(50)
+  for (const name of now) expect(text).toMatch(new RegExp(`[\`.]${name}[\`.[]`))
+  expect(later.size).toBeGreaterThan(5)
+  for (const name of later) if (!now.has(name)) expect(text).not.toContain(`\`${name}\``)
+  const rows = text.split('\n').filter((line) => line.startsWith('|'))
+  for (const row of rows) expect(row.replaceAll('\\|', '').match(/\|/g)).toHaveLength(5)
+})
+
+test('every node has a sentence for people', () => {
+  const walk = (node: Node, path: string) => {
+    expect([path, node.doc.endsWith('.') || node.doc.endsWith(').')]).toEqual([path, true])
+    if (node.kind === 'list') walk(node.item, `${path}[]`)
+    if (node.kind === 'section') {
+      for (const [key, child] of Object.entries(node.keys)) walk(child, `${path}.${key}`)
+    }
+  }
+  walk(SCHEMA, '')
+})
