@@ -41,7 +41,7 @@ export function locateStore(dataFolder: string, url?: string): StoreFiles {
   } catch (error) {
     throw new StorageError('unsupported_url', 'storage.url does not name a file.', error)
   }
-  if (dirname(control) === control || control.endsWith('/')) {
+  if (dirname(control) === control || control.endsWith('/') || control.includes('\0')) {
     throw new StorageError('unsupported_url', 'storage.url does not name a file.')
   }
   return { control, log: logFileBeside(control) }

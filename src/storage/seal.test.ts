@@ -1,8 +1,9 @@
 // What sealed values must withstand: any change, any move to another cell, another key.
 
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { createSecretKey, randomBytes } from 'node:crypto'
+import { checkParameters } from '../testing/seed.ts'
 import { StorageError } from './errors.ts'
 import { envelopeKeyId, Sealer, sealKey, type SealPlace } from './seal.ts'
 
@@ -104,7 +105,7 @@ describe('seal', () => {
           expect(sealer.open(envelope, at)).toBe(text)
         },
       ),
-      { numRuns: 200 },
+      checkParameters(200),
     )
   })
 

@@ -1,7 +1,7 @@
 // What the tests of this folder share: temporary data folders, a logger that remembers, sample rows, and the migrations that
 // the repository carries. Imported by tests alone.
 
-import { Database } from 'bun:sqlite'
+import type { Database } from 'bun:sqlite'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,0 +1,97 @@
+// Arbitrary outcomes for the contract of the request log: every optional field absent or present, zero, empty and false
+// included. Imported by tests alone.
+
+import * as fc from 'fast-check'
+import type { AttemptRecord, Outcome } from '../core/outcome.ts'
+
+/** Without NUL and lone surrogates, which no JSON column of Postgres takes. */
+const text = (): fc.Arbitrary<string> =>
+  fc.string({ unit: 'grapheme', maxLength: 20 }).map((value) => value.replaceAll('\0', ''))
+const count = (): fc.Arbitrary<number> => fc.nat({ max: 2 ** 40 })
+
+function attempts(): fc.Arbitrary<AttemptRecord> {
+  return fc.record(
+    {
+      providerId: text(),
+      model: text(),
+      keyHint: text(),
+      mode: fc.constantFrom('relay', 'translate'),
+      status: fc.nat({ max: 599 }),
+      error: text(),
+      durationMs: fc.nat(),
+    },
+    { requiredKeys: ['providerId', 'model', 'mode', 'durationMs'] },
+  )
+}
+
+/** A usage with at least one field: one without any means the same as none and comes back as none. */
+function usages(): fc.Arbitrary<NonNullable<Outcome['usage']>> {
+  const fields = {
+    inputTokens: count(),
+    cacheReadTokens: count(),
+    cacheWrite5mTokens: count(),
+    cacheWrite1hTokens: count(),
+    outputTokens: count(),
+    reasoningTokens: count(),
+    inputAudioTokens: count(),
+    outputAudioTokens: count(),
+    estimated: fc.boolean(),
+  }
+  return fc
+    .record(fields, { requiredKeys: [] })
+    .filter((usage) => Object.keys(usage).length > 0)
+    .map((usage) => ({ ...usage }))
+}
+
+/** Outcomes with whole durations, as the log keeps them. */
+export function outcomes(): fc.Arbitrary<Outcome> {
+  const always = {
+    logId: fc.uuid({ version: 7 }),
+    timestampMs: count(),
+    tenantId: fc.constantFrom('default', 'team'),
+    requestId: text(),
+    direction: fc.constant('inbound' as const),
+    endpoint: text(),
+    clientFormat: text(),
+    operation: text(),
+    stream: fc.boolean(),
+    status: fc.integer({ min: 100, max: 599 }),
+    losses: fc.array(
+      fc.record(
+        {
+          feature: text(),
+          path: text(),
+          action: fc.constantFrom('dropped', 'adapted'),
+          detail: text(),
+        },
+        { requiredKeys: ['feature', 'path', 'action'] },
+      ),
+      { maxLength: 3 },
+    ),
+    attempts: fc.array(attempts(), { maxLength: 3 }),
+    totalMs: fc.nat(),
+    requestBytes: count(),
+    responseBytes: count(),
+  }
+  const sometimes = {
+    traceId: text(),
+    apiKeyHash: text(),
+    apiKeyId: text(),
+    errorKind: text(),
+    errorText: text(),
+    modelRequested: text(),
+    modelResolved: text(),
+    providerId: text(),
+    mode: fc.constantFrom('relay' as const, 'translate' as const),
+    finish: text(),
+    usage: usages(),
+    costNanoUsd: fc.maxSafeNat(),
+    providerMs: fc.nat(),
+    firstTokenMs: fc.nat(),
+    userAgent: text(),
+    requestBody: text(),
+    responseBody: text(),
+  }
+  const requiredKeys = Object.keys(always) as (keyof typeof always)[]
+  return fc.record({ ...always, ...sometimes }, { requiredKeys })
+}
