@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { z } from 'zod'
 import type { JsonValue } from '../core/json.ts'
 import { valueForSchema } from './mock-schema.ts'
@@ -19,10 +19,30 @@ describe('valueForSchema', () => {
     ['maximum below', { type: 'integer', maximum: -4 }, -4],
     ['nullable', { type: ['null', 'string'] }, 'hi'],
     ['union', { anyOf: [{ type: 'null' }, { type: 'integer' }] }, 1],
-    ['object', { type: 'object', properties: { a: { type: 'string' }, b: { type: 'array', items: { type: 'boolean' } } } }, { a: 'hi', b: [true] }],
+    [
+      'object',
+      {
+        type: 'object',
+        properties: { a: { type: 'string' }, b: { type: 'array', items: { type: 'boolean' } } },
+      },
+      { a: 'hi', b: [true] },
+    ],
     ['empty array', { type: 'array', maxItems: 0, items: {} }, []],
-    ['reference', { type: 'object', properties: { x: { $ref: '#/$defs/y' } }, $defs: { y: { const: 7 } } }, { x: 7 }],
-    ['allOf', { allOf: [{ type: 'object', properties: { a: { const: 1 } } }, { properties: { b: { const: 2 } } }] }, { a: 1, b: 2 }],
+    [
+      'reference',
+      { type: 'object', properties: { x: { $ref: '#/$defs/y' } }, $defs: { y: { const: 7 } } },
+      { x: 7 },
+    ],
+    [
+      'allOf',
+      {
+        allOf: [
+          { type: 'object', properties: { a: { const: 1 } } },
+          { properties: { b: { const: 2 } } },
+        ],
+      },
+      { a: 1, b: 2 },
+    ],
     ['a foreign reference', { $ref: 'https://x.example/schema' }, 'hi'],
   ])('%s', (_name, schema, expected) => expect(valueForSchema(schema, 'hi')).toEqual(expected))
 
@@ -30,8 +50,18 @@ describe('valueForSchema', () => {
     const node = { type: 'object', properties: { next: { $ref: '#' } }, required: ['next'] }
     expect(JSON.stringify(valueForSchema(node, 'x')).length).toBeLessThan(1_000)
     expect(valueForSchema({ $ref: '#' }, 'x')).toBeNull()
-    const wide = { type: 'object', properties: { a: { $ref: '#' }, b: { $ref: '#' }, c: { $ref: '#' } } }
+    const wide = {
+      type: 'object',
+      properties: { a: { $ref: '#' }, b: { $ref: '#' }, c: { $ref: '#' } },
+    }
     expect(JSON.stringify(valueForSchema(wide, 'x')).length).toBeLessThan(100_000)
+    const names = Array.from({ length: 300 }, (_, index) => [`p${index}`, { $ref: '#' }])
+    const huge = {
+      type: 'object',
+      properties: Object.fromEntries(names),
+      required: names.map(([name]) => name),
+    }
+    expect(JSON.stringify(valueForSchema(huge as JsonValue, 'x')).length).toBeLessThan(2_000_000)
   })
 
   test('what zod describes, zod accepts', () => {

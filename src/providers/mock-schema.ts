@@ -14,6 +14,8 @@ import {
 const OPTIONAL_DEPTH_MAX = 6
 const DEPTH_MAX = 2 * OPTIONAL_DEPTH_MAX
 const ITEMS_MAX = 20
+/** Values in one document: a wide schema that calls itself would otherwise grow with the power of its depth. */
+const VALUES_MAX = 5_000
 const TEXT_CHARS_MAX = 1_000
 
 const FORMATS: Readonly<Record<string, string>> = {
@@ -34,17 +36,20 @@ const FORMATS: Readonly<Record<string, string>> = {
  * @param text what a string is filled with where the schema does not say
  */
 export function valueForSchema(schema: JsonValue | undefined, text: string): JsonValue {
-  return build(schema, { root: asObject(schema) ?? {}, text }, 0)
+  return build(schema, { root: asObject(schema) ?? {}, text, left: VALUES_MAX }, 0)
 }
 
 interface Context {
   readonly root: JsonObject
   readonly text: string
+  /** Values that may still be made. */
+  left: number
 }
 
 function build(value: JsonValue | undefined, context: Context, depth: number): JsonValue {
   const schema = asObject(value)
-  if (depth > DEPTH_MAX) return null
+  context.left -= 1
+  if (depth > DEPTH_MAX || context.left < 0) return null
   if (schema === undefined) return context.text
   const fixed = fixedValue(schema)
   if (fixed !== undefined) return fixed

@@ -21,14 +21,24 @@ describe('PriceBook', () => {
 
   test('unknown models, local servers and foreign addresses have no price', () => {
     expect(book.lookup(OPENAI, 'no-such-model', NOW_MS)).toEqual({})
-    expect(book.lookup({ type: 'ollama', baseUrl: 'http://127.0.0.1:11434' }, 'llama3', NOW_MS)).toEqual({})
-    expect(book.lookup({ type: 'openai', baseUrl: 'http://127.0.0.1:8000/v1' }, 'gpt-4o', NOW_MS)).toEqual({})
-    expect(book.lookup({ type: 'mock', baseUrl: 'http://mock.invalid/v1' }, 'echo', NOW_MS)).toEqual({})
+    expect(
+      book.lookup({ type: 'ollama', baseUrl: 'http://127.0.0.1:11434' }, 'llama3', NOW_MS),
+    ).toEqual({})
+    expect(
+      book.lookup({ type: 'openai', baseUrl: 'http://127.0.0.1:8000/v1' }, 'gpt-4o', NOW_MS),
+    ).toEqual({})
+    expect(
+      book.lookup({ type: 'mock', baseUrl: 'http://mock.invalid/v1' }, 'echo', NOW_MS),
+    ).toEqual({})
     expect(book.lookup({ type: 'custom', baseUrl: '(' }, '(', NOW_MS)).toEqual({})
   })
 
   test('prices are nano-dollars per token, without noise', () => {
-    expect(book.lookup(OPENAI, 'gpt-5-mini', NOW_MS)?.price).toEqual({ input: 250, output: 2000, cacheRead: 25 })
+    expect(book.lookup(OPENAI, 'gpt-5-mini', NOW_MS)?.price).toEqual({
+      input: 250,
+      output: 2000,
+      cacheRead: 25,
+    })
     expect(book.lookup(ANTHROPIC, 'claude-haiku-4-5', NOW_MS)?.price).toEqual({
       input: 1000,
       output: 5000,
@@ -49,7 +59,11 @@ describe('PriceBook', () => {
   })
 
   test("another vendor's OpenAI-compatible address is known by the address", () => {
-    const groq = book.lookup({ type: 'custom', baseUrl: 'https://api.groq.com/openai/v1' }, 'llama-3.3-70b-versatile', NOW_MS)
+    const groq = book.lookup(
+      { type: 'custom', baseUrl: 'https://api.groq.com/openai/v1' },
+      'llama-3.3-70b-versatile',
+      NOW_MS,
+    )
     expect(groq?.price?.input).toBeGreaterThan(0)
   })
 

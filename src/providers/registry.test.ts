@@ -8,7 +8,15 @@ import type { EndpointRequest, ProviderKind } from './provider.ts'
 import { providerKind, unsupportedProviderText } from './registry.ts'
 
 const TYPES: ProviderType[] = [
-  'openai', 'azure', 'anthropic', 'ollama', 'mistral', 'openrouter', 'lmstudio', 'custom', 'mock',
+  'openai',
+  'azure',
+  'anthropic',
+  'ollama',
+  'mistral',
+  'openrouter',
+  'lmstudio',
+  'custom',
+  'mock',
 ]
 const OPERATIONS: Operation[] = ['chat', 'completion', 'embedding']
 
@@ -33,8 +41,21 @@ function kindOf(type: ProviderType): ProviderKind {
   return kind
 }
 
-function url(type: ProviderType, dialect: DialectName, operation: Operation, more: Partial<Provider> = {}, rest: Partial<EndpointRequest> = {}): string {
-  return kindOf(type).endpoint({ provider: provider(type, more), dialect, operation, model: 'm', stream: false, ...rest })
+function url(
+  type: ProviderType,
+  dialect: DialectName,
+  operation: Operation,
+  more: Partial<Provider> = {},
+  rest: Partial<EndpointRequest> = {},
+): string {
+  return kindOf(type).endpoint({
+    provider: provider(type, more),
+    dialect,
+    operation,
+    model: 'm',
+    stream: false,
+    ...rest,
+  })
 }
 
 const read = (type: ProviderType, body: JsonValue) => kindOf(type).models?.read(body)
@@ -58,7 +79,9 @@ describe('registry', () => {
         for (const dialect of kindOf(type).dialects(provider(type), operation)) {
           expect(() => new URL(url(type, dialect, operation))).not.toThrow()
           const headers = kindOf(type).authorize(provider(type), '', dialect)
-          expect(Object.values(headers).filter((value) => value.trim() === '' || value === 'Bearer ')).toEqual([])
+          expect(
+            Object.values(headers).filter((value) => value.trim() === '' || value === 'Bearer '),
+          ).toEqual([])
         }
       }
     }
@@ -67,32 +90,120 @@ describe('registry', () => {
 
 describe('endpoints', () => {
   test.each<[string, string, string]>([
-    ['openai chat', url('openai', 'openai-chat', 'chat'), 'https://api.openai.com/v1/chat/completions'],
-    ['openai completion as a chat', url('openai', 'openai-chat', 'completion'), 'https://api.openai.com/v1/chat/completions'],
-    ['openai completion', url('openai', 'openai-completions', 'completion'), 'https://api.openai.com/v1/completions'],
-    ['openai embedding', url('openai', 'openai-embeddings', 'embedding'), 'https://api.openai.com/v1/embeddings'],
-    ['openai origin alone', url('openai', 'openai-chat', 'chat', { baseUrl: 'https://eu.api.openai.com/' }), 'https://eu.api.openai.com/v1/chat/completions'],
-    ['azure newer', url('azure', 'openai-chat', 'chat'), 'https://team.openai.azure.com/openai/v1/chat/completions'],
-    ['azure preview', url('azure', 'openai-chat', 'chat', { apiVersion: 'preview' }), 'https://team.openai.azure.com/openai/v1/chat/completions?api-version=preview'],
-    ['azure deployment', url('azure', 'openai-chat', 'chat', { apiVersion: '2024-10-21' }, { model: 'gpt 5/x' }), 'https://team.openai.azure.com/openai/deployments/gpt%205%2Fx/chat/completions?api-version=2024-10-21'],
-    ['azure with /openai/', url('azure', 'openai-embeddings', 'embedding', { baseUrl: 'https://t.openai.azure.com/openai/', apiVersion: '2024-10-21' }), 'https://t.openai.azure.com/openai/deployments/m/embeddings?api-version=2024-10-21'],
-    ['azure with /openai/v1', url('azure', 'openai-chat', 'chat', { baseUrl: 'https://t.openai.azure.com/openai/v1' }), 'https://t.openai.azure.com/openai/v1/chat/completions'],
+    [
+      'openai chat',
+      url('openai', 'openai-chat', 'chat'),
+      'https://api.openai.com/v1/chat/completions',
+    ],
+    [
+      'openai completion as a chat',
+      url('openai', 'openai-chat', 'completion'),
+      'https://api.openai.com/v1/chat/completions',
+    ],
+    [
+      'openai completion',
+      url('openai', 'openai-completions', 'completion'),
+      'https://api.openai.com/v1/completions',
+    ],
+    [
+      'openai embedding',
+      url('openai', 'openai-embeddings', 'embedding'),
+      'https://api.openai.com/v1/embeddings',
+    ],
+    [
+      'openai origin alone',
+      url('openai', 'openai-chat', 'chat', { baseUrl: 'https://eu.api.openai.com/' }),
+      'https://eu.api.openai.com/v1/chat/completions',
+    ],
+    [
+      'azure newer',
+      url('azure', 'openai-chat', 'chat'),
+      'https://team.openai.azure.com/openai/v1/chat/completions',
+    ],
+    [
+      'azure preview',
+      url('azure', 'openai-chat', 'chat', { apiVersion: 'preview' }),
+      'https://team.openai.azure.com/openai/v1/chat/completions?api-version=preview',
+    ],
+    [
+      'azure deployment',
+      url('azure', 'openai-chat', 'chat', { apiVersion: '2024-10-21' }, { model: 'gpt 5/x' }),
+      'https://team.openai.azure.com/openai/deployments/gpt%205%2Fx/chat/completions?api-version=2024-10-21',
+    ],
+    [
+      'azure with /openai/',
+      url('azure', 'openai-embeddings', 'embedding', {
+        baseUrl: 'https://t.openai.azure.com/openai/',
+        apiVersion: '2024-10-21',
+      }),
+      'https://t.openai.azure.com/openai/deployments/m/embeddings?api-version=2024-10-21',
+    ],
+    [
+      'azure with /openai/v1',
+      url('azure', 'openai-chat', 'chat', { baseUrl: 'https://t.openai.azure.com/openai/v1' }),
+      'https://t.openai.azure.com/openai/v1/chat/completions',
+    ],
     ['anthropic', url('anthropic', 'anthropic', 'chat'), 'https://api.anthropic.com/v1/messages'],
-    ['anthropic with /v1', url('anthropic', 'anthropic', 'completion', { baseUrl: 'https://api.anthropic.com/v1/' }), 'https://api.anthropic.com/v1/messages'],
+    [
+      'anthropic with /v1',
+      url('anthropic', 'anthropic', 'completion', { baseUrl: 'https://api.anthropic.com/v1/' }),
+      'https://api.anthropic.com/v1/messages',
+    ],
     ['ollama chat', url('ollama', 'ollama', 'chat'), 'http://127.0.0.1:11434/api/chat'],
-    ['ollama generate', url('ollama', 'ollama', 'completion'), 'http://127.0.0.1:11434/api/generate'],
+    [
+      'ollama generate',
+      url('ollama', 'ollama', 'completion'),
+      'http://127.0.0.1:11434/api/generate',
+    ],
     ['ollama embed', url('ollama', 'ollama', 'embedding'), 'http://127.0.0.1:11434/api/embed'],
-    ['ollama older embeddings', url('ollama', 'ollama', 'embedding', {}, { legacy: true }), 'http://127.0.0.1:11434/api/embeddings'],
-    ['ollama relayed', url('ollama', 'openai-chat', 'chat', { baseUrl: 'http://gpu:11434/v1/' }), 'http://gpu:11434/v1/chat/completions'],
-    ['mistral', url('mistral', 'openai-chat', 'completion'), 'https://api.mistral.ai/v1/chat/completions'],
-    ['openrouter', url('openrouter', 'openai-completions', 'completion'), 'https://openrouter.ai/api/v1/completions'],
-    ['lmstudio origin alone', url('lmstudio', 'openai-chat', 'chat', { baseUrl: 'http://localhost:1234' }), 'http://localhost:1234/v1/chat/completions'],
-    ['custom as written', url('custom', 'openai-chat', 'chat', { baseUrl: 'https://api.deepseek.com' }), 'https://api.deepseek.com/chat/completions'],
-    ['custom anthropic', url('custom', 'anthropic', 'chat', { baseUrl: 'https://api.deepseek.com/anthropic', compatible: 'anthropic' }), 'https://api.deepseek.com/anthropic/v1/messages'],
+    [
+      'ollama older embeddings',
+      url('ollama', 'ollama', 'embedding', {}, { legacy: true }),
+      'http://127.0.0.1:11434/api/embeddings',
+    ],
+    [
+      'ollama relayed',
+      url('ollama', 'openai-chat', 'chat', { baseUrl: 'http://gpu:11434/v1/' }),
+      'http://gpu:11434/v1/chat/completions',
+    ],
+    [
+      'mistral',
+      url('mistral', 'openai-chat', 'completion'),
+      'https://api.mistral.ai/v1/chat/completions',
+    ],
+    [
+      'openrouter',
+      url('openrouter', 'openai-completions', 'completion'),
+      'https://openrouter.ai/api/v1/completions',
+    ],
+    [
+      'lmstudio origin alone',
+      url('lmstudio', 'openai-chat', 'chat', { baseUrl: 'http://localhost:1234' }),
+      'http://localhost:1234/v1/chat/completions',
+    ],
+    [
+      'custom as written',
+      url('custom', 'openai-chat', 'chat', { baseUrl: 'https://api.deepseek.com' }),
+      'https://api.deepseek.com/chat/completions',
+    ],
+    [
+      'custom anthropic',
+      url('custom', 'anthropic', 'chat', {
+        baseUrl: 'https://api.deepseek.com/anthropic',
+        compatible: 'anthropic',
+      }),
+      'https://api.deepseek.com/anthropic/v1/messages',
+    ],
   ])('%s', (_name, actual, expected) => expect(actual).toBe(expected))
 
   test('no name can leave its place in the path', () => {
-    const escaped = url('azure', 'openai-chat', 'chat', { apiVersion: '2024-10-21&x=1#' }, { model: '../../admin?x#y' })
+    const escaped = url(
+      'azure',
+      'openai-chat',
+      'chat',
+      { apiVersion: '2024-10-21&x=1#' },
+      { model: '../../admin?x#y' },
+    )
     const { pathname, searchParams, hash } = new URL(escaped)
     expect(pathname).toBe('/openai/deployments/..%2F..%2Fadmin%3Fx%23y/chat/completions')
     expect([...searchParams.keys()]).toEqual(['api-version'])
@@ -101,14 +212,22 @@ describe('endpoints', () => {
 })
 
 describe('dialects', () => {
-  const dialects = (type: ProviderType, operation: Operation, model?: string, more: Partial<Provider> = {}) => [
-    ...kindOf(type).dialects(provider(type, more), operation, model),
-  ]
+  const dialects = (
+    type: ProviderType,
+    operation: Operation,
+    model?: string,
+    more: Partial<Provider> = {},
+  ) => [...kindOf(type).dialects(provider(type, more), operation, model)]
 
   test('OpenAI completions go to the models that know nothing else', () => {
     expect(dialects('openai', 'completion')).toEqual(['openai-chat'])
     expect(dialects('openai', 'completion', 'gpt-5-mini')).toEqual(['openai-chat'])
-    for (const model of ['gpt-3.5-turbo-instruct', 'gpt-3.5-turbo-instruct-0914', 'davinci-002', 'ft:babbage-002:org::1']) {
+    for (const model of [
+      'gpt-3.5-turbo-instruct',
+      'gpt-3.5-turbo-instruct-0914',
+      'davinci-002',
+      'ft:babbage-002:org::1',
+    ]) {
       expect(dialects('openai', 'completion', model)).toEqual(['openai-completions'])
       expect(dialects('openai', 'chat', model)).toEqual(['openai-completions'])
     }
@@ -121,7 +240,9 @@ describe('dialects', () => {
     expect(dialects('mistral', 'completion')).toEqual(['openai-chat'])
     expect(dialects('anthropic', 'embedding')).toEqual([])
     expect(dialects('custom', 'completion')).toEqual(['openai-completions', 'openai-chat'])
-    expect(dialects('custom', 'completion', 'm', { compatible: 'anthropic' })).toEqual(['anthropic'])
+    expect(dialects('custom', 'completion', 'm', { compatible: 'anthropic' })).toEqual([
+      'anthropic',
+    ])
   })
 })
 
@@ -133,19 +254,38 @@ describe('credentials and quirks', () => {
     expect(headers('openai', 's')).toEqual({ authorization: 'Bearer s' })
     expect(headers('azure', 's')).toEqual({ 'api-key': 's' })
     expect(headers('azure', 'eyJh.eyJz.c2ln')).toEqual({ authorization: 'Bearer eyJh.eyJz.c2ln' })
-    expect(headers('anthropic', 's')).toEqual({ 'x-api-key': 's', 'anthropic-version': '2023-06-01' })
-    expect(headers('custom', 's', { compatible: 'anthropic' })).toEqual({ 'x-api-key': 's', 'anthropic-version': '2023-06-01' })
+    expect(headers('anthropic', 's')).toEqual({
+      'x-api-key': 's',
+      'anthropic-version': '2023-06-01',
+    })
+    expect(headers('custom', 's', { compatible: 'anthropic' })).toEqual({
+      'x-api-key': 's',
+      'anthropic-version': '2023-06-01',
+    })
     expect(headers('custom', 's')).toEqual({ authorization: 'Bearer s' })
     expect(headers('ollama')).toEqual({})
-    expect(headers('openrouter', 's')).toMatchObject({ authorization: 'Bearer s', 'x-title': 'Weir' })
+    expect(headers('openrouter', 's')).toMatchObject({
+      authorization: 'Bearer s',
+      'x-title': 'Weir',
+    })
     expect(headers('mock', 's')).toEqual({})
   })
 
   test('Azure by version', () => {
     const quirks = (apiVersion: string | undefined, model: string) =>
-      kindOf('azure').quirks(provider('azure', apiVersion === undefined ? {} : { apiVersion }), model)
-    expect(quirks('2024-02-01', 'prod')).toMatchObject({ modelInPath: true, noStreamOptions: true, maxTokensField: 'max_tokens' })
-    expect(quirks('2024-10-21', 'prod')).toEqual({ modelInPath: true, maxTokensField: 'max_completion_tokens' })
+      kindOf('azure').quirks(
+        provider('azure', apiVersion === undefined ? {} : { apiVersion }),
+        model,
+      )
+    expect(quirks('2024-02-01', 'prod')).toMatchObject({
+      modelInPath: true,
+      noStreamOptions: true,
+      maxTokensField: 'max_tokens',
+    })
+    expect(quirks('2024-10-21', 'prod')).toEqual({
+      modelInPath: true,
+      maxTokensField: 'max_completion_tokens',
+    })
     expect(quirks(undefined, 'prod')).toEqual({ maxTokensField: 'max_completion_tokens' })
     expect(quirks(undefined, 'Mistral-Large-3')).toEqual({ maxTokensField: 'max_tokens' })
   })
@@ -163,7 +303,15 @@ describe('credentials and quirks', () => {
 describe('model lists', () => {
   test('what is no list gives no models', () => {
     for (const type of TYPES) {
-      for (const body of [null, 1, 'x', [], {}, { data: 7, models: {} }, { data: [null, 1, {}, { id: '' }, { id: 5 }] }] as JsonValue[]) {
+      for (const body of [
+        null,
+        1,
+        'x',
+        [],
+        {},
+        { data: 7, models: {} },
+        { data: [null, 1, {}, { id: '' }, { id: 5 }] },
+      ] as JsonValue[]) {
         expect(read(type, body)).toEqual([])
       }
     }
@@ -175,28 +323,83 @@ describe('model lists', () => {
   })
 
   test('each in its own shape', () => {
-    expect(read('openai', { data: [{ id: 'gpt', created: 1_700_000_000 }, { id: 'old', created: 0 }] })).toEqual([
-      { id: 'gpt', createdMs: 1_700_000_000_000 },
-      { id: 'old' },
+    expect(
+      read('openai', {
+        data: [
+          { id: 'gpt', created: 1_700_000_000 },
+          { id: 'old', created: 0 },
+        ],
+      }),
+    ).toEqual([{ id: 'gpt', createdMs: 1_700_000_000_000 }, { id: 'old' }])
+    expect(
+      read('azure', {
+        data: [
+          {
+            id: 'gpt-4o',
+            created_at: 1_700_000_000,
+            capabilities: { chat_completion: true, embeddings: false },
+          },
+        ],
+      }),
+    ).toEqual([{ id: 'gpt-4o', createdMs: 1_700_000_000_000, capabilities: ['completion'] }])
+    expect(
+      read('ollama', {
+        models: [
+          { name: 'llama3:latest', model: 'llama3:latest', modified_at: '2026-01-01T00:00:00.5Z' },
+        ],
+      }),
+    ).toEqual([{ id: 'llama3:latest', createdMs: Date.UTC(2026, 0, 1) + 500 }])
+    expect(
+      read('openrouter', {
+        data: [
+          {
+            id: 'a/b',
+            created: 1,
+            context_length: 1000,
+            architecture: { input_modalities: ['text', 'image'], output_modalities: ['text'] },
+            supported_parameters: ['tools'],
+          },
+        ],
+      }),
+    ).toEqual([
+      {
+        id: 'a/b',
+        createdMs: 1000,
+        contextWindow: 1000,
+        capabilities: ['completion', 'tools', 'vision'],
+      },
     ])
-    expect(read('azure', { data: [{ id: 'gpt-4o', created_at: 1_700_000_000, capabilities: { chat_completion: true, embeddings: false } }] })).toEqual([
-      { id: 'gpt-4o', createdMs: 1_700_000_000_000, capabilities: ['completion'] },
-    ])
-    expect(read('ollama', { models: [{ name: 'llama3:latest', model: 'llama3:latest', modified_at: '2026-01-01T00:00:00.5Z' }] })).toEqual([
-      { id: 'llama3:latest', createdMs: Date.UTC(2026, 0, 1) + 500 },
-    ])
-    expect(read('openrouter', {
-      data: [{ id: 'a/b', created: 1, context_length: 1000, architecture: { input_modalities: ['text', 'image'], output_modalities: ['text'] }, supported_parameters: ['tools'] }],
-    })).toEqual([{ id: 'a/b', createdMs: 1000, contextWindow: 1000, capabilities: ['completion', 'tools', 'vision'] }])
-    expect(read('lmstudio', { data: [{ id: 'q', object: 'model' }, { id: 'v', type: 'vlm', max_context_length: 32768, capabilities: ['tool_use'] }] })).toEqual([
+    expect(
+      read('lmstudio', {
+        data: [
+          { id: 'q', object: 'model' },
+          { id: 'v', type: 'vlm', max_context_length: 32768, capabilities: ['tool_use'] },
+        ],
+      }),
+    ).toEqual([
       { id: 'q' },
       { id: 'v', contextWindow: 32768, capabilities: ['completion', 'tools', 'vision'] },
     ])
-    const newer = { type: 'model', id: 'claude', created_at: '2026-01-01T00:00:00Z', max_input_tokens: 200000, capabilities: { image_input: { supported: true }, thinking: { supported: false } } }
-    const expected = [{ id: 'claude', createdMs: Date.UTC(2026, 0, 1), contextWindow: 200000, capabilities: ['completion', 'tools', 'vision'] }]
+    const newer = {
+      type: 'model',
+      id: 'claude',
+      created_at: '2026-01-01T00:00:00Z',
+      max_input_tokens: 200000,
+      capabilities: { image_input: { supported: true }, thinking: { supported: false } },
+    }
+    const expected = [
+      {
+        id: 'claude',
+        createdMs: Date.UTC(2026, 0, 1),
+        contextWindow: 200000,
+        capabilities: ['completion', 'tools', 'vision'],
+      },
+    ]
     expect(read('anthropic', { data: [newer] })).toEqual(expected)
     expect(read('custom', { data: [newer] })).toEqual(expected)
-    expect(read('custom', { data: [{ id: 'vllm', object: 'model', max_model_len: 4096 }] })).toEqual([{ id: 'vllm', contextWindow: 4096 }])
+    expect(
+      read('custom', { data: [{ id: 'vllm', object: 'model', max_model_len: 4096 }] }),
+    ).toEqual([{ id: 'vllm', contextWindow: 4096 }])
   })
 })
 
@@ -217,10 +420,15 @@ describe.skipIf(recordings === undefined)('recorded model lists (WEIR_RECORDINGS
     const { body } = JSON.parse(readFileSync(path, 'utf8')).response
     const models = read(type, body) ?? []
     expect(models.length).toBe(body.data.length)
-    expect(models.map((model) => model.id)).toEqual(body.data.map((entry: { id: string }) => entry.id))
+    expect(models.map((model) => model.id)).toEqual(
+      body.data.map((entry: { id: string }) => entry.id),
+    )
     if (type === 'mistral') {
       const medium = models.find((model) => model.id === 'mistral-medium-2505')
-      expect(medium).toMatchObject({ contextWindow: 131072, capabilities: ['completion', 'tools', 'vision'] })
+      expect(medium).toMatchObject({
+        contextWindow: 131072,
+        capabilities: ['completion', 'tools', 'vision'],
+      })
     }
   })
 })
