@@ -15,13 +15,28 @@ export interface Difference {
   readonly after: JsonValue | undefined
 }
 
-/** A copy as JSON has it (undefined members gone), with each tool input in its canonical text. */
+/** Members of blocks that say, with this value, what their absence says. */
+const BLOCK_DEFAULTS: readonly (readonly [string, string, JsonValue])[] = [
+  ['tool-result', 'isError', false],
+  ['image', 'detail', 'auto'],
+]
+
+/**
+ * A copy as JSON has it (undefined members gone), with each tool input in its canonical text, and blocks without the members
+ * that only repeat a default.
+ */
 export function plain(value: unknown): JsonValue {
   return JSON.parse(JSON.stringify(value), (_key, member: JsonValue) => {
     const block = asObject(member)
-    return block !== undefined && block['type'] === 'tool-use' && typeof block['input'] === 'string'
-      ? { ...block, input: canonicalInput(block['input']) }
-      : member
+    if (block?.['type'] === 'tool-use' && typeof block['input'] === 'string') {
+      return { ...block, input: canonicalInput(block['input']) }
+    }
+    for (const [type, key, usual] of BLOCK_DEFAULTS) {
+      if (block?.['type'] !== type || block[key] !== usual) continue
+      const { [key]: _default, ...rest } = block
+      return rest
+    }
+    return member
   }) as JsonValue
 }
 
@@ -101,6 +116,10 @@ const NOT_COMPARED: ReadonlySet<string> = new Set([
   'encoding',
 ])
 
+function notCompared(path: string): boolean {
+  return NOT_COMPARED.has(path) || BLOCK_DEFAULTS.some(([, key]) => path.endsWith(`.${key}`))
+}
+
 /**
  * What is wrong with the losses themselves: a `dropped` one must name something that was there and is gone. An `adapted`
  * one may name what was absent and had to be filled in.
@@ -114,7 +133,7 @@ export function badLosses(
   for (const loss of losses) {
     if (loss.action !== 'dropped') continue
     const was = resolve(before, loss.path)
-    if (was === undefined && !NOT_COMPARED.has(loss.path)) {
+    if (was === undefined && !notCompared(loss.path)) {
       wrong.push({
         path: `${loss.path} (loss ${loss.feature} of nothing)`,
         before: undefined,
@@ -135,6 +154,8 @@ export function badLosses(
   }
   return wrong
 }
+
+const USAGE_DETAIL = /^usage\.(?:cache|reasoning|inputAudio|outputAudio)/
 
 class Comparison {
   private readonly losses: readonly Loss[]
@@ -158,7 +179,12 @@ class Comparison {
     path: string,
   ): Difference[] {
     if (before === after || this.adapted(path)) return []
+    // One way to ask for thinking may stand for another.
+    if (before === undefined && path.startsWith('reasoning.') && this.touches('reasoning'))
+      return []
     if (before !== undefined && after === undefined) {
+      // A class of tokens that was not used costs nothing, told or not; the reverse would be made up.
+      if (before === 0 && USAGE_DETAIL.test(path)) return []
       return this.gone(before, path) ? [] : [{ path, before, after }]
     }
     if (Array.isArray(before) && Array.isArray(after)) return this.lists(before, after, path)
@@ -170,6 +196,11 @@ class Comparison {
     return this.losses.some((loss) => loss.action === 'adapted' && covers(loss.path, path))
   }
 
+  /** Whether a loss speaks of something inside `path`. */
+  private touches(path: string): boolean {
+    return this.losses.some((loss) => covers(path, loss.path))
+  }
+
   /** Whether the absence of a value is explained: by a loss of it, or by losses of all it was made of. */
   private gone(value: JsonValue, path: string): boolean {
     if (this.losses.some((loss) => covers(loss.path, path))) return true
@@ -177,6 +208,7 @@ class Comparison {
       return value.length > 0 && value.every((item, index) => this.gone(item, `${path}[${index}]`))
     }
     if (!isObject(value)) return false
+    if (saysNothing(value)) return true
     // A message or a tool result is gone when its blocks are; other objects when all their members are.
     const content = value['content']
     if (Array.isArray(content)) return this.gone(content, `${path}.content`)
@@ -259,6 +291,13 @@ function add(so: Explained | undefined, more: readonly Difference[] | undefined)
 
 function cheapest(...options: Explained[]): Explained {
   return options.reduce((least, option) => (option.cost < least.cost ? option : least))
+}
+
+/** An empty text, or a message without any block: leaving it out changes nothing. */
+function saysNothing(value: JsonObject): boolean {
+  if (value['type'] === 'text') return value['text'] === '' && Object.keys(value).length === 2
+  const { role, content } = value
+  return typeof role === 'string' && Array.isArray(content) && content.length === 0
 }
 
 function isScalar(value: JsonValue): boolean {

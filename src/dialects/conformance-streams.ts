@@ -90,49 +90,53 @@ export function textFormsLaw(dialect: Dialect, codec: ChatCodec, text: string): 
   return []
 }
 
-/** The choices that have finished after these events. */
-function finished(events: readonly IrEvent[]): Set<number> {
-  const done = new Set<number>()
-  for (const event of events) if (event.type === 'finish') done.add(event.choice)
-  return done
-}
-
 /**
- * A stream that is cut before each choice has its finish reason ends in an error, never normally. What a dialect makes of a
- * missing terminator after that is its own affair: real providers leave it out. `cuts` defaults to every frame.
+ * A stream that is cut before its end ends in an error, never normally. Where the end is, a second reader tells: the tap. What
+ * a dialect makes of a missing terminator after the finish reason is its own affair, since real providers leave it out; but
+ * before frame `finishAt`, which has the first finish reason where the caller knows it, no end is a proper one.
  */
 export function truncationLaw(
+  dialect: Dialect,
   codec: ChatCodec,
   frames: readonly Frame[],
   cuts: Iterable<number> = frames.keys(),
+  finishAt = 0,
 ): Violation[] {
-  const whole = decodeFrames(codec, frames)
-  if (whole.some((event) => event.type === 'error')) return []
-  const choices = finished(whole)
+  if (decodeFrames(codec, frames).some((event) => event.type === 'error')) return []
+  const wrong = (detail: string): Violation[] => [{ law: 'truncation', path: '', detail }]
   for (const count of cuts) {
     const cut = frames.slice(0, count)
+    const where = `when cut after frame ${count} of ${frames.length}`
     const decoder = codec.createStreamDecoder()
     const events = cut.flatMap((frame) => decoder.push(frame))
-    const done = finished(events)
-    if (choices.size > 0 && [...choices].every((choice) => done.has(choice))) continue
     const ending = decoder.end()
-    const error = ending.find((event) => event.type === 'error')
-    const where = `after frame ${count} of ${frames.length}`
-    if (error === undefined) {
-      return [{ law: 'truncation', path: '', detail: `no error when cut ${where}` }]
-    }
-    if (error.error.code !== 'truncated') {
-      return [{ law: 'truncation', path: '', detail: `code ${error.error.code} when cut ${where}` }]
-    }
-    if (ending.some((event) => event.type === 'finish')) {
-      return [
-        { law: 'truncation', path: '', detail: `a finish beside the error when cut ${where}` },
-      ]
-    }
     const order = orderLaw([...events, ...ending])
     if (order.length > 0) return order
+    const error = ending.find((event) => event.type === 'error')
+    const { complete } = dialect.tap.readFrames(cut)
+    if (complete && count < finishAt) return wrong(`the tap calls it complete ${where}`)
+    if (error === undefined && complete) continue
+    if (error === undefined) return wrong(`no error ${where}`)
+    if (error.error.code !== 'truncated') return wrong(`code ${error.error.code} ${where}`)
+    if (ending.some((event) => event.type === 'finish')) {
+      return wrong(`a finish beside the error ${where}`)
+    }
   }
   return []
+}
+
+/** The law of truncation for a stream of our own making, where each frame's event is known. */
+export function ownTruncationLaw(
+  dialect: Dialect,
+  codec: ChatCodec,
+  response: ChatResponse,
+): Violation[] {
+  const events = replay(response)
+  const { pieces } = encodeStream(codec, events)
+  const finish = events.findIndex((event) => event.type === 'finish')
+  const before = framesOfText(dialect, pieces.slice(0, Math.max(finish, 0)).join(''))
+  const frames = framesOfText(dialect, pieces.join(''))
+  return truncationLaw(dialect, codec, frames, frames.keys(), before.length + 1)
 }
 
 /** After an error event an encoder is silent, and what it said reads as a failed stream. */

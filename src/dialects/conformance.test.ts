@@ -16,16 +16,17 @@ import {
   hostileObject,
   mutated,
 } from '../testing/arbitraries-response.ts'
+import { untidyRequest, untidyResponse } from '../testing/arbitraries-untidy.ts'
 import { chatRequest, completionRequest } from '../testing/arbitraries.ts'
 import { checkParameters } from '../testing/seed.ts'
 import { badLosses, plain, plainEmbeddingRequest, undeclared } from './conformance-compare.ts'
 import {
   errorLaw,
   keepaliveLaw,
+  ownTruncationLaw,
   splitLaw,
   tapLaw,
   textFormsLaw,
-  truncationLaw,
 } from './conformance-streams.ts'
 import {
   crossRequest,
@@ -132,11 +133,7 @@ test('the registry names each dialect as it names itself', () => {
 for (const { name, dialect, codec, requests, responses, manyChoices, media } of cases) {
   describe(name, () => {
     test('a stream cut before its finish is an error', () => {
-      holds(
-        manyChoices,
-        (response) => truncationLaw(codec, framesOfText(dialect, streamText(codec, response))),
-        60,
-      )
+      holds(manyChoices, (response) => ownTruncationLaw(dialect, codec, response), 60)
     })
 
     test('after an error an encoder is silent and the stream reads as failed', () => {
@@ -150,6 +147,16 @@ for (const { name, dialect, codec, requests, responses, manyChoices, media } of 
     if (media !== undefined) {
       test('requests with media survive, or are refused as unsupported', () => {
         holds(media, (request) => requestLaw(codec, request))
+      })
+    }
+
+    if (media !== undefined) {
+      test('what is untidy is lost aloud or not at all', () => {
+        holds(untidyRequest(), (request) => requestLaw(codec, request))
+        holds(untidyResponse(), (response) => [
+          ...responseLaw(codec, response),
+          ...streamLaw(dialect, codec, response),
+        ])
       })
     }
 

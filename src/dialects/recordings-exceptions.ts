@@ -8,4 +8,20 @@ export interface RecordingException {
   readonly reason: string
 }
 
-export const EXCEPTIONS: readonly RecordingException[] = []
+const PROMPT_REASON =
+  'Several prompts in one legacy completion, or a prompt of tokens: the IR holds one text, so only a relay can serve it.'
+
+export const EXCEPTIONS: readonly RecordingException[] = [
+  {
+    id: 'anthropic-messages-9915964e',
+    what: 'request',
+    reason:
+      'A system message in the middle that adds a tool: the IR has it as an opaque block, and encoders, which do not know ' +
+      'whether a model takes system messages there, move them to the prompt, where only text may stand.',
+  },
+  { id: 'openai-completions-2132ccf3', what: 'request', reason: PROMPT_REASON },
+  { id: 'openai-completions-7615618a', what: 'request', reason: PROMPT_REASON },
+  { id: 'openai-completions-a69db989', what: 'request', reason: PROMPT_REASON },
+  { id: 'openai-completions-dfc4f45b', what: 'request', reason: PROMPT_REASON },
+  { id: 'openai-completions-f19df487', what: 'request', reason: PROMPT_REASON },
+]

@@ -2,12 +2,11 @@
 // provider is said here, its seal packed, because Anthropic clients hand it back; pictures and sound cannot be said at all.
 
 import type { LossList } from '../../core/ir/loss.ts'
-import { toolInputObject } from '../../core/ir/request.ts'
 import type { Block, TextBlock, ThinkingBlock, ToolUseBlock } from '../../core/ir/request.ts'
 import { compact } from '../../core/json.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { redactedData, signatureFromSeal } from './seal.ts'
-import { DIALECT, at, ownExtras } from './wire.ts'
+import { DIALECT, at, inputObject, ownExtras } from './wire.ts'
 
 /** A block of an answer; undefined where Anthropic has no such block (a loss of its kind). */
 export function answerBlock(block: Block, path: string, losses: LossList): JsonObject | undefined {
@@ -57,7 +56,7 @@ function answerToolUse(block: ToolUseBlock, path: string, losses: LossList): Jso
     type: 'tool_use',
     id: block.id,
     name: block.name,
-    input: toolInputObject(block.input),
+    input: inputObject(block.input, path, losses),
     ...ownExtras(block.extras, path, losses),
   }
 }

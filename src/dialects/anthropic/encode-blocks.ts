@@ -3,7 +3,6 @@
 
 import { GatewayError } from '../../core/error.ts'
 import type { LossList } from '../../core/ir/loss.ts'
-import { toolInputObject } from '../../core/ir/request.ts'
 import type {
   Block,
   FileBlock,
@@ -18,7 +17,7 @@ import { compact } from '../../core/json.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { ownSignature, redactedData } from './seal.ts'
 import { ToolIds } from './tool-ids.ts'
-import { CacheHints, DIALECT, at, ownExtras } from './wire.ts'
+import { CacheHints, DIALECT, at, inputObject, ownExtras } from './wire.ts'
 
 /** Writes the blocks of one request; holds what spans them all: tool ids, cache breakpoints and losses. */
 export class BlockWriter {
@@ -154,7 +153,7 @@ export class BlockWriter {
       type: 'tool_use',
       id: this.toolIds.call(block.id, path),
       name: block.name,
-      input: toolInputObject(block.input),
+      input: inputObject(block.input, path, this.losses),
     })
   }
 

@@ -38,6 +38,7 @@ export function encodeConversation(
     if (message.role === 'system' || message.role === 'developer') {
       if (message.role === 'developer') losses.adapted('role', at(path, 'role'), 'said as system')
       if (!leading) losses.adapted('system-position', path)
+      else if (index > 0) losses.adapted('system-joined', path)
       system.push(...encodeSystem(message, path, writer))
       ownExtras(message.extras, path, losses)
       return

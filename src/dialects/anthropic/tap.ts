@@ -35,7 +35,7 @@ function readFrames(frames: readonly Frame[]): TapReading {
     model = asString(message?.['model']) ?? model
     finish = asString(asObject(data['delta'])?.['stop_reason']) ?? finish
     if (data['type'] === 'message_stop') stopped = true
-    if (data['type'] === 'error') failure = data
+    if (data['type'] === 'error' || frame.event === 'error') failure = { ...data, type: 'error' }
   }
   return reading(usage, finish, model, stopped || finish !== undefined, failure)
 }

@@ -8,9 +8,10 @@ import { compact } from '../../core/json.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { ModelTraits } from './models.ts'
 import { ownSignature, redactedData } from './seal.ts'
+import { DIALECT } from './wire.ts'
 
 /** Thinking budgets for an effort, in tokens, where a model takes budgets only. All leave room below 32,000 output tokens. */
-export const EFFORT_BUDGETS: Readonly<Record<string, number>> = {
+const EFFORT_BUDGETS: Readonly<Record<string, number>> = {
   minimal: 1024,
   low: 2048,
   medium: 8192,
@@ -63,6 +64,12 @@ export function planThinking(
   }
   if (openTurnWithoutThinking(request.messages)) {
     losses.dropped('reasoning', 'reasoning', 'the last turn does not start with thinking')
+    return { mode: 'absent', maxTokens }
+  }
+  // A demanded call shapes the answer, an effort only colours it; an explicit budget is the client's own demand.
+  const choice = request.toolChoice?.type
+  if (!explicit && reasoning.adaptive !== true && (choice === 'required' || choice === 'tool')) {
+    losses.dropped('reasoning', 'reasoning', 'a tool call is demanded')
     return { mode: 'absent', maxTokens }
   }
   return budgetPlan(reasoning, maxTokens, request.maxTokens !== undefined, traits, losses)
@@ -142,8 +149,10 @@ function budgetPlan(
   losses: LossList,
 ): ThinkingPlan {
   const wanted = reasoning.budgetTokens
+  // An effort that became the budget is said; one beside a budget needs its own word.
   const effort = wanted === undefined ? {} : effortOf(reasoning, traits, losses)
   if (wanted === undefined) losses.adapted('reasoning', 'reasoning', 'said as a thinking budget')
+  else if (reasoning.enabled === undefined) losses.adapted('reasoning', 'reasoning.enabled')
   const fallback = EFFORT_BUDGETS['medium']!
   const budget = Math.floor(wanted ?? EFFORT_BUDGETS[reasoning.effort ?? 'medium'] ?? fallback)
   const settled = settleBudget(budget, wanted !== undefined, maxTokens, given)
@@ -177,7 +186,7 @@ export function settleBudget(
   const roomy = maxTokens - Math.min(ANSWER_RESERVE, Math.floor(maxTokens / 2))
   if (budget <= (exact ? maxTokens - 1 : roomy)) return { budget, maxTokens }
   if (roomy >= BUDGET_MIN) return { budget: roomy, maxTokens }
-  return { budget: BUDGET_MIN, maxTokens: maxTokens + BUDGET_MIN }
+  return { budget: BUDGET_MIN, maxTokens: Math.max(1, maxTokens) + BUDGET_MIN }
 }
 
 /** An assistant turn with a tool call and no thinking that Anthropic would accept back. */
@@ -195,15 +204,18 @@ function callsWithoutThinking(message: Message): boolean {
  */
 function openTurnWithoutThinking(messages: readonly Message[]): boolean {
   const last = messages.findLast(
-    ({ role }) => role !== 'tool' && role !== 'system' && role !== 'developer',
+    ({ role, content }) => (role === 'user' || role === 'assistant') && content.some(isSent),
   )
   if (last?.role !== 'assistant') return false
-  const first = last.content.find(
-    (block) =>
-      !(block.type === 'text' && block.text === '') &&
-      !(block.type === 'thinking' && !isSealed(block)),
-  )
+  const first = last.content.find(isSent)
   return first !== undefined && !isSealed(first)
+}
+
+/** False for what the encoder leaves out: empty text, thinking and blocks of other dialects. */
+function isSent(block: Block): boolean {
+  if (block.type === 'text' || block.type === 'refusal') return block.text !== ''
+  if (block.type === 'thinking') return isSealed(block)
+  return block.type !== 'opaque' || block.dialect === DIALECT
 }
 
 function isSealed(block: Block): boolean {

@@ -1,9 +1,10 @@
 // The small words of Anthropic's Messages wire that every file of this folder needs: the dialect's name, cache hints and the
 // members we do not know. It holds no rule about requests or answers; those live beside it.
 
+import { toolInputObject } from '../../core/ir/request.ts'
 import type { CacheHint, Extras } from '../../core/ir/request.ts'
 import type { LossList } from '../../core/ir/loss.ts'
-import { asObject, unknownMembers } from '../../core/json.ts'
+import { asObject, parseJson, unknownMembers } from '../../core/json.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 
 export const DIALECT = 'anthropic'
@@ -44,7 +45,7 @@ export function readCache(value: JsonValue | undefined): { cache?: CacheHint } {
 }
 
 /** Anthropic refuses a request with more cache breakpoints than this. */
-export const CACHE_HINTS_MAX = 4
+const CACHE_HINTS_MAX = 4
 
 /** Hands out `cache_control` members up to Anthropic's bound; later hints are the loss `cache-hint`. */
 export class CacheHints {
@@ -66,4 +67,12 @@ export class CacheHints {
     if (hint.ttl !== undefined) control['ttl'] = hint.ttl
     return { cache_control: control }
   }
+}
+
+/** A call's arguments as the object Anthropic takes. Text that is no object becomes `{}`, the loss `tool-input` (adapted). */
+export function inputObject(input: string, path: string, losses: LossList): JsonObject {
+  const value = toolInputObject(input)
+  if (Object.keys(value).length > 0 || input.trim() === '' || input.trim() === 'null') return value
+  if (asObject(parseJson(input)) === undefined) losses.adapted('tool-input', at(path, 'input'))
+  return value
 }

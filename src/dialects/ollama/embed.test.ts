@@ -109,6 +109,7 @@ describe('errors', () => {
     )
     expect(decode('the input length exceeds the context length')).toEqual({
       message: 'the input length exceeds the context length',
+      code: 'context_length_exceeded',
     })
     expect(decode('404 page not found')).toEqual({ message: '404 page not found' })
     for (const text of ['', '  ', '<html>x</html>', '{"a":1}', '{"error":', '[]', 'null']) {

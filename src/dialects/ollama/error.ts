@@ -69,9 +69,7 @@ export const errors: ErrorCodec = {
     if (object !== undefined) return readError(object['error'] ?? object['message'])
     const plain = text.trim()
     const isText = body === undefined && plain !== '' && plain.length <= PLAIN_TEXT_CHARS_MAX
-    return isText && !plain.startsWith('<') && !plain.startsWith('{')
-      ? { message: plain }
-      : undefined
+    return isText && !plain.startsWith('<') && !plain.startsWith('{') ? readError(plain) : undefined
   },
   encode(error: GatewayError): JsonObject {
     return { error: error.message }

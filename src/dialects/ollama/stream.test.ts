@@ -165,6 +165,7 @@ describe('writing a stream', () => {
       '{"model":"asked","created_at":"1970-01-01T00:00:00.000Z","message":{"role":"assistant","content":""},' +
         '"done":true,"done_reason":"length","prompt_eval_count":3,"eval_count":0}\n',
     )
+    expect(encoder.end()).toBe('')
     expect(encoder.losses().map((loss) => loss.feature)).toEqual(['usage-classes'])
   })
 

@@ -203,7 +203,7 @@ function encodePart(
   if (part === undefined || block.type === 'opaque') return part
   if (block.cache !== undefined) {
     if (quirks.cacheControl === true) part.cache_control = encodeCacheControl(block.cache)
-    else losses.dropped('cache-hint', path)
+    else losses.dropped('cache-hint', `${path}.cache`)
   }
   return assignMembers(part, ownExtras(block.extras, DIALECT, path, losses))
 }
@@ -211,7 +211,7 @@ function encodePart(
 function encodeTyped(block: Block, path: string, losses: LossList): JsonObject | undefined {
   switch (block.type) {
     case 'text':
-      if (block.citations !== undefined) losses.dropped('citations', path)
+      if (block.citations !== undefined) losses.dropped('citations', `${path}.citations`)
       return { type: 'text', text: block.text }
     case 'refusal':
       return { type: 'refusal', refusal: block.text }
@@ -250,7 +250,7 @@ function encodeAudio(block: AudioBlock, path: string, losses: LossList): JsonObj
     return block.transcript === undefined ? undefined : { type: 'text', text: block.transcript }
   }
   if (block.source.kind === 'file-id') throw unsupportedMedia(path, 'Audio by file id')
-  if (block.transcript !== undefined) losses.dropped('audio-transcript', path)
+  if (block.transcript !== undefined) losses.dropped('audio-transcript', `${path}.transcript`)
   const format = block.format
   if (block.source.kind === 'url') {
     const data = block.source.url
@@ -273,7 +273,7 @@ function encodeFile(block: FileBlock, path: string, losses: LossList): JsonObjec
     const title = block.title ?? block.filename
     return { type: 'text', text: title === undefined ? source.text : `${title}\n\n${source.text}` }
   }
-  if (block.title !== undefined) losses.dropped('file-title', path)
+  if (block.title !== undefined) losses.dropped('file-title', `${path}.title`)
   if (source.kind === 'file-id') {
     const file: JsonObject = { file_id: source.fileId }
     if (block.filename !== undefined) file.filename = block.filename
@@ -293,7 +293,9 @@ function unsupportedMedia(path: string, what: string): GatewayError {
 
 /** Extras of blocks whose wire form has no place for them. */
 export function dropExtras(extras: Extras | undefined, path: string, losses: LossList): void {
-  for (const members of Object.values(extras ?? {})) {
-    for (const key of Object.keys(members ?? {})) losses.dropped('unknown-field', `${path}.${key}`)
+  for (const [name, members] of Object.entries(extras ?? {})) {
+    for (const key of Object.keys(members ?? {})) {
+      losses.dropped('unknown-field', `${path}.extras.${name}.${key}`)
+    }
   }
 }

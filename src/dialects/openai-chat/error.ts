@@ -7,7 +7,7 @@ import { asArray, asObject, asString, isObject, parseJson } from '../../core/jso
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { ErrorCodec, ProviderError } from '../dialect.ts'
 import { sseEvent } from '../sse.ts'
-import { DIALECT } from './wire.ts'
+import type { DIALECT } from './wire.ts'
 
 /** Plain text longer than this is a page, not a message. */
 const PLAIN_TEXT_CHARS_MAX = 500

@@ -93,7 +93,7 @@ function encodePlainMessage(
   let role: string = message.role
   if (role === 'developer' && quirks.noDeveloperRole === true) {
     role = 'system'
-    losses.adapted('developer-role', path)
+    losses.adapted('developer-role', `${path}.role`)
   }
   const wire: JsonObject = { role }
   if (message.role === 'assistant') Object.assign(wire, encodeAssistant(blocks, context))
@@ -117,13 +117,13 @@ function encodeAssistant(blocks: readonly Located[], context: Context): JsonObje
     switch (block.type) {
       case 'thinking':
         dropExtras(block.extras, path, losses)
-        if (block.cache !== undefined) losses.dropped('cache-hint', path)
+        if (block.cache !== undefined) losses.dropped('cache-hint', `${path}.cache`)
         thinking.push({ block, path })
         break
       case 'tool-use': {
-        if (block.cache !== undefined) losses.dropped('cache-hint', path)
+        if (block.cache !== undefined) losses.dropped('cache-hint', `${path}.cache`)
         if (block.seal !== undefined && !isExtraContent(block.seal)) {
-          losses.dropped('seal', path, block.seal.dialect)
+          losses.dropped('seal', `${path}.seal`, block.seal.dialect)
         }
         const call = encodeToolCall(block, context.mapId(block.id))
         calls.push(assignMembers(call, ownExtras(block.extras, DIALECT, path, losses)))
@@ -137,7 +137,10 @@ function encodeAssistant(blocks: readonly Located[], context: Context): JsonObje
         if (block.id === undefined) parts.push(...transcriptOf(block, path, losses))
         else {
           // The provider holds the sound under its id.
-          if (block.source !== undefined) losses.adapted('assistant-audio', path)
+          if (block.source !== undefined) losses.dropped('assistant-audio', `${path}.source`)
+          if (block.transcript !== undefined) {
+            losses.dropped('audio-transcript', `${path}.transcript`)
+          }
           wire.audio = { id: block.id }
         }
         break
@@ -212,13 +215,14 @@ function encodeToolMessage(
   }
   if (block.isError === true) {
     losses.adapted('tool-result-error', path)
-    const first = kept[0]?.block
-    if (first?.type === 'text') {
-      kept[0] = { block: { ...first, text: `Error: ${first.text}` }, path }
+    const [head] = kept
+    if (head?.block.type === 'text') {
+      const text = `Error: ${head.block.text}`
+      kept[0] = { block: { ...head.block, text }, path: head.path }
     } else kept.unshift({ block: { type: 'text', text: 'Error' }, path })
   }
   if (block.toolName !== undefined && context.callNames.get(block.toolUseId) !== block.toolName) {
-    losses.dropped('tool-name', path)
+    losses.dropped('tool-name', `${path}.toolName`)
   }
   const wire: JsonObject = {
     role: 'tool',
@@ -227,7 +231,7 @@ function encodeToolMessage(
   }
   if (block.cache !== undefined) {
     if (quirks.cacheControl === true) wire.cache_control = encodeCacheControl(block.cache)
-    else losses.dropped('cache-hint', path)
+    else losses.dropped('cache-hint', `${path}.cache`)
   }
   return assignMembers(wire, ownExtras(block.extras, DIALECT, path, losses))
 }

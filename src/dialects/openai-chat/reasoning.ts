@@ -182,7 +182,7 @@ export function encodeRequestReasoning(
   const sealed = blocks.some(({ block }) => block.seal?.dialect === DIALECT)
   for (const { block, path } of blocks) {
     const own = block.seal?.dialect === DIALECT && quirks.reasoningDetails === true
-    if (block.seal !== undefined && !own) losses.dropped('seal', path, block.seal.dialect)
+    if (block.seal !== undefined && !own) losses.dropped('seal', `${path}.seal`, block.seal.dialect)
     if (quirks.reasoningDetails === true && (own || block.text !== '')) {
       details.push(encodeDetail(block.text, own ? block.seal : undefined, details.length))
     }

@@ -72,14 +72,16 @@ function decodeChoice(wire: JsonObject, position: number, answer: string): Choic
   const refusal = asString(message.refusal)
   if (refusal !== undefined && refusal !== '') blocks.push({ type: 'refusal', text: refusal })
   blocks.push(...decodeReplyImages(message.images))
-  const audio = meaningful(message.audio)
-  if (audio !== undefined) blocks.push(decodeReplyAudio(audio))
   const calls = decodeCalls(message, index, answer)
+  // As in a stream, where a call of another type is only whole at the end.
+  calls.sort((first, second) => Number(first.type === 'opaque') - Number(second.type === 'opaque'))
   for (const call of calls) {
     const seal = call.type === 'tool-use' ? toolSeals.get(call.id) : undefined
     if (seal !== undefined && call.type === 'tool-use') call.seal = seal
     blocks.push(call)
   }
+  const audio = meaningful(message.audio)
+  if (audio !== undefined) blocks.push(decodeReplyAudio(audio))
   const choice: Choice = { index, blocks }
   const logprobs = decodeLogprobs(wire.logprobs)
   if (logprobs !== undefined) choice.logprobs = logprobs
@@ -223,6 +225,7 @@ function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObjec
     rank = Math.max(rank, blockRank)
     addBlock(block, at, parts, losses)
   })
+  if (choice.finish === undefined) losses.adapted('finish-reason', `${path}.finish`, 'none')
   if (parts.texts.length > 1) losses.adapted('text-blocks', path, 'joined')
   const message: JsonObject = {
     role: 'assistant',
@@ -251,9 +254,9 @@ const REPLY_ORDER: readonly string[] = [
   'text',
   'refusal',
   'image',
-  'audio',
   'tool-use',
   'opaque',
+  'audio',
 ]
 
 function nothingElse(parts: Message): boolean {
@@ -268,7 +271,7 @@ function addBlock(block: Block, at: string, parts: Message, losses: LossList): v
       if (block.citations === undefined) return
       if (block.citations.dialect === DIALECT) {
         parts.annotations.push(...(asArray(block.citations.value) ?? []))
-      } else losses.dropped('citations', at, block.citations.dialect)
+      } else losses.dropped('citations', `${at}.citations`, block.citations.dialect)
       return
     case 'refusal':
       parts.refusals.push(block.text)

@@ -3,6 +3,7 @@
 
 import type { IrEvent } from '../../core/ir/event.ts'
 import type { Block, Seal } from '../../core/ir/request.ts'
+import type { Finish } from '../../core/ir/response.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { asObject, asString } from '../../core/json.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
@@ -41,6 +42,8 @@ export class ChoiceStream {
   /** `finish_reason` as it came, '' while none. */
   finishWord = ''
   stopReason: JsonValue | undefined
+  /** The finish as it was told last. */
+  told: Finish | undefined
   /** Characters of text so far, for servers that repeat the whole text. */
   textChars = 0
   /** More tool arguments than this server keeps. */
@@ -117,9 +120,13 @@ export class ChoiceStream {
         return
       }
     }
-    if (decoded === undefined || (text === '' && !isSealing(entry) && entry.data === undefined)) return
+    if (decoded === undefined || (text === '' && !isSealing(entry) && entry.data === undefined))
+      return
     if (this.mustWait()) {
-      this.waiting.push({ kind: 'whole', block: { type: 'thinking', text, ...sealed(decoded.seal) } })
+      this.waiting.push({
+        kind: 'whole',
+        block: { type: 'thinking', text, ...sealed(decoded.seal) },
+      })
       return
     }
     this.startText('thinking', out)
@@ -228,7 +235,6 @@ export class ChoiceStream {
   end(out: IrEvent[], decodeAudio: (wire: JsonObject) => Block): void {
     this.drain(out, true)
     this.close(out)
-    if (this.audio !== undefined) this.tellWhole(decodeAudio(this.audio), out)
     for (const call of this.calls.list) {
       if (call.opaque !== undefined) {
         const { index: _index, ...value } = call.opaque
@@ -238,6 +244,7 @@ export class ChoiceStream {
         this.close(out)
       }
     }
+    if (this.audio !== undefined) this.tellWhole(decodeAudio(this.audio), out)
   }
 
   /** True while a call is open whose arguments are not whole, or others already wait. */

@@ -10,7 +10,6 @@ import type { Usage } from '../../core/ir/usage.ts'
 import { mergeUsage } from '../../core/ir/usage.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { ReplyContext, StreamEncoder } from '../dialect.ts'
-import { sseEvent } from '../sse.ts'
 import { dropExtras, urlOfSource } from './content.ts'
 import { encodeStreamError } from './error.ts'
 import { encodeFinish } from './finish.ts'
@@ -19,7 +18,7 @@ import { encodeDetail, encodeToolSeal } from './reasoning.ts'
 import { encodeReplyAudio, encodeReplyCall } from './response.ts'
 import { isExtraContent } from './tools.ts'
 import { encodeUsage } from './usage.ts'
-import { createdSeconds, DIALECT, ownExtras } from './wire.ts'
+import { assignMembers, createdSeconds, DIALECT, ownExtras } from './wire.ts'
 
 const DONE = 'data: [DONE]\n\n'
 
@@ -27,12 +26,14 @@ interface ChoiceState {
   readonly index: number
   /** Constant text of a chunk of this choice up to its delta. */
   head: string
+  /** Its first chunk, which names the role, has been told. */
+  opened: boolean
   block: Block['type'] | undefined
   toolId: string
   calls: number
   details: number
   hasRefusal: boolean
-  finished: boolean
+  finish: Finish | undefined
   /** Text of the open thinking block, for the entry that carries its seal. */
   thinking: string[]
   seal: Seal | undefined
@@ -69,9 +70,10 @@ class ChunkEncoder implements StreamEncoder {
   private envelope: string
   private readonly tail: string
   private start: { id: string; created: number; model: string }
-  private extras: JsonObject = {}
+  private readonly extras: JsonObject = {}
+  private readonly toldExtras = new Map<string, string>()
   private usage: Usage | undefined
-  private failed = false
+  private closed = false
 
   constructor(reply: ReplyContext) {
     this.reply = reply
@@ -82,7 +84,7 @@ class ChunkEncoder implements StreamEncoder {
   }
 
   push(event: IrEvent): string {
-    if (this.failed) return ''
+    if (this.closed) return ''
     switch (event.type) {
       case 'text-delta':
         return this.textDelta(this.choice(event.choice), event.text)
@@ -113,27 +115,28 @@ class ChunkEncoder implements StreamEncoder {
       case 'block-end':
         return this.blockEnd(this.choice(event.choice))
       case 'finish':
-        return this.finish(this.choice(event.choice), event.finish)
+        this.choice(event.choice).finish = event.finish
+        return ''
       case 'usage':
         this.usage = mergeUsage(this.usage, event.usage)
         return ''
       case 'extras':
-        this.takeExtras(event.extras)
-        return ''
+        return this.takeExtras(event.extras)
       case 'error':
         return this.fail(event.error)
     }
   }
 
   end(): string {
-    if (this.failed) return ''
-    this.failed = true
-    if (!this.reply.streamUsage || this.usage === undefined) return DONE
+    if (this.closed) return ''
+    this.closed = true
+    const last = this.choices.map((choice) => this.finishChunk(choice)).join('')
+    if (!this.reply.streamUsage || this.usage === undefined) return last + DONE
     if ((this.usage.cacheWrite1hTokens ?? 0) > 0) {
       this.lossList.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
     }
     const usage = JSON.stringify(encodeUsage(this.usage))
-    return `data: ${this.envelope}"choices":[],"usage":${usage}}\n\n${DONE}`
+    return `${last}data: ${this.envelope}"choices":[],"usage":${usage}}\n\n${DONE}`
   }
 
   losses(): readonly Loss[] {
@@ -152,15 +155,24 @@ class ChunkEncoder implements StreamEncoder {
   }
 
   private fail(error: StreamError): string {
-    this.failed = true
+    this.closed = true
     return encodeStreamError(error)
   }
 
-  private takeExtras(extras: Extras): void {
-    const own = ownExtras(extras, DIALECT, '', this.lossList)
-    if (own === undefined) return
-    this.extras = { ...this.extras, ...own }
+  /** Plain values stand in every chunk from now on; objects and lists are told once, in a chunk without choices. */
+  private takeExtras(extras: Extras): string {
+    const own = ownExtras(extras, DIALECT, '', this.lossList) ?? {}
+    const once: JsonObject = {}
+    for (const key of Object.keys(own)) {
+      const value = own[key]
+      const text = JSON.stringify(value)
+      if (this.toldExtras.get(key) === text) continue
+      this.toldExtras.set(key, text)
+      assignMembers(typeof value === 'object' ? once : this.extras, { [key]: value })
+    }
     this.rebuild()
+    if (Object.keys(once).length === 0) return ''
+    return `data: ${this.envelope}"choices":[],${JSON.stringify(once).slice(1)}\n\n`
   }
 
   private rebuild(): void {
@@ -183,12 +195,13 @@ class ChunkEncoder implements StreamEncoder {
     const choice: ChoiceState = {
       index,
       head: this.headOf(index),
+      opened: false,
       block: undefined,
       toolId: '',
       calls: 0,
       details: 0,
       hasRefusal: false,
-      finished: false,
+      finish: undefined,
       thinking: [],
       seal: undefined,
       unlisted: undefined,
@@ -198,10 +211,11 @@ class ChunkEncoder implements StreamEncoder {
     return choice
   }
 
-  /** The chunk that opens a choice, as OpenAI's first one. */
-  private role(choice: ChoiceState): string {
-    const delta = '"role":"assistant","content":"","refusal":null'
-    return `${choice.head}${delta}},"logprobs":null,"finish_reason":null}${this.tail}`
+  /** The chunk that opens a choice, as OpenAI's first one; '' once it has been told. */
+  private openChoice(choice: ChoiceState): string {
+    if (choice.opened) return ''
+    choice.opened = true
+    return this.say(choice, '"role":"assistant","content":"","refusal":null')
   }
 
   private say(choice: ChoiceState, delta: string): string {
@@ -225,11 +239,12 @@ class ChunkEncoder implements StreamEncoder {
   }
 
   private blockStart(index: number, block: Block, blockIndex: number): string {
-    const known = this.choices.some((item) => item.index === index)
     const choice = this.choice(index)
     const path = `choices[${index}].blocks[${blockIndex}]`
-    const opening = known ? '' : this.role(choice)
+    const opening = this.openChoice(choice)
     choice.block = block.type
+    // Another block in between parts two thinking blocks well enough.
+    if (block.type !== 'thinking') choice.unlisted = undefined
     switch (block.type) {
       case 'text':
         dropExtras(block.extras, path, this.lossList)
@@ -276,13 +291,12 @@ class ChunkEncoder implements StreamEncoder {
   ): string {
     dropExtras(block.extras, path, this.lossList)
     // Two blocks in a row would read as one: an entry tells where the first ended.
-    const listed = choice.unlisted === undefined ? '' : this.list(choice, choice.unlisted, undefined)
+    const listed =
+      choice.unlisted === undefined ? '' : this.list(choice, choice.unlisted, undefined)
     choice.thinking = block.text === '' ? [] : [block.text]
     choice.seal = block.seal
     const text =
-      block.text === ''
-        ? ''
-        : this.say(choice, `"reasoning_content":${JSON.stringify(block.text)}`)
+      block.text === '' ? '' : this.say(choice, `"reasoning_content":${JSON.stringify(block.text)}`)
     return listed + text
   }
 
@@ -324,17 +338,18 @@ class ChunkEncoder implements StreamEncoder {
     })
   }
 
-  private finish(choice: ChoiceState, finish: Finish): string {
-    if (choice.finished) return ''
-    choice.finished = true
-    const path = `choices[${choice.index}].finish`
-    const word = encodeFinish(finish, choice.hasRefusal, path, this.lossList)
+  /** The chunk that ends a choice. Told with the end of the stream, as a decoder may correct a finish until then. */
+  private finishChunk(choice: ChoiceState): string {
+    const opening = this.openChoice(choice)
+    const { head, finish } = choice
     const late =
       choice.logprobs === undefined
         ? ''
-        : `${choice.head}"content":""},"logprobs":${takeLogprobs(choice)},"finish_reason":null}${this.tail}`
-    const { head } = choice
-    return `${late}${head}},"logprobs":null,"finish_reason":${JSON.stringify(word)}}${this.tail}`
+        : `${head}"content":""},"logprobs":${takeLogprobs(choice)},"finish_reason":null}${this.tail}`
+    if (finish === undefined) return opening + late
+    const path = `choices[${choice.index}].finish`
+    const word = encodeFinish(finish, choice.hasRefusal, path, this.lossList)
+    return `${opening}${late}${head}},"logprobs":null,"finish_reason":${JSON.stringify(word)}}${this.tail}`
   }
 }
 

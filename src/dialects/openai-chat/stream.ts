@@ -1,5 +1,6 @@
 // The streamed answer of Chat Completions, decoded: frames to IR events for OpenAI and everyone who claims to be like it.
-// Blocks and finish reasons end only when the stream does, because providers send more after their own end.
+// A finish reason is told when it comes, but blocks end only when the stream does and the finish is told again if it turned
+// out otherwise, because providers send more after their own end.
 
 import type { IrEvent } from '../../core/ir/event.ts'
 import type { StreamError, TokenLogprob } from '../../core/ir/response.ts'
@@ -96,7 +97,7 @@ export class ChunkDecoder implements StreamDecoder {
     if (this.ended) return
     if (usage !== undefined) {
       const decoded = decodeUsage(usage)
-      if (decoded !== undefined) out.push({ type: 'usage', usage: decoded })
+      if (decoded !== undefined && this.started) out.push({ type: 'usage', usage: decoded })
     }
     if (isError) this.fail(decodeStreamError(chunk, this.shape.dialect), out)
     else if (this.started) this.keepExtras(chunk)
@@ -136,6 +137,7 @@ export class ChunkDecoder implements StreamDecoder {
     if (typeof finish === 'string' && finish !== '') {
       choice.finishWord = finish
       choice.stopReason = wire.stop_reason
+      this.tellFinish(choice, out)
     }
     if (choice.overflow) this.fail(tooManyArguments(), out)
   }
@@ -162,7 +164,10 @@ export class ChunkDecoder implements StreamDecoder {
     if (isObject(delta.audio)) choice.audioPiece(delta.audio)
     if (Array.isArray(delta.tool_calls)) choice.toolCalls(delta.tool_calls, out)
     const legacy = delta.function_call
-    if (isObject(legacy) && (asString(legacy.name) ?? '') + (asString(legacy.arguments) ?? '') !== '') {
+    if (
+      isObject(legacy) &&
+      (asString(legacy.name) ?? '') + (asString(legacy.arguments) ?? '') !== ''
+    ) {
       choice.toolCalls([{ index: 0, function: legacy }], out)
     }
   }
@@ -215,13 +220,17 @@ export class ChunkDecoder implements StreamDecoder {
 
   private complete(out: IrEvent[]): void {
     for (const choice of this.choices) choice.end(out, decodeReplyAudio)
-    for (const choice of this.choices) {
-      const { index, finishWord, usedTools, stopReason } = choice
-      const finish = decodeFinish(finishWord, usedTools, stopReason)
-      out.push({ type: 'finish', choice: index, finish })
-    }
+    for (const choice of this.choices) this.tellFinish(choice, out)
     this.tellExtras(out)
     this.ended = true
+  }
+
+  private tellFinish(choice: ChoiceStream, out: IrEvent[]): void {
+    const finish = decodeFinish(choice.finishWord, choice.usedTools, choice.stopReason)
+    const { told } = choice
+    if (told?.unified === finish.unified && told.raw === finish.raw) return
+    choice.told = finish
+    out.push({ type: 'finish', choice: choice.index, finish })
   }
 
   private fail(error: StreamError, out: IrEvent[]): void {

@@ -109,7 +109,7 @@ export function encodeTools(tools: readonly Tool[], quirks: Quirks, losses: Loss
     }
     if (tool.cache !== undefined) {
       if (quirks.cacheControl === true) wire.cache_control = encodeCacheControl(tool.cache)
-      else losses.dropped('cache-hint', path)
+      else losses.dropped('cache-hint', `${path}.cache`)
     }
     result.push(assignMembers(wire, outer))
   }

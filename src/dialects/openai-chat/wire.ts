@@ -99,10 +99,11 @@ export function ownExtras(
   losses: LossList,
 ): JsonObject | undefined {
   if (extras === undefined) return undefined
+  const prefix = path === '' ? '' : `${path}.`
   for (const name of Object.keys(extras) as DialectName[]) {
     if (name === dialect) continue
     for (const key of Object.keys(extras[name] ?? {})) {
-      losses.dropped('unknown-field', path === '' ? key : `${path}.${key}`, name)
+      losses.dropped('unknown-field', `${prefix}extras.${name}.${key}`)
     }
   }
   return extras[dialect]

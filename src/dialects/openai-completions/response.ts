@@ -1,0 +1,128 @@
+// The legacy Completions answer that is not streamed, both directions: text alone, in `text_completion` objects. What an
+// answer of another kind holds beside text is a loss.
+
+import { LossList } from '../../core/ir/loss.ts'
+import type { Encoded } from '../../core/ir/loss.ts'
+import type { Block } from '../../core/ir/request.ts'
+import type { ChatResponse, Choice } from '../../core/ir/response.ts'
+import { asArray, asString, isObject } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { dropExtras } from '../openai-chat/content.ts'
+import { decodeFinish, encodeFinish } from '../openai-chat/finish.ts'
+import { decodeUsage, encodeUsage } from '../openai-chat/usage.ts'
+import {
+  assignMembers,
+  badResponse,
+  createdMs,
+  createdSeconds,
+  extrasOf,
+  ownExtras,
+  RESPONSE_MEMBERS,
+} from '../openai-chat/wire.ts'
+import type { ReplyContext } from '../dialect.ts'
+import { decodeLogprobs, encodeLogprobs } from './logprobs.ts'
+import { DIALECT } from './wire.ts'
+
+/** Throws GatewayError `upstream_bad_response` for an object without choices. */
+export function decodeResponse(body: JsonObject): ChatResponse {
+  const list = asArray(body.choices)
+  if (list === undefined) throw badResponse('no choices in a completion')
+  const response: ChatResponse = {
+    id: asString(body.id) ?? '',
+    model: asString(body.model) ?? '',
+    choices: [],
+  }
+  const created = createdMs(body.created)
+  if (created !== undefined) response.createdMs = created
+  list.forEach((value, position) => {
+    if (isObject(value)) response.choices.push(decodeChoice(value, position))
+  })
+  const usage = decodeUsage(body.usage)
+  if (usage !== undefined) response.usage = usage
+  const extras = extrasOf(DIALECT, body, RESPONSE_MEMBERS)
+  if (extras !== undefined) response.extras = extras
+  return response
+}
+
+function decodeChoice(wire: JsonObject, position: number): Choice {
+  const text = asString(wire.text) ?? ''
+  const choice: Choice = {
+    index: typeof wire.index === 'number' ? wire.index : position,
+    blocks: text === '' ? [] : [{ type: 'text', text }],
+    finish: decodeFinish(wire.finish_reason, false, wire.stop_reason),
+  }
+  const logprobs = decodeLogprobs(wire.logprobs)
+  if (logprobs !== undefined) choice.logprobs = logprobs
+  return choice
+}
+
+/** A `text_completion` for a client. An echo that was asked of a chat model is not made up here; the request told the loss. */
+export function encodeResponse(response: ChatResponse, reply: ReplyContext): Encoded<JsonObject> {
+  const losses = new LossList()
+  const body: JsonObject = {
+    id: response.id === '' ? reply.id : response.id,
+    object: 'text_completion',
+    created: createdSeconds(response.createdMs ?? reply.nowMs),
+    model: response.model === '' ? reply.model : response.model,
+    choices: response.choices.map((choice, position) =>
+      encodeChoice(choice, `choices[${position}]`, losses),
+    ),
+  }
+  if (response.usage !== undefined) {
+    if ((response.usage.cacheWrite1hTokens ?? 0) > 0) {
+      losses.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
+    }
+    body.usage = encodeUsage(response.usage)
+  }
+  assignMembers(body, ownExtras(response.extras, DIALECT, '', losses))
+  return { value: body, losses: losses.items }
+}
+
+function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObject {
+  const texts: string[] = []
+  let hasRefusal = false
+  choice.blocks.forEach((block, index) => {
+    const at = `${path}.blocks[${index}]`
+    if (block.type === 'refusal') hasRefusal = true
+    const text = textOfBlock(block, at, losses)
+    if (text !== undefined) texts.push(text)
+  })
+  if (choice.finish === undefined) losses.adapted('finish-reason', `${path}.finish`, 'none')
+  if (texts.length > 1) losses.adapted('text-blocks', path, 'joined')
+  if (choice.logprobs?.some(({ bytes, top }) => bytes ?? top?.some((entry) => entry.bytes))) {
+    losses.dropped('logprob-bytes', `${path}.logprobs`)
+  }
+  return {
+    text: texts.join(''),
+    index: choice.index,
+    logprobs: choice.logprobs === undefined ? null : encodeLogprobs(choice.logprobs, 0),
+    finish_reason:
+      choice.finish === undefined
+        ? null
+        : legacyFinish(encodeFinish(choice.finish, hasRefusal, `${path}.finish`, losses)),
+  }
+}
+
+/** Legacy completions know no tool calls; the calls themselves are the loss. */
+export function legacyFinish(word: string): string {
+  return word === 'tool_calls' ? 'stop' : word
+}
+
+/** What of a block a completion can say; the rest is told as a loss. */
+export function textOfBlock(block: Block, path: string, losses: LossList): string | undefined {
+  dropExtras(block.extras, path, losses)
+  switch (block.type) {
+    case 'text':
+      if (block.citations !== undefined) losses.dropped('citations', `${path}.citations`)
+      return block.text
+    case 'refusal':
+      losses.adapted('refusal', path)
+      return block.text
+    case 'opaque':
+      losses.dropped('opaque-block', path, block.dialect)
+      return undefined
+    default:
+      losses.dropped(block.type, path)
+      return undefined
+  }
+}

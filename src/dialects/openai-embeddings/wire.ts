@@ -1,0 +1,13 @@
+// The wire names of OpenAI's Embeddings: which members have a word in the IR. Everything else is kept in `extras`.
+
+export const DIALECT = 'openai-embeddings' as const
+
+export const REQUEST_MEMBERS: ReadonlySet<string> = new Set([
+  'model',
+  'input',
+  'dimensions',
+  'encoding_format',
+  'user',
+])
+
+export const RESPONSE_MEMBERS: ReadonlySet<string> = new Set(['object', 'model', 'data', 'usage'])
