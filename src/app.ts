@@ -1,6 +1,7 @@
 // The composition root: configuration → store, transport, gateway → server. The only file that knows all of them; it holds no
 // logic of its own but the order of starting and stopping, and when the catalogue is made anew.
 
+import { pathToFileURL } from 'node:url'
 import { createTransport } from './transport/http-transport.ts'
 import type { ApiKey, Provider } from './core/catalog.ts'
 import type { OutcomeSink } from './core/outcome.ts'
@@ -54,7 +55,7 @@ export interface App {
 export async function startApp(initial: Config, logger: Logger): Promise<App> {
   const store = openStore({
     dataFolder: initial.dataFolder,
-    url: `sqlite:${initial.storage.file}`,
+    url: pathToFileURL(initial.storage.file).href.replace(/^file:/, 'sqlite:'),
     migrationsFolder,
     ...(initial.secrets.masterKey === undefined ? {} : { masterKey: initial.secrets.masterKey }),
     logger,

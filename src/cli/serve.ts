@@ -2,7 +2,8 @@
 
 import { startApp, type App } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
-import type { LoadedConfig } from '../config/config.ts'
+import type { Config, LoadedConfig } from '../config/config.ts'
+import { formatProblem } from '../config/problem.ts'
 import { watchConfig } from '../config/watch.ts'
 import type { Provider } from '../core/catalog.ts'
 import type { Logger } from '../core/ports.ts'
@@ -29,25 +30,41 @@ async function runServe(input: CommandInput): Promise<number> {
   let current = loaded.config
   const logger = createServeLogger(() => current.log.level, current.log.format, output)
   const app = await startApp(current, logger)
-  const watcher = watchConfig(loaded, {
-    flags: configFlags,
-    onChange: (next: LoadedConfig) => {
-      current = next.config
-      app.reload(current)
-      logger.info('configuration reloaded')
+  const watcher = watchConfig(
+    loaded,
+    {
+      changed: (next) => {
+        tellAddressChange(current, next.config, logger)
+        current = next.config
+        app.reload(current)
+        logger.info('configuration reloaded')
+      },
+      refused: (problems) => {
+        for (const problem of problems) {
+          logger.error('configuration refused, the running one stays', {
+            problem: formatProblem(problem),
+          })
+        }
+      },
     },
-    onProblems: (problems) => {
-      for (const problem of problems) {
-        logger.error('configuration refused, the running one stays', { problem })
-      }
-    },
-  })
-  for (const warning of loaded.warnings) logger.warn(`${warning.source}: ${warning.message}`)
+    { flags: configFlags },
+  )
+  process.on('SIGHUP', () => watcher.check())
+  for (const warning of loaded.warnings) logger.warn(formatProblem(warning))
   greet(app, loaded, output)
   await untilSignal(logger)
-  watcher.stop()
+  watcher.close()
   await app.stop()
   return 0
+}
+
+/** What a running server cannot take over is said, not ignored. */
+function tellAddressChange(before: Config, after: Config, logger: Logger): void {
+  const same = before.server.host === after.server.host && before.server.port === after.server.port
+  if (!same) logger.warn('server.host and server.port take effect at the next start')
+  if (before.storage.file !== after.storage.file) {
+    logger.warn('storage.url takes effect at the next start')
+  }
 }
 
 function createServeLogger(

@@ -61,7 +61,7 @@ export function catalogRoutes(deps: ServerDeps) {
   const get = (path: string, answer: Answerer) => {
     for (const prefix of ['', '/k/:key']) {
       app.get(`${prefix}${path}`, ({ request, params }) => {
-        const { key, '*': model } = params as { key?: string; '*'?: string }
+        const { key, '*': model } = (params ?? {}) as { key?: string; '*'?: string }
         return answered(request, key, model, answer, deps)
       })
     }
@@ -81,7 +81,7 @@ export function catalogRoutes(deps: ServerDeps) {
       ({ request, params }) =>
         answered(
           request,
-          (params as { key?: string }).key,
+          ((params ?? {}) as { key?: string }).key,
           undefined,
           async (principal) => encodeShow(ollamaModel(find(await shownModel(request), principal))),
           deps,

@@ -22,7 +22,7 @@ export function dataPlane(deps: ServerDeps) {
     for (const prefix of ['', '/k/:key']) {
       app.post(
         `${prefix}${route.path}`,
-        ({ request, params }) => answer(request, route, params as PathParams, deps),
+        ({ request, params }) => answer(request, route, (params ?? {}) as PathParams, deps),
         { parse: 'none', detail: { summary: route.summary } },
       )
     }

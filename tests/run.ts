@@ -1,0 +1,106 @@
+// The test command: makes what the tests need (the executable, a Python environment where there is Python), runs the unit
+// tests and the end-to-end tests, says what was left out and why, and ends with the counts on one line.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(import.meta.dir, '..')
+
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+const environment: Record<string, string | undefined> = { ...process.env }
+
+/** Reasons of what is left out, told above the closing line. */
+const leftOut: string[] = []
+
+function useRecordings(): void {
+  const beside = join(root, '..', 'shared', 'recordings')
+  if (environment['WEIR_RECORDINGS'] === undefined && existsSync(beside)) {
+    environment['WEIR_RECORDINGS'] = beside
+  }
+  if (environment['WEIR_RECORDINGS'] === undefined) {
+    leftOut.push('checks over recorded provider traffic: WEIR_RECORDINGS names no folder')
+  }
+}
+
+/** Runs a command with its output shown; resolves to its exit code. */
+async function run(command: string[]): Promise<number> {
+  const child = Bun.spawn(command, {
+    cwd: root,
+    env: environment,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  return await child.exited
+}
+
+/** Runs `bun test` on a folder, shows its output and reads the counts from its summary. */
+async function test(folder: string, ...more: string[]): Promise<Counts> {
+  const child = Bun.spawn([process.execPath, 'test', folder, ...more], {
+    cwd: root,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, error] = await Promise.all([
+    tee(child.stdout, (text) => process.stdout.write(text)),
+    tee(child.stderr, (text) => process.stderr.write(text)),
+  ])
+  const code = await child.exited
+  const counts = readCounts(`${out}\n${error}`)
+  // A run that broke before its summary, or outside any test, is a failure that no count shows.
+  if (code !== 0 && counts.failed === 0) counts.failed = 1
+  for (const line of out.split('\n')) {
+    const reason = /^left out: (.+)$/.exec(line)?.[1]
+    if (reason !== undefined) leftOut.push(reason)
+  }
+  return counts
+}
+
+async function tee(
+  stream: ReadableStream<Uint8Array>,
+  write: (text: string) => unknown,
+): Promise<string> {
+  const decoder = new TextDecoder()
+  let all = ''
+  for await (const chunk of stream) {
+    const text = decoder.decode(chunk, { stream: true })
+    all += text
+    write(text)
+  }
+  return all
+}
+
+function readCounts(output: string): Counts {
+  const count = (word: string) =>
+    Number(new RegExp(`^ *(\\d+) ${word}$`, 'm').exec(output)?.[1] ?? 0)
+  return { passed: count('pass'), failed: count('fail'), skipped: count('skip') }
+}
+
+useRecordings()
+const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+if ((await run([process.execPath, 'build.ts'])) !== 0) {
+  process.stdout.write('the executable could not be built\n\ntests: 0 passed, 1 failed\n')
+  process.exit(1)
+}
+environment['WEIR_EXECUTABLE'] = join(
+  root,
+  'dist',
+  process.platform === 'win32' ? 'weir.exe' : 'weir',
+)
+for (const folder of ['src', 'tests']) {
+  const result = await test(folder)
+  counts.passed += result.passed
+  counts.failed += result.failed
+  counts.skipped += result.skipped
+}
+if (leftOut.length > 0) {
+  process.stdout.write(
+    `\nLeft out:\n${[...new Set(leftOut)].map((reason) => `  ${reason}`).join('\n')}\n`,
+  )
+}
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
+process.stdout.write(`\ntests: ${counts.passed} passed, ${counts.failed} failed${skipped}\n`)
+process.exit(counts.failed > 0 ? 1 : 0)
