@@ -19,7 +19,7 @@ export interface AtomicQuery<T = unknown> extends PromiseLike<T> {
 }
 
 /** Postgres' drizzle database, as far as it is used here. */
-export interface AsyncTransactions {
+interface AsyncTransactions {
   transaction<T>(run: (tx: QueryBuilder) => Promise<T>): Promise<T>
 }
 

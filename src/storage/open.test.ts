@@ -60,6 +60,18 @@ describe('open', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o750)
   })
 
+  test('many processes may open one new file at once', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const path = join(temporaryFolder(), 'weir.db')
+      const module = JSON.stringify(join(import.meta.dir, 'open.ts'))
+      const startMs = Date.now() + 60
+      // They meet at one moment: a new file is switched to its write-ahead log only once.
+      const script = `const m = await import(${module}); while (Date.now() < ${startMs}) {}; m.openDatabase(${JSON.stringify(path)}, 'log')`
+      const results = await Promise.all([1, 2, 3, 4].map(() => runScript(script)))
+      expect(results).toEqual(results.map(() => ({ code: 0, out: '', err: '' })))
+    }
+  })
+
   test('pragmas are what the design says', () => {
     const folder = temporaryFolder()
     const pragma = (database: Database, name: string): unknown =>

@@ -5,7 +5,7 @@ import { Database } from 'bun:sqlite'
 import { chmodSync, closeSync, existsSync, fchmodSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
-import { StorageError } from './errors.ts'
+import { isBusy, sqliteCode, StorageError } from './errors.ts'
 
 export type StoreKind = 'control' | 'log'
 
@@ -47,11 +47,27 @@ export function makePrivateFile(path: string): boolean {
   return true
 }
 
+/**
+ * Two processes that switch a new file at once get SQLITE_BUSY whatever the timeout: SQLite does not wait where both would wait
+ * for each other. Nothing is served yet, so this waits standing still. Returns the mode the file has then.
+ */
+function switchToWal(database: Database): string | undefined {
+  const deadlineMs = performance.now() + LIMITS.storeOpenTimeoutMs
+  for (;;) {
+    try {
+      return database.query<{ journal_mode: string }, []>('PRAGMA journal_mode = WAL').get()
+        ?.journal_mode
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= deadlineMs) throw error
+    }
+    Bun.sleepSync(5)
+  }
+}
+
 function applyPragmas(database: Database, kind: StoreKind, path: string): void {
   // First of all: until then any lock of another process is an error at once, and the next pragmas take locks.
   database.run(`PRAGMA busy_timeout = ${LIMITS.storeOpenTimeoutMs}`)
-  const row = database.query<{ journal_mode: string }, []>('PRAGMA journal_mode = WAL').get()
-  if (row?.journal_mode !== 'wal') {
+  if (switchToWal(database) !== 'wal') {
     throw new StorageError(
       'cannot_open',
       `${path} cannot be used with a write-ahead log; is it on a network file system or read-only?`,
@@ -80,7 +96,7 @@ export function openDatabase(path: string, kind: StoreKind): Database {
   } catch (error) {
     database?.close()
     if (error instanceof StorageError) throw error
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    const code = sqliteCode(error) ?? 'unknown'
     if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
       const message = `${path} is not a database or is damaged (${code}). Restore it from a backup or move it away.`
       throw new StorageError('not_a_weir_database', message, error)
