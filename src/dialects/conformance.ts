@@ -232,7 +232,10 @@ export function decodeFrames(codec: ChatCodec, frames: readonly Frame[]): IrEven
   return [...events, ...decoder.end()]
 }
 
-/** `collect(decodeStream(encodeStream(replay(response)))) = decodeResponse(encodeResponse(response))`. */
+/**
+ * `collect(decodeStream(encodeStream(replay(response)))) = decodeResponse(encodeResponse(response))`, and both are the
+ * response but for declared losses. Every choice must have its finish: an answer that was cut is never streamed anew.
+ */
 export function streamLaw(
   dialect: Dialect,
   codec: ChatCodec,
@@ -245,10 +248,25 @@ export function streamLaw(
   if (collected.error !== undefined) {
     return [{ law: 'stream', path: '', detail: `ended in error: ${collected.error.message}` }]
   }
-  const whole = crossResponse(codec, response, reply)
   const streamed = plainResponse(collected.response)
-  const differences = undeclared(whole.after, streamed, [...losses, ...whole.losses])
-  return [...violations('stream equals whole', differences), ...orderLaw(events)]
+  const before = expectedResponse(response, streamed, reply)
+  const found = violations('stream round trip', undeclared(before, streamed, losses))
+  found.push(...violations('stream losses', badLosses(before, streamed, losses)))
+  const whole = crossResponse(codec, response, reply)
+  const told = [...losses, ...whole.losses].flatMap((loss) => atAnyBlock(loss, response))
+  found.push(...violations('stream equals whole', undeclared(whole.after, streamed, told)))
+  return [...found, ...orderLaw(events)]
+}
+
+/** A loss as it may be said of an answer that has already lost some blocks: at any of their places. */
+function atAnyBlock(loss: Loss, response: ChatResponse): Loss[] {
+  const match = /^(choices\[\d+\]\.blocks)\[\d+\](\..*)$/.exec(loss.path)
+  if (match === null) return [loss]
+  const count = Math.max(...response.choices.map((choice) => choice.blocks.length))
+  return Array.from({ length: count }, (_, index) => ({
+    ...loss,
+    path: `${match[1]}[${index}]${match[2]}`,
+  }))
 }
 
 /** Events come in an order that `collect` and encoders may rely on: start first, blocks nested, indexes without gaps. */

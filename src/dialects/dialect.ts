@@ -42,12 +42,12 @@ export interface Quirks {
   readonly toolCallIdPattern?: RegExp
   /** Top-level request fields that the upstream refuses. A client's body that has one is translated, not relayed. */
   readonly refusedFields?: readonly string[]
+  /** Members of a message that the upstream refuses, likewise. */
+  readonly refusedMessageFields?: readonly string[]
   /** The name under which thinking is sent and taken back on openai-chat. */
   readonly reasoningField?: 'reasoning_content' | 'reasoning'
   /** `reasoning_details` is understood (OpenRouter). */
   readonly reasoningDetails?: boolean
-  /** `cache_control` on content parts and tools is understood on openai-chat (OpenRouter, Vercel's gateway). */
-  readonly cacheControl?: boolean
   /** Deployment-style URL: the body's `model` is ignored. */
   readonly modelInPath?: boolean
 }

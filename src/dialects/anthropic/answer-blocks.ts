@@ -24,8 +24,14 @@ export function answerBlock(block: Block, path: string, losses: LossList): JsonO
       if (block.dialect === DIALECT) return block.value
       losses.dropped('opaque', path, `a block of ${block.dialect}`)
       return undefined
-    case 'image':
     case 'audio':
+      if (block.transcript === undefined) {
+        losses.dropped('audio', path)
+        return undefined
+      }
+      losses.adapted('audio', path, 'said as its transcript')
+      return { type: 'text', text: block.transcript }
+    case 'image':
     case 'file':
     case 'tool-result':
       losses.dropped(block.type, path)
@@ -56,7 +62,7 @@ function answerToolUse(block: ToolUseBlock, path: string, losses: LossList): Jso
     type: 'tool_use',
     id: block.id,
     name: block.name,
-    input: inputObject(block.input, path, losses),
+    input: inputObject(block.input, at(path, 'input'), losses),
     ...ownExtras(block.extras, path, losses),
   }
 }

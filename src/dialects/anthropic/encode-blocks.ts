@@ -153,7 +153,7 @@ export class BlockWriter {
       type: 'tool_use',
       id: this.toolIds.call(block.id, path),
       name: block.name,
-      input: inputObject(block.input, path, this.losses),
+      input: inputObject(block.input, at(path, 'input'), this.losses),
     })
   }
 

@@ -74,6 +74,12 @@ function append(wire: WireMessage[], message: Message, path: string, writer: Blo
     return
   }
   const last = wire.at(-1)
+  // What stood between two messages of tool results was left out or moved: they are one turn now.
+  if (message.role === 'tool' && last?.open === true && extras === undefined) {
+    writer.losses.adapted('turns-joined', path)
+    last.content.push(...content)
+    return
+  }
   if (message.role === 'user' && last?.open === true) {
     last.content.push(...content)
     last.extras = extras

@@ -39,18 +39,22 @@ export function decodeFinish(wire: JsonObject): Finish | undefined {
 }
 
 /**
- * `stop_reason` and `stop_sequence` of an answer. Agents act on `tool_use`, so an answer with tool calls that claims a
- * plain stop says `tool_use` (loss `finish`, adapted). Null for both where the answer was cut.
+ * `stop_reason` and `stop_sequence` of an answer. Agents act on `tool_use`, so an answer with tool calls that claims
+ * to have just stopped says `tool_use` (loss `finish`, adapted), and so does one
+ * whose provider gave no reason at all, since clients take null for a message that still goes on.
  */
 export function encodeFinish(
   finish: Finish | undefined,
   hasToolUse: boolean,
   losses: LossList,
-): { stop_reason: string | null; stop_sequence: string | null } {
-  if (finish === undefined) return { stop_reason: null, stop_sequence: null }
+): { stop_reason: string; stop_sequence: string | null } {
+  if (finish === undefined) {
+    losses.adapted('finish', 'choices[0].finish', 'not told by the provider')
+    return { stop_reason: hasToolUse ? 'tool_use' : 'end_turn', stop_sequence: null }
+  }
   const stop_sequence = finish.stopSequence ?? null
   const { raw, unified } = finish
-  if (unified === 'stop' && hasToolUse) {
+  if (hasToolUse && ENCODE[unified] === 'end_turn') {
     losses.adapted('finish', 'choices[0].finish', 'tool calls end with tool_use')
     return { stop_reason: 'tool_use', stop_sequence }
   }

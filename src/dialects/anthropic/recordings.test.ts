@@ -114,7 +114,7 @@ describe.skipIf(!haveRecordings('anthropic recordings'))('recordings', () => {
         ...orderLaw(events),
         ...splitLaw(anthropic, text, small ? undefined : places),
         ...textFormsLaw(anthropic, codec, text),
-        ...(small ? truncationLaw(codec, frames) : []),
+        ...(small ? truncationLaw(anthropic, codec, frames) : []),
         ...responseLaw(codec, answer),
       ])
       const again = encodeStream(codec, events)

@@ -65,12 +65,13 @@ describe('stop reasons', () => {
     expect(encodeResponse(decoded, reply).value['stop_reason']).toBe(raw)
   })
 
-  test('others: a filter refuses, a cut is null, an unknown word is told', () => {
+  test('others: a filter refuses, none is a plain end, an unknown word is told', () => {
     const said = (finish?: Finish) => encodeResponse(answer({}, finish), reply)
     expect(said({ unified: 'content-filter', raw: 'content_filter' }).value['stop_reason']).toBe(
       'refusal',
     )
-    expect(said().value['stop_reason']).toBeNull()
+    expect(said().value['stop_reason']).toBe('end_turn')
+    expect(said().losses.map(({ feature }) => feature)).toContain('finish')
     const odd = said({ unified: 'other', raw: 'constructor' })
     expect(odd.value['stop_reason']).toBe('end_turn')
     expect(odd.losses.map(({ feature }) => feature)).toContain('finish')

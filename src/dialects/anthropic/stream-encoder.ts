@@ -17,7 +17,7 @@ import { encodeFinish } from './finish.ts'
 import { answerId } from './response.ts'
 import { redactedData, signatureFromSeal } from './seal.ts'
 import { encodeUsage } from './usage.ts'
-import { DIALECT, ownExtras } from './wire.ts'
+import { DIALECT, inputObject, ownExtras } from './wire.ts'
 
 /** The block being said. `wireIndex` is absent until its start is written, and for a block that cannot be said at all. */
 interface OpenBlock {
@@ -28,6 +28,8 @@ interface OpenBlock {
   prefix: string
   said: boolean
   seal: Seal | undefined
+  /** Arguments of a tool call so far. */
+  input: string
 }
 
 /** Encoder of one stream. `message_start` waits for the first event that needs it, so that it can tell the input tokens. */
@@ -139,7 +141,15 @@ export class AnthropicStreamEncoder implements StreamEncoder {
 
   private blockStart(block: Block, index: number): string {
     const path = `choices[0].blocks[${index}]`
-    this.open = { block, path, wireIndex: undefined, prefix: '', said: false, seal: undefined }
+    this.open = {
+      block,
+      path,
+      wireIndex: undefined,
+      prefix: '',
+      said: false,
+      seal: undefined,
+      input: '',
+    }
     if (block.type === 'tool-use') this.hasToolUse = true
     // Whether thinking is redacted shows only when its seal comes.
     if (block.type === 'thinking') {
@@ -158,8 +168,8 @@ export class AnthropicStreamEncoder implements StreamEncoder {
       )
       return block.input === '' ? head : head + this.toolInput(block.input)
     }
-    const text = 'text' in block ? block.text : ''
-    const { citations, ...bare } = wire
+    const { citations, text: said, ...bare } = wire
+    const text = typeof said === 'string' ? said : ''
     let out = this.writeStart(this.open, { ...bare, text: '' }, 'text_delta', 'text')
     if (text !== '') out += this.text(text)
     for (const citation of Array.isArray(citations) ? citations : []) {
@@ -198,13 +208,15 @@ export class AnthropicStreamEncoder implements StreamEncoder {
     return `${head}${open.prefix}${JSON.stringify(text)}}}\n\n`
   }
 
+  /** Arguments that are no object (`null` for none, a bare string) are held back: a client would take them for the input. */
   private toolInput(text: string): string {
     const { open } = this
     if (open?.wireIndex === undefined || text === '') return ''
-    // A provider's `null` for a call without arguments is no object.
-    if (!open.said && text.trim() === 'null') return ''
+    open.input += text
+    if (!open.said && !open.input.trimStart().startsWith('{')) return ''
+    const piece = open.said ? text : open.input
     open.said = true
-    return `${open.prefix}${JSON.stringify(text)}}}\n\n`
+    return `${open.prefix}${JSON.stringify(piece)}}}\n\n`
   }
 
   private seal(seal: Seal): string {
@@ -246,6 +258,8 @@ export class AnthropicStreamEncoder implements StreamEncoder {
     this.open = undefined
     const head = open.block.type === 'thinking' ? this.endThinking(open) : ''
     if (open.wireIndex === undefined) return ''
+    // Broken arguments have gone out by now, as they were; an index would name another block where one was left out.
+    if (open.input !== '') inputObject(open.input, 'choices[0].blocks', this.lossList)
     const stop = { type: 'content_block_stop', index: open.wireIndex }
     return head + wireEvent('content_block_stop', stop)
   }

@@ -72,7 +72,7 @@ export class CacheHints {
 /** A call's arguments as the object Anthropic takes. Text that is no object becomes `{}`, the loss `tool-input` (adapted). */
 export function inputObject(input: string, path: string, losses: LossList): JsonObject {
   const value = toolInputObject(input)
-  if (Object.keys(value).length > 0 || input.trim() === '' || input.trim() === 'null') return value
-  if (asObject(parseJson(input)) === undefined) losses.adapted('tool-input', at(path, 'input'))
+  if (Object.keys(value).length > 0 || input === '' || input === 'null') return value
+  if (asObject(parseJson(input)) === undefined) losses.adapted('tool-input', path)
   return value
 }

@@ -94,6 +94,11 @@ export function decodeCacheControl(value: JsonValue | undefined): CacheHint | un
   return wire.ttl === '5m' || wire.ttl === '1h' ? { ttl: wire.ttl } : {}
 }
 
+/** OpenRouter takes `cache_control`; it is known by the other thing that only it takes. */
+export function takesCacheControl(quirks: Quirks): boolean {
+  return quirks.reasoningDetails === true
+}
+
 export function encodeCacheControl(cache: CacheHint): JsonObject {
   return cache.ttl === undefined ? { type: 'ephemeral' } : { type: 'ephemeral', ttl: cache.ttl }
 }
@@ -202,7 +207,7 @@ function encodePart(
   const part = encodeTyped(block, path, losses)
   if (part === undefined || block.type === 'opaque') return part
   if (block.cache !== undefined) {
-    if (quirks.cacheControl === true) part.cache_control = encodeCacheControl(block.cache)
+    if (takesCacheControl(quirks)) part.cache_control = encodeCacheControl(block.cache)
     else losses.dropped('cache-hint', `${path}.cache`)
   }
   return assignMembers(part, ownExtras(block.extras, DIALECT, path, losses))

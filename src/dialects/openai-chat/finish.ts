@@ -36,16 +36,25 @@ export function decodeFinish(word: unknown, usedTools: boolean, stopReason?: unk
   return { unified: known, raw: word }
 }
 
+/** What an answer holds that its finish reason depends on. */
+export interface AnswerHolds {
+  readonly refusal: boolean
+  readonly calls: boolean
+}
+
 /** Writes `finish_reason`; what OpenAI has no word for becomes its nearest and the loss `finish-reason`. */
 export function encodeFinish(
   finish: Finish,
-  hasRefusal: boolean,
+  holds: AnswerHolds,
   path: string,
   losses: LossList,
 ): string {
   switch (finish.unified) {
     case 'stop':
-      return 'stop'
+      if (!holds.calls) return 'stop'
+      // Clients run calls when the finish says so.
+      losses.adapted('finish-reason', path, 'tool-use')
+      return 'tool_calls'
     case 'length':
       return 'length'
     case 'tool-use':
@@ -55,7 +64,7 @@ export function encodeFinish(
     case 'refusal':
       losses.adapted('finish-reason', path, 'refusal')
       // A refusal with its own text ends with `stop` at OpenAI.
-      return hasRefusal ? 'stop' : 'content_filter'
+      return holds.refusal ? 'stop' : 'content_filter'
     case 'stop-sequence':
       losses.adapted('finish-reason', path, 'stop-sequence')
       return 'stop'

@@ -5,7 +5,7 @@ import type { LossList } from '../../core/ir/loss.ts'
 import type { Block, ChatRequest, Message, ToolResultBlock } from '../../core/ir/request.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Quirks } from '../dialect.ts'
-import { dropExtras, encodeCacheControl, encodeContent } from './content.ts'
+import { dropExtras, encodeCacheControl, encodeContent, takesCacheControl } from './content.ts'
 import { encodeRequestReasoning } from './reasoning.ts'
 import { createIdMapper, encodeToolCall, isExtraContent } from './tools.ts'
 import { assignMembers, DIALECT, ownExtras } from './wire.ts'
@@ -135,6 +135,7 @@ function encodeAssistant(blocks: readonly Located[], context: Context): JsonObje
         break
       case 'audio':
         if (block.id === undefined) parts.push(...transcriptOf(block, path, losses))
+        else if (wire.audio !== undefined) losses.dropped('assistant-audio', path)
         else {
           // The provider holds the sound under its id.
           if (block.source !== undefined) losses.dropped('assistant-audio', `${path}.source`)
@@ -168,7 +169,8 @@ function encodeAssistant(blocks: readonly Located[], context: Context): JsonObje
 
 function rankOf(block: Block): number {
   if (block.type === 'thinking') return 0
-  return block.type === 'tool-use' ? 2 : 1
+  if (block.type === 'audio') return 2
+  return block.type === 'tool-use' ? 3 : 1
 }
 
 /** The text of a message that only refuses, which is told in `refusal`; as a part it would stand in `content`. */
@@ -230,7 +232,7 @@ function encodeToolMessage(
     content: encodeContent(kept, quirks, losses),
   }
   if (block.cache !== undefined) {
-    if (quirks.cacheControl === true) wire.cache_control = encodeCacheControl(block.cache)
+    if (takesCacheControl(quirks)) wire.cache_control = encodeCacheControl(block.cache)
     else losses.dropped('cache-hint', `${path}.cache`)
   }
   return assignMembers(wire, ownExtras(block.extras, DIALECT, path, losses))

@@ -120,7 +120,7 @@ export function plainReasoning(message: JsonObject): string | undefined {
 export function encodeDetail(text: string, seal: Seal | undefined, index: number): JsonObject {
   if (seal === undefined) return { type: 'reasoning.text', text, index }
   const own = seal.dialect === DIALECT && seal.kind === 'details' ? asObject(seal.value) : undefined
-  if (own !== undefined) return encodeOwnDetail(text, own, index)
+  if (own !== undefined) return encodeOwnDetail(text, own)
   const plain = typeof seal.value === 'string'
   const format = `weir.${seal.dialect}.${seal.kind}${plain ? '' : '.json'}`
   const value = plain ? (seal.value as string) : JSON.stringify(seal.value)
@@ -141,12 +141,11 @@ export function encodeToolSeal(id: string, seal: Seal, index: number): JsonObjec
   }
 }
 
-function encodeOwnDetail(text: string, value: JsonObject, index: number): JsonObject {
+function encodeOwnDetail(text: string, value: JsonObject): JsonObject {
   const entry: JsonObject = { type: 'reasoning.text' }
   if (value.type === 'reasoning.summary') entry.summary = text
   else if (text !== '' || (value.type ?? 'reasoning.text') === 'reasoning.text') entry.text = text
   assignMembers(entry, value)
-  entry.index ??= index
   return entry
 }
 

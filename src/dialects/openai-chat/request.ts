@@ -190,8 +190,8 @@ function encodeToolOptions(
   losses: LossList,
 ): void {
   const tools = encodeTools(request.tools ?? [], quirks, losses)
-  if (tools.length > 0) {
-    body.tools = tools
+  if (tools.length > 0) body.tools = tools
+  if (tools.length > 0 || request.tools === undefined) {
     if (request.toolChoice !== undefined) {
       body.tool_choice = encodeToolChoice(request.toolChoice, quirks)
     }
@@ -200,7 +200,7 @@ function encodeToolOptions(
     }
     return
   }
-  // OpenAI refuses both without tools.
+  // Of tools that are all lost there is nothing to choose, and OpenAI refuses both without tools.
   if (request.toolChoice !== undefined) losses.dropped('tool-choice', 'toolChoice', 'no tools')
   if (request.parallelToolCalls !== undefined) {
     losses.dropped('parallel-tool-calls', 'parallelToolCalls', 'no tools')
@@ -233,7 +233,8 @@ function encodeSampling(
     const value = sampling[name]
     if (value === undefined) return
     if (refused && !(key === 'temperature' && value === 1)) {
-      losses.dropped(feature, `sampling.${name}`, 'refused by reasoning models')
+      // The model samples all the same, in its own way.
+      losses.adapted(feature, `sampling.${name}`, 'refused by reasoning models')
     } else body[key] = value
   }
   put('temperature', 'temperature', 'temperature')

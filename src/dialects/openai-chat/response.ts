@@ -19,7 +19,7 @@ import {
   isExtraContent,
   makeToolCallId,
 } from './tools.ts'
-import { decodeUsage, encodeUsage } from './usage.ts'
+import { decodeUsage, encodeUsage, tellUsageLosses } from './usage.ts'
 import {
   assignMembers,
   badResponse,
@@ -186,9 +186,7 @@ export function encodeResponse(response: ChatResponse, reply: ReplyContext): Enc
     ),
   }
   if (response.usage !== undefined) {
-    if ((response.usage.cacheWrite1hTokens ?? 0) > 0) {
-      losses.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
-    }
+    tellUsageLosses(response.usage, losses)
     body.usage = encodeUsage(response.usage)
   }
   assignMembers(body, ownExtras(response.extras, DIALECT, '', losses))
@@ -220,13 +218,16 @@ function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObjec
   let rank = 0
   choice.blocks.forEach((block, index) => {
     const at = `${path}.blocks[${index}]`
-    const blockRank = REPLY_ORDER.indexOf(block.type)
-    if (blockRank < rank) losses.adapted('block-order', at)
+    const gone = block.type === 'opaque' && block.dialect !== DIALECT
+    const blockRank = gone ? rank : REPLY_ORDER.indexOf(block.type)
+    if (blockRank < rank) losses.adapted('block-order', `${path}.blocks`)
     rank = Math.max(rank, blockRank)
     addBlock(block, at, parts, losses)
   })
   if (choice.finish === undefined) losses.adapted('finish-reason', `${path}.finish`, 'none')
-  if (parts.texts.length > 1) losses.adapted('text-blocks', path, 'joined')
+  if (parts.texts.length > 1 || parts.refusals.length > 1) {
+    losses.adapted('text-blocks', `${path}.blocks`, 'joined')
+  }
   const message: JsonObject = {
     role: 'assistant',
     content: parts.texts.length > 0 || nothingElse(parts) ? parts.texts.join('') : null,
@@ -237,7 +238,7 @@ function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObjec
   if (parts.images.length > 0) message.images = parts.images
   if (parts.audio !== undefined) message.audio = parts.audio
   if (parts.calls.length > 0) message.tool_calls = parts.calls
-  const hasRefusal = parts.refusals.length > 0
+  const holds = { refusal: parts.refusals.length > 0, calls: parts.calls.length > 0 }
   return {
     index: choice.index,
     message,
@@ -245,7 +246,7 @@ function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObjec
     finish_reason:
       choice.finish === undefined
         ? null
-        : encodeFinish(choice.finish, hasRefusal, `${path}.finish`, losses),
+        : encodeFinish(choice.finish, holds, `${path}.finish`, losses),
   }
 }
 
@@ -293,7 +294,8 @@ function addBlock(block: Block, at: string, parts: Message, losses: LossList): v
       }
       return
     case 'audio':
-      parts.audio = encodeReplyAudio(block, at, losses)
+      if (parts.audio === undefined) parts.audio = encodeReplyAudio(block, at, losses)
+      else losses.dropped('audio', at)
       return
     case 'opaque':
       if (block.dialect === DIALECT) parts.calls.push(block.value)

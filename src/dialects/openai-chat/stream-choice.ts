@@ -18,6 +18,7 @@ type TextKind = 'text' | 'refusal' | 'thinking'
 type Item =
   | { kind: 'call'; call: Call }
   | { kind: TextKind; pieces: string[] }
+  | { kind: 'detail'; entry: JsonObject }
   | { kind: 'whole'; block: Block }
 
 type Open =
@@ -52,6 +53,7 @@ export class ChoiceStream {
   private next = 0
   private open: Open | undefined
   private waiting: Item[] = []
+  private forced = false
   private readonly calls: CallTable
   private lastText: number | undefined
   private heldCitations: JsonValue[] = []
@@ -106,6 +108,10 @@ export class ChoiceStream {
     }
     const text = asString(entry.text) ?? asString(entry.summary) ?? ''
     const key = `${asString(entry.type) ?? ''}/${typeof entry.index === 'number' ? entry.index : ''}`
+    if (this.mustWait()) {
+      this.waiting.push({ kind: 'detail', entry })
+      return
+    }
     const { open } = this
     if (open?.kind === 'thinking' && !open.complete && entry.data === undefined) {
       const plain = open.key === undefined
@@ -122,13 +128,6 @@ export class ChoiceStream {
     }
     if (decoded === undefined || (text === '' && !isSealing(entry) && entry.data === undefined))
       return
-    if (this.mustWait()) {
-      this.waiting.push({
-        kind: 'whole',
-        block: { type: 'thinking', text, ...sealed(decoded.seal) },
-      })
-      return
-    }
     this.startText('thinking', out)
     const opened = this.open
     if (opened?.kind !== 'thinking') return
@@ -249,24 +248,22 @@ export class ChoiceStream {
 
   /** True while a call is open whose arguments are not whole, or others already wait. */
   private mustWait(): boolean {
+    if (this.forced) return false
     return this.waiting.length > 0 || (this.open?.kind === 'call' && !isWhole(this.open.call))
   }
 
   /** Tells what waited, in its order, up to a call that is not whole yet; all of it when forced. */
   private drain(out: IrEvent[], forced: boolean): void {
-    while (this.waiting.length > 0) {
-      const item = this.waiting.shift()
-      if (item === undefined) return
-      if (item.kind === 'call') this.startCall(item.call, out)
-      else if (item.kind === 'whole') this.tellWhole(item.block, out)
-      else {
-        this.startText(item.kind, out)
-        const text = item.pieces.join('')
-        if (this.open?.kind === 'thinking') this.open.pieces.push(text)
-        if (this.open !== undefined) this.delta(item.kind, this.open.index, text, out)
-      }
-      if (!forced && item.kind === 'call' && !isWhole(item.call)) return
+    const items = this.waiting
+    this.waiting = []
+    this.forced = forced
+    for (const item of items) {
+      if (item.kind === 'call') this.place(item.call, out)
+      else if (item.kind === 'detail') this.detail(item.entry, out)
+      else if (item.kind === 'whole') this.whole(item.block, out)
+      else this.addText(item.kind, item.pieces.join(''), out)
     }
+    this.forced = false
   }
 
   private startText(kind: TextKind, out: IrEvent[]): void {
@@ -324,12 +321,7 @@ export class ChoiceStream {
   private tellWhole(block: Block, out: IrEvent[]): void {
     this.close(out)
     const index = this.next++
-    if (block.type === 'thinking') {
-      const { seal, text, ...rest } = block
-      out.push({ type: 'block-start', choice: this.index, index, block: { ...rest, text: '' } })
-      if (text !== '') this.delta('thinking', index, text, out)
-      if (seal !== undefined) out.push({ type: 'seal-delta', choice: this.index, index, seal })
-    } else out.push({ type: 'block-start', choice: this.index, index, block })
+    out.push({ type: 'block-start', choice: this.index, index, block })
     out.push({ type: 'block-end', choice: this.index, index })
   }
 
@@ -347,8 +339,4 @@ export class ChoiceStream {
     out.push({ type: 'block-end', choice: this.index, index: open.index })
     this.open = undefined
   }
-}
-
-function sealed(seal: Seal | undefined): { seal?: Seal } {
-  return seal === undefined ? {} : { seal }
 }

@@ -17,7 +17,7 @@ import { encodeLogprobs } from './logprobs.ts'
 import { encodeDetail, encodeToolSeal } from './reasoning.ts'
 import { encodeReplyAudio, encodeReplyCall } from './response.ts'
 import { isExtraContent } from './tools.ts'
-import { encodeUsage } from './usage.ts'
+import { encodeUsage, tellUsageLosses } from './usage.ts'
 import { assignMembers, createdSeconds, DIALECT, ownExtras } from './wire.ts'
 
 const DONE = 'data: [DONE]\n\n'
@@ -28,11 +28,17 @@ interface ChoiceState {
   head: string
   /** Its first chunk, which names the role, has been told. */
   opened: boolean
+  /** The block that is open has said nothing yet. */
+  fresh: boolean
+  /** Kind of the block that was last heard of. */
+  heard: Block['type'] | undefined
+  lateHeard: boolean
   block: Block['type'] | undefined
   toolId: string
   calls: number
   details: number
   hasRefusal: boolean
+  hasAudio: boolean
   finish: Finish | undefined
   /** Text of the open thinking block, for the entry that carries its seal. */
   thinking: string[]
@@ -93,6 +99,7 @@ class ChunkEncoder implements StreamEncoder {
       case 'thinking-delta': {
         const choice = this.choice(event.choice)
         choice.thinking.push(event.text)
+        choice.heard = 'thinking'
         return this.say(choice, `"reasoning_content":${JSON.stringify(event.text)}`)
       }
       case 'response-start':
@@ -105,7 +112,7 @@ class ChunkEncoder implements StreamEncoder {
         if (event.dialect === DIALECT) {
           return this.sayMembers(this.choice(event.choice), { annotations: [event.citation] })
         }
-        this.lossList.dropped('citations', `choices[${event.choice}]`, event.dialect)
+        this.lossList.dropped('citations', `${blockPath(event)}.citations`, event.dialect)
         return ''
       case 'logprobs': {
         const choice = this.choice(event.choice)
@@ -132,9 +139,7 @@ class ChunkEncoder implements StreamEncoder {
     this.closed = true
     const last = this.choices.map((choice) => this.finishChunk(choice)).join('')
     if (!this.reply.streamUsage || this.usage === undefined) return last + DONE
-    if ((this.usage.cacheWrite1hTokens ?? 0) > 0) {
-      this.lossList.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
-    }
+    tellUsageLosses(this.usage, this.lossList)
     const usage = JSON.stringify(encodeUsage(this.usage))
     return `${last}data: ${this.envelope}"choices":[],"usage":${usage}}\n\n${DONE}`
   }
@@ -196,11 +201,15 @@ class ChunkEncoder implements StreamEncoder {
       index,
       head: this.headOf(index),
       opened: false,
+      fresh: false,
+      heard: undefined,
+      lateHeard: false,
       block: undefined,
       toolId: '',
       calls: 0,
       details: 0,
       hasRefusal: false,
+      hasAudio: false,
       finish: undefined,
       thinking: [],
       seal: undefined,
@@ -227,6 +236,7 @@ class ChunkEncoder implements StreamEncoder {
   }
 
   private textDelta(choice: ChoiceState, text: string): string {
+    if (choice.fresh) this.enter(choice)
     const key = choice.block === 'refusal' ? '"refusal":' : '"content":'
     const delta = key + JSON.stringify(text)
     if (choice.logprobs === undefined) return this.say(choice, delta)
@@ -240,11 +250,10 @@ class ChunkEncoder implements StreamEncoder {
 
   private blockStart(index: number, block: Block, blockIndex: number): string {
     const choice = this.choice(index)
-    const path = `choices[${index}].blocks[${blockIndex}]`
+    const path = blockPath({ choice: index, index: blockIndex })
     const opening = this.openChoice(choice)
     choice.block = block.type
-    // Another block in between parts two thinking blocks well enough.
-    if (block.type !== 'thinking') choice.unlisted = undefined
+    choice.fresh = true
     switch (block.type) {
       case 'text':
         dropExtras(block.extras, path, this.lossList)
@@ -255,6 +264,7 @@ class ChunkEncoder implements StreamEncoder {
       case 'thinking':
         return opening + this.thinkingStart(choice, block, path)
       case 'tool-use': {
+        this.enter(choice)
         choice.toolId = block.id
         const call = encodeReplyCall(block, path, this.lossList)
         const position = choice.calls++
@@ -270,18 +280,38 @@ class ChunkEncoder implements StreamEncoder {
   /** A block that comes whole, or the loss of it. */
   private whole(choice: ChoiceState, block: Block, path: string): string {
     if (block.type === 'image' && block.source.kind !== 'file-id') {
+      this.enter(choice)
       const url = urlOfSource(block.source)
       return this.sayMembers(choice, { images: [{ type: 'image_url', image_url: { url } }] })
     }
-    if (block.type === 'audio') {
+    if (block.type === 'audio' && !choice.hasAudio) {
+      this.enter(choice)
+      choice.hasAudio = true
       return this.sayMembers(choice, { audio: encodeReplyAudio(block, path, this.lossList) })
     }
     if (block.type === 'opaque' && block.dialect === DIALECT) {
+      this.enter(choice)
       const call = { index: choice.calls++, ...block.value }
       return this.sayMembers(choice, { tool_calls: [call] })
     }
     this.lossList.dropped(block.type === 'opaque' ? 'opaque-block' : block.type, path)
     return ''
+  }
+
+  /** A block begins to be heard: it parts thinking blocks, and runs together with one of its own kind before it. */
+  private enter(choice: ChoiceState): void {
+    choice.fresh = false
+    choice.unlisted = undefined
+    if (choice.heard === choice.block && (choice.block === 'text' || choice.block === 'refusal')) {
+      this.lossList.adapted('text-blocks', `choices[${choice.index}].blocks`, 'joined')
+    }
+    // Audio and calls of other kinds are only whole at the end, so they are read back after all else.
+    const late = choice.block === 'audio' || choice.block === 'opaque'
+    if (choice.lateHeard && choice.block !== 'audio') {
+      this.lossList.adapted('block-order', `choices[${choice.index}].blocks`)
+    }
+    choice.lateHeard ||= late
+    choice.heard = choice.block
   }
 
   private thinkingStart(
@@ -290,6 +320,9 @@ class ChunkEncoder implements StreamEncoder {
     path: string,
   ): string {
     dropExtras(block.extras, path, this.lossList)
+    if (choice.lateHeard) {
+      this.lossList.adapted('block-order', `choices[${choice.index}].blocks`)
+    }
     // Two blocks in a row would read as one: an entry tells where the first ended.
     const listed =
       choice.unlisted === undefined ? '' : this.list(choice, choice.unlisted, undefined)
@@ -348,9 +381,14 @@ class ChunkEncoder implements StreamEncoder {
         : `${head}"content":""},"logprobs":${takeLogprobs(choice)},"finish_reason":null}${this.tail}`
     if (finish === undefined) return opening + late
     const path = `choices[${choice.index}].finish`
-    const word = encodeFinish(finish, choice.hasRefusal, path, this.lossList)
+    const holds = { refusal: choice.hasRefusal, calls: choice.calls > 0 }
+    const word = encodeFinish(finish, holds, path, this.lossList)
     return `${opening}${late}${head}},"logprobs":null,"finish_reason":${JSON.stringify(word)}}${this.tail}`
   }
+}
+
+function blockPath({ choice, index }: { choice: number; index: number }): string {
+  return `choices[${choice}].blocks[${index}]`
 }
 
 function takeLogprobs(choice: ChoiceState): string {

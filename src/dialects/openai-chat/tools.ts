@@ -23,7 +23,7 @@ import {
 } from '../../core/json.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Quirks } from '../dialect.ts'
-import { decodeCacheControl, encodeCacheControl } from './content.ts'
+import { decodeCacheControl, encodeCacheControl, takesCacheControl } from './content.ts'
 import { assignMembers, DIALECT, extrasOf, invalidValue, ownExtras } from './wire.ts'
 
 const TOOL_MEMBERS: ReadonlySet<string> = new Set(['type', 'function', 'cache_control'])
@@ -108,7 +108,7 @@ export function encodeTools(tools: readonly Tool[], quirks: Quirks, losses: Loss
       function: assignMembers(definition, asObject(inner)),
     }
     if (tool.cache !== undefined) {
-      if (quirks.cacheControl === true) wire.cache_control = encodeCacheControl(tool.cache)
+      if (takesCacheControl(quirks)) wire.cache_control = encodeCacheControl(tool.cache)
       else losses.dropped('cache-hint', `${path}.cache`)
     }
     result.push(assignMembers(wire, outer))

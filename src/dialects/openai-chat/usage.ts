@@ -1,6 +1,7 @@
 // OpenAI's `usage` object to and from the IR, for chat, completions and embeddings alike. Providers disagree on what
 // contains what; the rules here keep each token in exactly one class and never below zero.
 
+import type { LossList } from '../../core/ir/loss.ts'
 import { totalInputTokens, tokenCount } from '../../core/ir/usage.ts'
 import type { Usage } from '../../core/ir/usage.ts'
 import { asObject } from '../../core/json.ts'
@@ -95,6 +96,13 @@ export function encodeUsage(usage: Usage): JsonObject {
     wire.completion_tokens_details = completionDetails
   }
   return wire
+}
+
+/** The two cache times become one number, which is read back as the shorter one. */
+export function tellUsageLosses(usage: Usage, losses: LossList): void {
+  if ((usage.cacheWrite1hTokens ?? 0) === 0) return
+  losses.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
+  losses.adapted('cache-write-1h', 'usage.cacheWrite5mTokens')
 }
 
 function sum(first: number | undefined, second: number | undefined): number | undefined {

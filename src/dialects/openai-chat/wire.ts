@@ -136,9 +136,12 @@ export function badResponse(what: string): GatewayError {
   return new GatewayError('upstream_bad_response', { cause: new Error(what) })
 }
 
+/** The last second that a Date can hold. */
+const CREATED_SECONDS_MAX = 8_640_000_000_000
+
 /** Seconds of the wire as milliseconds; zero and nonsense (Snowflake, Azure's first chunk) count as not told. */
 export function createdMs(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0
+  return typeof value === 'number' && value > 0 && value <= CREATED_SECONDS_MAX
     ? Math.trunc(value) * 1000
     : undefined
 }

@@ -9,7 +9,7 @@ import { asArray, asString, isObject } from '../../core/json.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { dropExtras } from '../openai-chat/content.ts'
 import { decodeFinish, encodeFinish } from '../openai-chat/finish.ts'
-import { decodeUsage, encodeUsage } from '../openai-chat/usage.ts'
+import { decodeUsage, encodeUsage, tellUsageLosses } from '../openai-chat/usage.ts'
 import {
   assignMembers,
   badResponse,
@@ -69,9 +69,7 @@ export function encodeResponse(response: ChatResponse, reply: ReplyContext): Enc
     ),
   }
   if (response.usage !== undefined) {
-    if ((response.usage.cacheWrite1hTokens ?? 0) > 0) {
-      losses.adapted('cache-write-1h', 'usage.cacheWrite1hTokens')
-    }
+    tellUsageLosses(response.usage, losses)
     body.usage = encodeUsage(response.usage)
   }
   assignMembers(body, ownExtras(response.extras, DIALECT, '', losses))
@@ -80,15 +78,15 @@ export function encodeResponse(response: ChatResponse, reply: ReplyContext): Enc
 
 function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObject {
   const texts: string[] = []
-  let hasRefusal = false
+  const holds = { refusal: false, calls: false }
   choice.blocks.forEach((block, index) => {
     const at = `${path}.blocks[${index}]`
-    if (block.type === 'refusal') hasRefusal = true
+    if (block.type === 'refusal') holds.refusal = true
     const text = textOfBlock(block, at, losses)
     if (text !== undefined) texts.push(text)
   })
   if (choice.finish === undefined) losses.adapted('finish-reason', `${path}.finish`, 'none')
-  if (texts.length > 1) losses.adapted('text-blocks', path, 'joined')
+  if (texts.length > 1) losses.adapted('text-blocks', `${path}.blocks`, 'joined')
   if (choice.logprobs?.some(({ bytes, top }) => bytes ?? top?.some((entry) => entry.bytes))) {
     losses.dropped('logprob-bytes', `${path}.logprobs`)
   }
@@ -99,7 +97,7 @@ function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObjec
     finish_reason:
       choice.finish === undefined
         ? null
-        : legacyFinish(encodeFinish(choice.finish, hasRefusal, `${path}.finish`, losses)),
+        : legacyFinish(encodeFinish(choice.finish, holds, `${path}.finish`, losses)),
   }
 }
 

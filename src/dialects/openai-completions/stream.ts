@@ -12,7 +12,7 @@ import type { JsonObject } from '../../core/json.ts'
 import { encodeStreamError } from '../openai-chat/error.ts'
 import { encodeFinish } from '../openai-chat/finish.ts'
 import { ChunkDecoder } from '../openai-chat/stream.ts'
-import { encodeUsage } from '../openai-chat/usage.ts'
+import { encodeUsage, tellUsageLosses } from '../openai-chat/usage.ts'
 import { createdSeconds, ownExtras } from '../openai-chat/wire.ts'
 import type { ReplyContext, StreamDecoder, StreamEncoder } from '../dialect.ts'
 import { decodeLogprobs, encodeLogprobs } from './logprobs.ts'
@@ -117,9 +117,7 @@ class CompletionEncoder implements StreamEncoder {
     const done = 'data: [DONE]\n\n'
     const last = [...this.choices.values()].map((choice) => this.finishChunk(choice)).join('')
     if (!this.reply.streamUsage || this.usage === undefined) return last + done
-    if ((this.usage.cacheWrite1hTokens ?? 0) > 0) {
-      this.loseOnce('cache-write-1h', 'usage.cacheWrite1hTokens')
-    }
+    tellUsageLosses(this.usage, this.lossList)
     const usage = JSON.stringify(encodeUsage(this.usage))
     return `${last}data: ${this.envelope}"choices":[],"usage":${usage}}\n\n${done}`
   }
@@ -184,7 +182,8 @@ class CompletionEncoder implements StreamEncoder {
   private finishChunk(choice: ChoiceState): string {
     if (choice.finish === undefined) return ''
     const path = `choices[${choice.index}].finish`
-    const word = encodeFinish(choice.finish, choice.refusals.size > 0, path, this.lossList)
+    const holds = { refusal: choice.refusals.size > 0, calls: false }
+    const word = encodeFinish(choice.finish, holds, path, this.lossList)
     return this.chunk(choice, '', JSON.stringify(legacyFinish(word)))
   }
 }
