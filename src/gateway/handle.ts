@@ -2,17 +2,21 @@
 // ever thrown at the server: an error leaves as the client's own dialect says it.
 
 import { GatewayError, toGatewayError } from '../core/error.ts'
+import type { Model } from '../core/catalog.ts'
+import type { JsonObject } from '../core/json.ts'
 import { mayUseModel } from '../core/principal.ts'
 import { attemptAll } from './attempt.ts'
 import type { GatewayDeps } from './deps.ts'
 import { errorReply } from './error-reply.ts'
 import { estimateUsage } from './estimate.ts'
 import type { Inbound, Reply } from './inbound.ts'
+import { loadedAnswer } from './load-only.ts'
 import { peek } from './peek.ts'
 import { RequestForms } from './plan.ts'
 import { RequestRecord } from './record.ts'
 import { replyTo } from './reply.ts'
 import { resolve } from './resolve.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** Answers one model request. Never rejects. */
 export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply> {
@@ -23,14 +27,9 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
     record.stream = peeked.stream
 
     const snapshot = deps.snapshot()
-    const model = resolve(peeked.model, snapshot, deps.directory)
-    // One answer for "no such model" and "not yours": whoever may not use it may not learn that it exists.
-    if (model === undefined || !mayUseModel(inbound.principal, peeked.model)) {
-      throw new GatewayError('model_not_found', {
-        param: 'model',
-        message: modelNotFound(peeked.model),
-      })
-    }
+    const model = requireModel(peeked.model, inbound, snapshot, deps)
+    const loaded = loadedAnswer(inbound, peeked, deps.clock.nowMs())
+    if (loaded !== undefined) return answered(record, loaded)
 
     await deps.prices.ready()
     const forms = new RequestForms(inbound, peeked, model)
@@ -39,6 +38,30 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
   } catch (thrown) {
     return refuse(record, thrown, deps)
   }
+}
+
+/**
+ * The model of that name that the caller may use.
+ * @throws GatewayError `model_not_found`, the same for "no such model" and "not yours": whoever may not use it may not learn
+ * that it exists
+ */
+export function requireModel(
+  name: string,
+  inbound: Inbound,
+  snapshot: Snapshot,
+  deps: GatewayDeps,
+): Model {
+  const model = resolve(name, snapshot, deps.directory)
+  if (model !== undefined && mayUseModel(inbound.principal, name)) return model
+  throw new GatewayError('model_not_found', { param: 'model', message: modelNotFound(name) })
+}
+
+/** An answer that needed no provider. */
+function answered(record: RequestRecord, value: JsonObject): Reply {
+  const body = JSON.stringify(value)
+  record.responseBytes = Buffer.byteLength(body)
+  record.settle(200)
+  return { status: 200, headers: { 'content-type': 'application/json' }, body }
 }
 
 /** The reply to a request that failed, here or before it came this far (no key, too large). */

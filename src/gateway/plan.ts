@@ -106,7 +106,7 @@ export function planTarget(
   if (kind.needsKey && provider.keys.length === 0) return undefined
   const spoken = kind.dialects(provider, inbound.operation, target.model)
   const quirks = kind.quirks(provider, target.model)
-  const refuses = quirks.refusedFields?.some((field) => peeked.body[field] != null) ?? false
+  const refuses = wouldRefuse(quirks, peeked.body)
   const own = spoken.includes(inbound.dialect) && !refuses
   const name = own ? inbound.dialect : spoken[0]
   if (name === undefined) return undefined
@@ -122,6 +122,19 @@ export function planTarget(
     operation,
     quirks,
   }
+}
+
+/** The provider is known to refuse something in the client's own body, so relaying it would only fetch the refusal. */
+function wouldRefuse(quirks: Quirks, body: JsonObject): boolean {
+  if (quirks.refusedFields?.some((field) => body[field] != null) === true) return true
+  if (quirks.noDeveloperRole !== true && quirks.refusedMessageFields === undefined) return false
+  const messages = Array.isArray(body['messages']) ? body['messages'] : []
+  return messages.some(
+    (message) =>
+      isObject(message) &&
+      ((quirks.noDeveloperRole === true && message['role'] === 'developer') ||
+        quirks.refusedMessageFields?.some((field) => message[field] != null) === true),
+  )
 }
 
 function upstreamOperation(upstream: Dialect, wanted: Operation): Operation | undefined {

@@ -48,6 +48,7 @@ const QUIRKS: Quirks = {
   noDeveloperRole: true,
   toolCallIdPattern: /^[a-zA-Z0-9]{9}$/,
   refusedFields: [...REFUSED_FIELDS, 'reasoning_effort'],
+  refusedMessageFields: ['reasoning_content', 'reasoning', 'reasoning_details', 'refusal', 'audio'],
 }
 const REASONING_QUIRKS: Quirks = { ...QUIRKS, refusedFields: REFUSED_FIELDS }
 

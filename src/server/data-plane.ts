@@ -2,6 +2,7 @@
 // wrong before the gateway is settled and logged all the same.
 
 import { Elysia } from 'elysia'
+import { countTokens } from '../gateway/count-tokens.ts'
 import { handle, refuse } from '../gateway/handle.ts'
 import type { Inbound } from '../gateway/inbound.ts'
 import { RequestRecord } from '../gateway/record.ts'
@@ -49,10 +50,9 @@ async function answer(
     )
     return respond(request, refuse(record, thrown, deps.gateway))
   }
-  return respond(
-    request,
-    await handle(inboundOf(request, route, params, principal, bytes), deps.gateway),
-  )
+  const inbound = inboundOf(request, route, params, principal, bytes)
+  const ask = route.countOnly === true ? countTokens : handle
+  return respond(request, await ask(inbound, deps.gateway))
 }
 
 function inboundOf(

@@ -12,6 +12,8 @@ export interface ModelRoute {
   readonly action: Action
   readonly streamByDefault?: boolean
   readonly legacy?: boolean
+  /** Anthropic's count_tokens: a number instead of an answer. */
+  readonly countOnly?: boolean
   readonly summary: string
 }
 
@@ -45,6 +47,9 @@ export const MODEL_ROUTES: readonly ModelRoute[] = [
   ...openai('/openai/deployments/:model', 'Azure OpenAI, deployment paths'),
   route('/v1/messages', 'anthropic', 'chat', 'Anthropic: messages'),
   route('/anthropic/v1/messages', 'anthropic', 'chat', 'Anthropic: messages'),
+  ...['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'].map((path) =>
+    route(path, 'anthropic', 'chat', 'Anthropic: count input tokens', { countOnly: true }),
+  ),
   route('/api/chat', 'ollama', 'chat', 'Ollama: chat', { streamByDefault: true }),
   route('/api/generate', 'ollama', 'completion', 'Ollama: generate', { streamByDefault: true }),
   route('/api/embed', 'ollama', 'embedding', 'Ollama: embed'),

@@ -34,6 +34,11 @@ const oddBlock: fc.Arbitrary<Block> = fc.oneof(
   })),
 )
 
+/** Odd blocks of different kinds: no answer has two refusals or two voices. */
+function oddBlocks(maxLength: number): fc.Arbitrary<Block[]> {
+  return fc.uniqueArray(oddBlock, { minLength: 1, maxLength, selector: (block) => block.type })
+}
+
 const oddMessage: fc.Arbitrary<Message> = fc.oneof(
   someText.map<Message>((text) => ({ role: 'system', content: [{ type: 'text', text }] })),
   someText.map<Message>((text) => ({ role: 'developer', content: [{ type: 'text', text }] })),
@@ -43,7 +48,7 @@ const oddMessage: fc.Arbitrary<Message> = fc.oneof(
     role,
     content: [],
   })),
-  fc.array(oddBlock, { minLength: 1, maxLength: 4 }).map<Message>((content) => ({
+  oddBlocks(4).map<Message>((content) => ({
     role: 'assistant',
     content,
   })),
@@ -80,15 +85,13 @@ const oddFinish: fc.Arbitrary<Finish | undefined> = fc.constantFrom<Finish | und
 
 /** An answer with odd blocks before, between and after its own, and a finish reason that need not fit. */
 export function untidyResponse(): fc.Arbitrary<ChatResponse> {
-  const insertions = fc.array(fc.tuple(fc.nat({ max: 4 }), oddBlock), {
-    minLength: 1,
-    maxLength: 3,
-  })
-  return fc.tuple(chatResponse(2), insertions, oddFinish).map(([response, odd, finish]) => {
+  const parts = fc.tuple(chatResponse(2), oddBlocks(3), fc.nat({ max: 4 }), oddFinish)
+  return parts.map(([response, odd, place, finish]) => {
     const [first, ...rest] = response.choices
     if (first === undefined) return response
     const blocks = [...first.blocks]
-    for (const [place, block] of odd) {
+    for (const block of odd) {
+      if (block.type === 'refusal' && blocks.some(({ type }) => type === 'refusal')) continue
       blocks.splice(Math.min(place, blocks.length), 0, structuredClone(block))
     }
     const { finish: _finish, ...bare } = first

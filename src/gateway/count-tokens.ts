@@ -1,0 +1,94 @@
+// Anthropic's count_tokens: asked of the provider where it speaks Anthropic, estimated where nobody counts. Counting is free
+// and never worth a failure: a provider that cannot answer it only makes the number an estimate, and the answer says so.
+
+import { classify } from '../core/policy/classify.ts'
+import { scrubMessage } from '../core/policy/scrub.ts'
+import { upstreamError } from '../core/policy/upstream-error.ts'
+import { GatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
+import { decodeCountTokens, encodeCountTokensAnswer } from '../dialects/anthropic/count-tokens.ts'
+import type { GatewayDeps } from './deps.ts'
+import { estimateInputTokens } from './estimate.ts'
+import { refuse, requireModel } from './handle.ts'
+import { forwardedHeaders } from './headers.ts'
+import type { Inbound, Reply } from './inbound.ts'
+import { peek } from './peek.ts'
+import { planTarget, relayBody, RequestForms, type TargetPlan } from './plan.ts'
+import { RequestRecord } from './record.ts'
+
+/** Answers one count. Never rejects. */
+export async function countTokens(inbound: Inbound, deps: GatewayDeps): Promise<Reply> {
+  const record = new RequestRecord(inbound, deps)
+  try {
+    const peeked = peek(inbound)
+    record.model = peeked.model
+    const snapshot = deps.snapshot()
+    const model = requireModel(peeked.model, inbound, snapshot, deps)
+    const request = decodeCountTokens(peeked.body, inbound.hints)
+    const forms = new RequestForms(inbound, peeked, model)
+    const target = model.targets[0]
+    const plan = target === undefined ? undefined : planTarget(target, snapshot, inbound, peeked)
+    const counted =
+      plan?.mode === 'relay' ? await askProvider(plan, forms, record, deps) : undefined
+    const body = counted ?? JSON.stringify(encodeCountTokensAnswer(estimateInputTokens(request)))
+    record.responseBytes = body.length
+    record.settle(200)
+    const headers: Record<string, string> = { 'content-type': 'application/json' }
+    if (counted === undefined) headers['x-weir-estimated'] = 'true'
+    return { status: 200, headers, body }
+  } catch (thrown) {
+    return refuse(record, thrown, deps)
+  }
+}
+
+/** The provider's own answer, or undefined when it has none. @throws GatewayError when it finds the request itself wrong */
+async function askProvider(
+  plan: TargetPlan,
+  forms: RequestForms,
+  record: RequestRecord,
+  deps: GatewayDeps,
+): Promise<Uint8Array | undefined> {
+  const { provider, kind, upstream, model } = plan
+  record.attempting({ provider, model, mode: 'relay' })
+  const dialect = upstream.name
+  try {
+    const messages = kind.endpoint({ provider, dialect, operation: 'chat', model, stream: false })
+    const response = await deps.transport(provider).send({
+      url: `${messages}/count_tokens`,
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'weir',
+        ...forwardedHeaders(forms.inbound.headers),
+        ...provider.headers,
+        ...kind.authorize(provider, provider.keys[0]?.secret, dialect),
+      },
+      body: relayBody(plan, forms).bytes,
+      timeouts: provider.timeouts,
+      network: provider.network,
+      signal: forms.inbound.signal,
+      allowPrivate: true,
+    })
+    const bytes = await response.bytes(LIMITS.errorBodyBytesMax)
+    if (response.status === 200) return bytes
+    if (response.status !== 400) return undefined
+    const body = upstream.errors.decode(new TextDecoder().decode(bytes))
+    const failure = {
+      status: 400,
+      headers: response.headers,
+      ...(body === undefined ? {} : { body }),
+    }
+    const secrets = provider.keys.map((key) => key.secret)
+    throw upstreamError(failure, classify(failure, deps.clock.nowMs()), (text) =>
+      scrubMessage(text, secrets),
+    )
+  } catch (error) {
+    const own = error instanceof GatewayError && error.status < 500
+    if (own) throw error
+    deps.logger.debug('provider did not count tokens', {
+      provider: provider.id,
+      error: String(error),
+    })
+    return undefined
+  }
+}

@@ -1,0 +1,141 @@
+// A gateway for tests: the real pipeline, the real transport and real time, with a catalogue given by the test and outcomes
+// caught in a list. Only the store is left out; what reaches it is what a test wants to see.
+
+import type { Model, Provider } from '../core/catalog.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Clock, IdSource } from '../core/ports.ts'
+import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
+import { ModelDirectory } from '../gateway/catalog.ts'
+import type { GatewayDeps, GatewaySettings } from '../gateway/deps.ts'
+import { handle } from '../gateway/handle.ts'
+import type { Inbound, Reply } from '../gateway/inbound.ts'
+import { KeyRings } from '../gateway/key-rings.ts'
+import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
+import { StreamWatch } from '../gateway/stream-watch.ts'
+import { MockTransport } from '../providers/mock-transport.ts'
+import { SILENT_LOGGER } from '../telemetry/log.ts'
+import { createTransport } from '../transport/http-transport.ts'
+
+export const realClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+}
+
+export const realIds: IdSource = { uuid: () => Bun.randomUUIDv7(), random: () => Math.random() }
+
+/** A provider with short limits, so that a fault shows within a second. */
+export function testProvider(
+  over: Partial<Provider> & Pick<Provider, 'id' | 'type' | 'baseUrl'>,
+): Provider {
+  return {
+    origin: 'file',
+    keys: [{ id: `${over.id}-key`, secret: `sk-${over.id}-secret-0123456789` }],
+    timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 2_000, totalMs: 20_000 },
+    retries: { max: 2, baseMs: 1, capMs: 5 },
+    network: { verify: true },
+    headers: {},
+    ...over,
+  }
+}
+
+export interface TestGateway {
+  readonly deps: GatewayDeps
+  readonly outcomes: Outcome[]
+  /** The outcome of that index, at once or when it comes. */
+  outcome(index?: number): Promise<Outcome>
+  ask(request: TestRequest): Promise<Reply>
+}
+
+export interface TestRequest {
+  readonly dialect?: Inbound['dialect']
+  readonly operation?: Inbound['operation']
+  readonly body: unknown
+  readonly headers?: Record<string, string>
+  readonly principal?: Principal
+  readonly signal?: AbortSignal
+  readonly hints?: Inbound['hints']
+}
+
+/** Builds one. `providers` may include one of type `mock`, which answers inside the process. */
+export function createTestGateway(options: {
+  readonly providers: readonly Provider[]
+  readonly models?: readonly Model[]
+  readonly settings?: Partial<GatewaySettings>
+}): TestGateway {
+  const outcomes: Outcome[] = []
+  const waiting: { index: number; resolve: (outcome: Outcome) => void }[] = []
+  const http = createTransport(() => performance.now())
+  const mock = new MockTransport()
+  const transport = (provider: Provider) => (provider.type === 'mock' ? mock : http)
+  const prices = { ready: () => Promise.resolve(), find: () => undefined }
+  const directory = new ModelDirectory({
+    clock: realClock,
+    logger: SILENT_LOGGER,
+    prices,
+    transport,
+  })
+  const snapshot: Snapshot = buildSnapshot(1, [
+    { providers: options.providers, models: options.models ?? [], keys: [] },
+  ])
+  const deps: GatewayDeps = {
+    snapshot: () => snapshot,
+    settings: () => ({ logRequests: 'metadata', keepaliveIntervalMs: 15_000, ...options.settings }),
+    transport,
+    directory,
+    rings: new KeyRings(),
+    prices,
+    sink: {
+      record(outcome) {
+        outcomes.push(outcome)
+        for (const { index, resolve } of waiting)
+          if (index < outcomes.length) resolve(outcomes[index]!)
+      },
+    },
+    clock: realClock,
+    ids: realIds,
+    logger: SILENT_LOGGER,
+    watch: new StreamWatch(realClock),
+  }
+  return {
+    deps,
+    outcomes,
+    outcome: (index = 0) =>
+      index < outcomes.length
+        ? Promise.resolve(outcomes[index]!)
+        : new Promise((resolve) => waiting.push({ index, resolve })),
+    ask: (request) => handle(inboundOf(request), deps),
+  }
+}
+
+function inboundOf(request: TestRequest): Inbound {
+  const dialect = request.dialect ?? 'openai-chat'
+  return {
+    dialect,
+    operation: request.operation ?? 'chat',
+    hints: request.hints ?? {},
+    streamByDefault: dialect === 'ollama',
+    endpoint: '/test',
+    bytes:
+      request.body instanceof Uint8Array
+        ? request.body
+        : new TextEncoder().encode(
+            typeof request.body === 'string' ? request.body : JSON.stringify(request.body),
+          ),
+    headers: new Headers(request.headers),
+    principal: request.principal ?? { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID },
+    requestId: 'req_test',
+    signal: request.signal ?? new AbortController().signal,
+    arrivedMs: Date.now(),
+    arrivedMonotonicMs: performance.now(),
+  }
+}
+
+/** The whole body of a reply as text. */
+export async function textOf(reply: Reply): Promise<string> {
+  return await new Response(reply.body as ConstructorParameters<typeof Response>[0]).text()
+}
+
+/** The body of a reply as JSON. */
+export async function jsonOf<T = Record<string, unknown>>(reply: Reply): Promise<T> {
+  return JSON.parse(await textOf(reply)) as T
+}
