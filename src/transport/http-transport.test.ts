@@ -1,0 +1,196 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { GatewayError } from '../core/error.ts'
+import type { UpstreamRequest } from '../core/ports.ts'
+import { json, redirect, text } from '../testing/upstream-answers.ts'
+import { startUpstream } from '../testing/upstream.ts'
+import { HttpTransport } from './http-transport.ts'
+import { AddressGuard, type Lookup } from './resolve.ts'
+
+function transport(lookup?: Lookup): HttpTransport {
+  return new HttpTransport(new AddressGuard(() => performance.now(), lookup))
+}
+
+function request(url: string, over: Partial<UpstreamRequest> = {}): UpstreamRequest {
+  return {
+    url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer canary' },
+    body: '{}',
+    timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
+    network: { verify: true },
+    signal: new AbortController().signal,
+    allowPrivate: true,
+    ...over,
+  }
+}
+
+async function failure(sending: Promise<unknown>): Promise<GatewayError> {
+  try {
+    await sending
+  } catch (error) {
+    if (error instanceof GatewayError) return error
+    throw error
+  }
+  throw new Error('it did not fail')
+}
+
+describe('the address guard', () => {
+  test.each([
+    'http://169.254.169.254/latest/meta-data',
+    'http://[fd00:ec2::254]/',
+    'http://[fe80::1]/',
+    'http://0.0.0.0/',
+    'http://224.0.0.1/',
+    'http://2852039166/',
+    'http://0xa9fea9fe/',
+  ])('%s is refused even for an operator', async (url) => {
+    const error = await failure(transport().send(request(url)))
+    expect(error.kind).toBe('upstream_error')
+    expect(error.message).not.toContain('169')
+  })
+
+  test.each(['http://127.0.0.1:1/', 'http://10.0.0.1/', 'http://192.168.1.1/', 'http://[::1]/'])(
+    '%s is refused for what is not an operator’s own',
+    async (url) => {
+      const error = await failure(transport().send(request(url, { allowPrivate: false })))
+      expect(error.message).toContain('may connect to')
+    },
+  )
+
+  test('a name is judged by every address it has, and pinned to the one judged', async () => {
+    await using up = startUpstream(json({ ok: true }))
+    const hosts: Record<string, string[]> = {
+      'good.test': ['127.0.0.1'],
+      'metadata.test': ['169.254.169.254'],
+      'mixed.test': ['127.0.0.1', '169.254.169.254'],
+    }
+    const lookup: Lookup = async (host) => hosts[host] ?? []
+    const via = transport(lookup)
+    const answer = await via.send(request(`http://good.test:${up.port}/x`))
+    expect(answer.status).toBe(200)
+    await answer.bytes(1_000)
+    expect(up.requests[0]!.headers['host']).toBe(`good.test:${up.port}`)
+    // The name changes its answer: the judged address is still the one used.
+    hosts['good.test'] = ['169.254.169.254']
+    expect((await via.send(request(`http://good.test:${up.port}/x`))).status).toBe(200)
+    for (const name of ['metadata.test', 'mixed.test', 'unknown.test']) {
+      expect((await failure(via.send(request(`http://${name}:${up.port}/x`)))).kind).toBe(
+        'upstream_error',
+      )
+    }
+    expect(up.requests).toHaveLength(2)
+  })
+
+  test('the next address is tried when one refuses, and remembered', async () => {
+    await using up = startUpstream(json({ ok: true }))
+    const via = transport(async () => ['127.0.0.2', '127.0.0.1'])
+    const answer = await via.send(request(`http://two.test:${up.port}/x`))
+    expect(answer.status).toBe(200)
+    await answer.bytes(100)
+  })
+})
+
+describe('what is never done', () => {
+  afterEach(() => {
+    delete process.env['HTTP_PROXY']
+  })
+
+  test('a redirect is not followed and nobody sees the credential', async () => {
+    await using other = startUpstream(json({}))
+    for (const status of [301, 302, 303, 307, 308] as const) {
+      await using up = startUpstream(redirect(status, `${other.url}/stolen`))
+      const error = await failure(transport().send(request(`${up.url}/x`)))
+      expect(error.kind).toBe('upstream_redirect')
+    }
+    expect(other.requests).toHaveLength(0)
+  })
+
+  test('the environment’s proxy is not used', async () => {
+    await using proxy = startUpstream(text('proxied'))
+    await using up = startUpstream(json({ direct: true }))
+    process.env['HTTP_PROXY'] = proxy.url
+    const answer = await transport().send(request(`${up.url}/x`))
+    expect(JSON.parse(new TextDecoder().decode(await answer.bytes(1_000)))).toEqual({
+      direct: true,
+    })
+    expect(proxy.requests).toHaveLength(0)
+  })
+
+  test('a configured proxy is used, and its own refusal is told as such', async () => {
+    await using proxy = startUpstream(json({ via: 'proxy' }))
+    const answer = await transport().send(
+      request('http://only-the-proxy-knows.test/x', {
+        network: { verify: true, proxy: proxy.url },
+      }),
+    )
+    expect(JSON.parse(new TextDecoder().decode(await answer.bytes(1_000)))).toEqual({
+      via: 'proxy',
+    })
+    expect(proxy.requests[0]!.headers['authorization']).toBe('Bearer canary')
+  })
+})
+
+describe('deadlines', () => {
+  test('no first byte: a timeout at its limit, and the connection is gone', async () => {
+    const never = Promise.withResolvers<void>()
+    await using up = startUpstream(async () => {
+      await never.promise
+      return new Response()
+    })
+    const timeouts = { connectMs: 5_000, firstByteMs: 200, idleMs: 1_000, totalMs: 5_000 }
+    const started = performance.now()
+    const error = await failure(transport().send(request(`${up.url}/x`, { timeouts })))
+    expect(error.kind).toBe('upstream_timeout')
+    expect(performance.now() - started).toBeLessThan(2_000)
+    await (
+      await up.request(0)
+    ).disconnected
+    never.resolve()
+  })
+
+  test('nobody listening is an error at once, not a timeout', async () => {
+    const up = startUpstream()
+    const { url } = up
+    await up.close()
+    const error = await failure(transport().send(request(`${url}/x`)))
+    expect(error.kind).toBe('upstream_error')
+    expect((error.cause as { code?: string }).code).toBe('ECONNREFUSED')
+  })
+
+  test('a client that has left sends nothing, one that leaves ends it', async () => {
+    const never = Promise.withResolvers<void>()
+    await using up = startUpstream(async () => {
+      await never.promise
+      return new Response()
+    })
+    const gone = AbortSignal.abort()
+    expect((await failure(transport().send(request(`${up.url}/x`, { signal: gone })))).kind).toBe(
+      'client_closed',
+    )
+    expect(up.requests).toHaveLength(0)
+    const leaving = new AbortController()
+    const sending = failure(transport().send(request(`${up.url}/x`, { signal: leaving.signal })))
+    await up.request(0)
+    leaving.abort()
+    expect((await sending).kind).toBe('client_closed')
+    never.resolve()
+  })
+})
+
+test('a body larger than its bound is refused, declared or not', async () => {
+  await using up = startUpstream(text('x'.repeat(10_000)))
+  const declared = await transport().send(request(`${up.url}/x`))
+  expect((await failure(declared.bytes(1_000))).kind).toBe('upstream_bad_response')
+  up.play(
+    () =>
+      new Response(
+        new ReadableStream({
+          pull(controller) {
+            controller.enqueue(new Uint8Array(1_000))
+          },
+        }),
+      ),
+  )
+  const endless = await transport().send(request(`${up.url}/x`))
+  expect((await failure(endless.bytes(50_000))).kind).toBe('upstream_bad_response')
+})
