@@ -57,13 +57,6 @@ export interface Transport {
   send(request: UpstreamRequest): Promise<UpstreamResponse>
 }
 
-/** What the control store declares, next to file and environment. */
-export interface StoredCatalog {
-  readonly providers: readonly Provider[]
-  readonly models: readonly Model[]
-  readonly keys: readonly ApiKey[]
-}
-
 export interface NewApiKey {
   readonly id: string
   readonly tenantId: string

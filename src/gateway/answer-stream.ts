@@ -121,6 +121,14 @@ class AnswerStream implements Watched {
     controller.enqueue(bytes)
   }
 
+  private async dropBody(reason: GatewayError): Promise<void> {
+    try {
+      await this.reader.cancel(reason)
+    } catch (error) {
+      this.options.deps.logger.debug('a body was gone already', { cause: String(error) })
+    }
+  }
+
   private close(error?: GatewayError): void {
     if (this.over) return
     this.over = true
@@ -131,7 +139,7 @@ class AnswerStream implements Watched {
     if (error !== undefined) {
       upstream.cancel(error)
       // A mock body has no connection behind it that an abort would end.
-      this.reader.cancel(error).catch(() => undefined)
+      void this.dropBody(error)
     }
     record.settle(error?.kind === 'client_closed' ? 499 : 200, error)
     try {

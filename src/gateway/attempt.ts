@@ -20,6 +20,7 @@ import {
   type TargetPlan,
 } from './plan.ts'
 import type { RequestRecord } from './record.ts'
+import { isUsable } from './resolve.ts'
 import type { Snapshot } from './snapshot.ts'
 import { ErrorInAnswer, readWhole, type WholeAnswer } from './whole.ts'
 
@@ -101,11 +102,7 @@ class TargetRun {
   async attempts(): Promise<Answer | GatewayError> {
     const { forms, record, deps } = this
     const plan = planTarget(this.target, this.snapshot, forms.inbound, forms.peeked)
-    if (plan === undefined) {
-      return new GatewayError('upstream_unavailable', {
-        message: 'No provider of this model can be asked.',
-      })
-    }
+    if (plan === undefined) return this.unplanned()
     record.resetLosses()
     let prepared: Prepared
     try {
@@ -134,6 +131,21 @@ class TargetRun {
         if (!(await this.again(plan, key, failure, decision))) return error
       }
     }
+  }
+
+  /** Why this target cannot be asked: its provider is not there, or not for requests of this kind. */
+  private unplanned(): GatewayError {
+    const provider = this.snapshot.providers.get(this.target.providerId)
+    if (provider === undefined || !isUsable(provider)) {
+      return new GatewayError('upstream_unavailable', {
+        message: 'No provider of this model can be asked.',
+      })
+    }
+    return new GatewayError('unsupported', {
+      code: 'unsupported_operation',
+      param: 'model',
+      message: `The provider of this model does not offer this kind of request (${this.forms.inbound.operation}).`,
+    })
   }
 
   private prepare(plan: TargetPlan): Prepared {

@@ -5,15 +5,22 @@ import { classify } from '../core/policy/classify.ts'
 import { scrubMessage } from '../core/policy/scrub.ts'
 import { upstreamError } from '../core/policy/upstream-error.ts'
 import { GatewayError } from '../core/error.ts'
+import type { ChatRequest } from '../core/ir/request.ts'
+import { asObject, parseJson } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
-import { decodeCountTokens, encodeCountTokensAnswer } from '../dialects/anthropic/count-tokens.ts'
+import {
+  decodeCountTokens,
+  decodeCountTokensAnswer,
+  encodeCountTokens,
+  encodeCountTokensAnswer,
+} from '../dialects/anthropic/count-tokens.ts'
 import type { GatewayDeps } from './deps.ts'
 import { estimateInputTokens } from './estimate.ts'
 import { refuse, requireModel } from './handle.ts'
 import { forwardedHeaders } from './headers.ts'
 import type { Inbound, Reply } from './inbound.ts'
 import { peek } from './peek.ts'
-import { planTarget, relayBody, RequestForms, type TargetPlan } from './plan.ts'
+import { encodeTarget, planTarget, relayBody, RequestForms, type TargetPlan } from './plan.ts'
 import { RequestRecord } from './record.ts'
 
 /** Answers one count. Never rejects. */
@@ -28,9 +35,10 @@ export async function countTokens(inbound: Inbound, deps: GatewayDeps): Promise<
     const forms = new RequestForms(inbound, peeked, model)
     const target = model.targets[0]
     const plan = target === undefined ? undefined : planTarget(target, snapshot, inbound, peeked)
+    const asked = plan?.upstream.name === 'anthropic' ? plan : undefined
     const counted =
-      plan?.mode === 'relay' ? await askProvider(plan, forms, record, deps) : undefined
-    const body = counted ?? JSON.stringify(encodeCountTokensAnswer(estimateInputTokens(request)))
+      asked === undefined ? undefined : await askProvider(asked, forms, request, record, deps)
+    const body = JSON.stringify(encodeCountTokensAnswer(counted ?? estimateInputTokens(request)))
     record.responseBytes = body.length
     record.settle(200)
     const headers: Record<string, string> = { 'content-type': 'application/json' }
@@ -45,11 +53,12 @@ export async function countTokens(inbound: Inbound, deps: GatewayDeps): Promise<
 async function askProvider(
   plan: TargetPlan,
   forms: RequestForms,
+  request: ChatRequest,
   record: RequestRecord,
   deps: GatewayDeps,
-): Promise<Uint8Array | undefined> {
+): Promise<number | undefined> {
   const { provider, kind, upstream, model } = plan
-  record.attempting({ provider, model, mode: 'relay' })
+  record.attempting({ provider, model, mode: plan.mode })
   const dialect = upstream.name
   try {
     const messages = kind.endpoint({ provider, dialect, operation: 'chat', model, stream: false })
@@ -63,16 +72,20 @@ async function askProvider(
         ...provider.headers,
         ...kind.authorize(provider, provider.keys[0]?.secret, dialect),
       },
-      body: relayBody(plan, forms).bytes,
+      body:
+        plan.mode === 'relay'
+          ? relayBody(plan, forms).bytes
+          : JSON.stringify(encodeCountTokens(request, encodeTarget(plan)).value),
       timeouts: provider.timeouts,
       network: provider.network,
       signal: forms.inbound.signal,
       allowPrivate: true,
     })
     const bytes = await response.bytes(LIMITS.errorBodyBytesMax)
-    if (response.status === 200) return bytes
+    const text = new TextDecoder().decode(bytes)
+    if (response.status === 200) return decodeCountTokensAnswer(asObject(parseJson(text)) ?? {})
     if (response.status !== 400) return undefined
-    const body = upstream.errors.decode(new TextDecoder().decode(bytes))
+    const body = upstream.errors.decode(text)
     const failure = {
       status: 400,
       headers: response.headers,
@@ -83,8 +96,8 @@ async function askProvider(
       scrubMessage(text, secrets),
     )
   } catch (error) {
-    const own = error instanceof GatewayError && error.status < 500
-    if (own) throw error
+    // A fault of ours, or one the client has to know; only what the provider cannot do makes the number an estimate.
+    if (!(error instanceof GatewayError) || error.status < 500) throw error
     deps.logger.debug('provider did not count tokens', {
       provider: provider.id,
       error: String(error),

@@ -1,6 +1,6 @@
 // An error as an HTTP reply in the client's dialect, with the header fields that official SDKs act upon.
 
-import { GatewayError, SDK_RETRY_AFTER_MAX_MS } from '../core/error.ts'
+import { type GatewayError, SDK_RETRY_AFTER_MAX_MS } from '../core/error.ts'
 import type { DialectName } from '../core/ir/request.ts'
 import { dialects } from '../dialects/registry.ts'
 

@@ -8,7 +8,14 @@ import type { Encoded } from '../core/ir/loss.ts'
 import type { ChatRequest } from '../core/ir/request.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { splice, type Edit } from '../core/json-span.ts'
-import type { ChatCodec, Dialect, EmbeddingCodec, Operation, Quirks } from '../dialects/dialect.ts'
+import type {
+  ChatCodec,
+  Dialect,
+  EmbeddingCodec,
+  EncodeTarget,
+  Operation,
+  Quirks,
+} from '../dialects/dialect.ts'
 import { dialects } from '../dialects/registry.ts'
 import type { ProviderKind } from '../providers/provider.ts'
 import { providerKind } from '../providers/registry.ts'
@@ -210,13 +217,14 @@ function meterStream(
   return true
 }
 
+/** What the encoder of a request must know of this target. */
+export function encodeTarget(plan: TargetPlan): EncodeTarget {
+  return { model: plan.model, quirks: plan.quirks, defaultMaxTokens: DEFAULT_MAX_TOKENS }
+}
+
 /** The request in the provider's dialect, with what it could not say. */
 export function translatedBody(plan: TargetPlan, forms: RequestForms): Encoded<JsonObject> {
-  const target = {
-    model: plan.model,
-    quirks: plan.quirks,
-    defaultMaxTokens: DEFAULT_MAX_TOKENS,
-  }
+  const target = encodeTarget(plan)
   const encoded =
     plan.operation === 'embedding'
       ? upstreamEmbeddingCodec(plan).encodeRequest(forms.decodedEmbedding(), target)

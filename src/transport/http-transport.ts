@@ -3,7 +3,6 @@
 // beyond what HTTP needs.
 
 import { GatewayError } from '../core/error.ts'
-import { LIMITS } from '../core/limits.ts'
 import type { Transport, UpstreamRequest, UpstreamResponse } from '../core/ports.ts'
 import { inflate } from './inflate.ts'
 import { AddressGuard } from './resolve.ts'
@@ -251,6 +250,3 @@ export function causeCode(error: unknown): string {
 export function createTransport(monotonicMs: () => number): HttpTransport {
   return new HttpTransport(new AddressGuard(monotonicMs))
 }
-
-export const UPSTREAM_CONNECTIONS_VARIABLE = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
-export const UPSTREAM_CONNECTIONS_MAX = LIMITS.upstreamConnectionsMax

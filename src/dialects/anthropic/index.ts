@@ -25,10 +25,3 @@ export const anthropic: Dialect = {
   },
   keepalive: () => 'event: ping\ndata: {"type": "ping"}\n\n',
 }
-
-export {
-  decodeCountTokens,
-  decodeCountTokensAnswer,
-  encodeCountTokens,
-  encodeCountTokensAnswer,
-} from './count-tokens.ts'

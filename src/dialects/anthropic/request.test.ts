@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { GatewayError } from '../../core/error.ts'
+import type { Seal } from '../../core/ir/request.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { signatureFromSeal } from './seal.ts'
 import { decodeRequest } from './request.ts'
@@ -121,11 +122,11 @@ describe('messages', () => {
   })
 
   test('thinking: a signature, a packed seal, a broken packing, none', () => {
-    const seal = {
+    const seal: Seal = {
       dialect: 'openai-chat',
       kind: 'details',
       value: [{ data: 'é', index: 0 }],
-    } as const
+    }
     const thinking = (signature: string): JsonObject => ({
       type: 'thinking',
       thinking: 't',
