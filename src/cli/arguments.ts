@@ -1,6 +1,6 @@
 // Options and arguments from text to values, with the words for what is wrong. Nothing here reads a file or a clock.
 
-import { TEXT_FORMATS } from '../config/formats.ts'
+import { checkFormat } from '../config/formats.ts'
 import { parseDuration } from '../config/units.ts'
 import { type CommandInput, UsageError } from './command.ts'
 import { printable } from './format.ts'
@@ -60,7 +60,8 @@ export function parseExpiry(text: string, nowMs: number): number {
       `--expires takes a time from now such as 30d or 12h, or a date such as 2027-01-31, not '${printable(text)}'.`,
     )
   }
-  if (expiresMs <= nowMs) throw new UsageError('--expires lies in the past: the key could not be used.')
+  if (expiresMs <= nowMs)
+    throw new UsageError('--expires lies in the past: the key could not be used.')
   return expiresMs
 }
 
@@ -68,8 +69,6 @@ export function parseExpiry(text: string, nowMs: number): number {
 const LAST_TIME_MS = Date.UTC(10_000, 0, 1) - 1
 
 function instantMs(text: string): number | undefined {
-  const checked = TEXT_FORMATS.instant(text)
-  return 'value' in checked && typeof checked.value === 'string'
-    ? Date.parse(checked.value)
-    : undefined
+  const checked = checkFormat('instant', text, { folder: '/', platform: process.platform })
+  return 'value' in checked ? Date.parse(checked.value) : undefined
 }

@@ -10,8 +10,12 @@ export interface Output {
   error(text: string): void
   /** Standard output is a terminal and NO_COLOR is not set. */
   readonly color: boolean
+  /** Standard output is a terminal: lines may be cut to its width. */
+  readonly isTerminal: boolean
   /** Columns of the terminal; a wide default where there is none. */
   readonly columns: number
+  /** Fires when nobody reads standard output any more; what is written then goes nowhere. */
+  readonly closed: AbortSignal
 }
 
 export interface OptionDoc {

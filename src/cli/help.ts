@@ -3,6 +3,13 @@
 import { COMMON_OPTIONS, type Command, type OptionDoc } from './command.ts'
 import type { CommandEntry } from './commands.ts'
 
+const PROGRAM = [
+  'Usage: weir [COMMAND] [OPTIONS]',
+  '',
+  'An LLM gateway: every client protocol to every provider. Without a command it serves.',
+  '',
+]
+
 /** The list of commands; `group` narrows it to those that begin with that word. */
 export function programHelp(
   commands: Readonly<Record<string, CommandEntry>>,
@@ -14,14 +21,11 @@ export function programHelp(
   const width = Math.max(...names.map((name) => name.length))
   const lines = names.map((name) => `  ${name.padEnd(width)}  ${commands[name]!.summary}`)
   return [
-    'Usage: weir [COMMAND] [OPTIONS]',
-    '',
-    'An LLM gateway: every client protocol to every provider. Without a command it serves.',
-    '',
+    ...(group === undefined ? PROGRAM : [`Usage: weir ${group} COMMAND [OPTIONS]`, '']),
     'Commands:',
     ...lines,
     '',
-    "See 'weir COMMAND --help' for each.",
+    `See 'weir ${group === undefined ? '' : `${group} `}COMMAND --help' for each.`,
     '',
   ].join('\n')
 }

@@ -2,9 +2,11 @@
 
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../config/problem.ts'
+import { suggest } from '../config/suggest.ts'
 import { VERSION } from '../core/version.ts'
 import { COMMON_OPTIONS, type Command, type Output, UsageError } from './command.ts'
 import { COMMANDS } from './commands.ts'
+import { printable } from './format.ts'
 import { commandHelp, programHelp } from './help.ts'
 
 /** Runs what `argv` (without program names) asks for. Resolves to the exit code. */
@@ -33,7 +35,9 @@ async function run(command: Command, args: readonly string[], output: Output): P
     return 0
   }
   if (positionals.length > command.positionalsMax) {
-    throw new UsageError(`Unexpected argument '${positionals[command.positionalsMax]}'.`)
+    throw new UsageError(
+      `Unexpected argument '${printable(positionals[command.positionalsMax]!)}'.`,
+    )
   }
   const { config, data, host, port } = values
   return await command.run({
@@ -59,10 +63,17 @@ function parse(command: Command, args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
   } catch (error) {
-    throw new UsageError(
-      error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error),
-    )
+    throw new UsageError(optionProblem(error, Object.keys(options)))
   }
+}
+
+/** What the parser says of an option, without its advice on positionals that begin with a dash, and the option that was meant. */
+function optionProblem(error: unknown, names: readonly string[]): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const sentence = printable(message.split(/\n|\. /)[0] ?? '').replace(/\.?$/, '.')
+  const unknown = /^Unknown option '--([^'=]+)/.exec(message)?.[1]
+  const meant = unknown === undefined ? undefined : suggest(unknown, names)
+  return meant === undefined ? sentence : `${sentence} Did you mean --${meant}?`
 }
 
 interface FoundCommand {
@@ -83,19 +94,30 @@ function findCommand(argv: readonly string[]): FoundCommand | undefined {
   return one === undefined ? undefined : { load: one.load, words: 1 }
 }
 
+/** A group's name alone lists its commands; anything else that names no command was used wrongly. */
 function unknownCommand(argv: readonly string[], output: Output): number {
-  const [first] = argv
+  const [first = '', second] = argv
   const isHelp = first === '--help' || first === '-h' || first === 'help'
-  const group = Object.keys(COMMANDS).some((name) => name.startsWith(`${first} `))
-  const text = programHelp(COMMANDS, group ? first : undefined)
-  if (isHelp || argv.some((argument) => argument === '--help' || argument === '-h')) {
+  const word = first === 'help' ? second : first
+  const group = Object.keys(COMMANDS).some((name) => name.startsWith(`${word} `)) ? word : undefined
+  const text = programHelp(COMMANDS, group)
+  const asked = isHelp || argv.some((argument) => argument === '--help' || argument === '-h')
+  if (asked || (group !== undefined && argv.length === 1)) {
     output.out(text)
     return 0
   }
-  output.error(
-    group ? `Which? '${first}' has several commands.\n\n` : `Unknown command '${first}'.\n\n`,
-  )
-  output.error(text)
+  const pair = second === undefined || second.startsWith('-') ? first : `${first} ${second}`
+  const names = Object.keys(COMMANDS)
+  const groups = names.map((name) => name.split(' ')[0]!)
+  const meant =
+    suggest(pair, names) ??
+    suggest(
+      first,
+      groups.filter((name) => name !== first),
+    )
+  const question = meant === undefined ? '' : ` Did you mean '${meant}'?`
+  const given = group === undefined ? first : pair
+  output.error(`Unknown command '${printable(given)}'.${question}\n\n${text}`)
   return 2
 }
 
@@ -108,7 +130,7 @@ function failed(error: unknown, command: Command, output: Output): number {
     output.error(`${error.message}\n`)
     return 1
   }
-  output.error(`weir: ${describe(error)}\n`)
+  output.error(`weir: ${printable(describe(error))}\n`)
   return 1
 }
 
@@ -122,11 +144,21 @@ function describe(error: unknown): string {
   return error.message
 }
 
+/** The process's own output. A reader that goes away (`weir logs | head`) ends the writing quietly. */
 function terminal(): Output {
+  const closed = new AbortController()
+  process.stdout.on('error', () => closed.abort())
+  // Where the reader of errors is gone there is nobody to tell.
+  process.stderr.on('error', () => {})
+  const isTerminal = process.stdout.isTTY === true
   return {
-    out: (text) => void process.stdout.write(text),
+    out: (text) => {
+      if (!closed.signal.aborted) process.stdout.write(text)
+    },
     error: (text) => void process.stderr.write(text),
-    color: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    color: isTerminal && (process.env['NO_COLOR'] ?? '') === '',
+    isTerminal,
     columns: process.stdout.columns ?? 160,
+    closed: closed.signal,
   }
 }

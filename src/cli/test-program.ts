@@ -1,0 +1,120 @@
+// Runs the real program as a child process, as a person would: arguments in, text and exit code out, with a home and a data
+// folder of its own and nothing of this process's environment. Imported by tests alone.
+
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const MAIN = join(import.meta.dir, '..', 'main.ts')
+
+export interface Result {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** One machine's folders for a test; `remove` takes them away. */
+export class TestProgram {
+  readonly folder = mkdtempSync(join(tmpdir(), 'weir-cli-'))
+  readonly data = join(this.folder, 'data')
+  private readonly environment: Record<string, string>
+
+  /** Providers are not looked for: what runs on this machine must not change a test. */
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    this.environment = {
+      HOME: this.folder,
+      WEIR_DATA: this.data,
+      WEIR_NO_ENV_PROVIDERS: '1',
+      ...environment,
+    }
+  }
+
+  /** Writes a file into the folder the program runs in. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.folder, name), text)
+  }
+
+  /** Whether anything was made where data belongs. */
+  hasData(): boolean {
+    return existsSync(this.data)
+  }
+
+  /** Starts the program with pipes. */
+  spawn(args: readonly string[]) {
+    return Bun.spawn([process.execPath, MAIN, ...args], {
+      cwd: this.folder,
+      env: this.environment,
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+  }
+
+  /** Runs it to its end. */
+  async run(...args: string[]): Promise<Result> {
+    const child = this.spawn(args)
+    const [out, err, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ])
+    return { code, out, err }
+  }
+
+  /** Runs it on a terminal of that many columns; everything it wrote, as the terminal got it. */
+  async runOnTerminal(
+    columns: number,
+    environment: Readonly<Record<string, string>>,
+    ...args: string[]
+  ): Promise<{ readonly code: number; readonly screen: string }> {
+    const decoder = new TextDecoder()
+    let screen = ''
+    const child = Bun.spawn([process.execPath, MAIN, ...args], {
+      cwd: this.folder,
+      env: { ...this.environment, TERM: 'xterm', ...environment },
+      terminal: {
+        cols: columns,
+        rows: 40,
+        data: (_terminal, bytes) => void (screen += decoder.decode(bytes, { stream: true })),
+      },
+    })
+    const code = await child.exited
+    child.terminal?.close()
+    return { code, screen }
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** Reads a child's output line by line as it comes. */
+export class LineReader {
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>
+  private readonly decoder = new TextDecoder()
+  private rest = ''
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.reader = stream.getReader()
+  }
+
+  /** The next line without its end; undefined at the end of the stream. */
+  async next(): Promise<string | undefined> {
+    for (;;) {
+      const end = this.rest.indexOf('\n')
+      if (end >= 0) {
+        const line = this.rest.slice(0, end)
+        this.rest = this.rest.slice(end + 1)
+        return line
+      }
+      const { done, value } = await this.reader.read()
+      if (done) return undefined
+      this.rest += this.decoder.decode(value, { stream: true })
+    }
+  }
+
+  /** Stops reading, as `head` does. */
+  async cancel(): Promise<void> {
+    await this.reader.cancel()
+  }
+}
