@@ -212,6 +212,7 @@ class Composition {
 function serverSettings(config: Config): ServerSettings {
   const { server } = config
   const hosts = [...server.allowedHosts]
+  if (hosts.length > 0 || server.publicUrl !== undefined) hosts.push(server.host)
   const origins = [...server.allowedOrigins]
   if (server.publicUrl !== undefined) {
     const url = new URL(server.publicUrl)
@@ -222,6 +223,7 @@ function serverSettings(config: Config): ServerSettings {
     host: server.host,
     port: server.port,
     maxBodyBytes: server.bodyBytesMax,
+    bodyTimeoutMs: server.bodyTimeoutMs,
     hostRules: {
       loopbackOnly: isLoopbackName(server.host),
       allowedHosts: hosts,

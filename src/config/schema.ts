@@ -35,7 +35,7 @@ export const SCHEMA = {
         },
         trusted_proxies: {
           kind: 'list',
-          doc: 'Proxies whose `x-forwarded-*` fields are believed.',
+          doc: 'Proxies whose `x-forwarded-*` fields may be believed. Checked now, read by the limits per address of a later version.',
           item: { kind: 'text', format: 'address-range', doc: 'An address or a CIDR block.' },
         },
         allowed_hosts: {

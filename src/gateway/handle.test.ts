@@ -170,6 +170,7 @@ describe('faults before the commit point', () => {
     expect(JSON.stringify(error)).not.toContain('sk-p-secret')
     expect(await gateway.outcome()).toMatchObject({ status, errorKind: expect.any(String) })
     expect(JSON.stringify(gateway.outcomes)).not.toContain('sk-p-secret')
+    expect(JSON.stringify(gateway.outcomes)).not.toContain('[object')
   })
 
   test('a provider’s 400 keeps its words, code and parameter', async () => {

@@ -171,16 +171,16 @@ export class RequestRecord {
 
 /** The message and its cause for the operator, without any provider key in it. */
 function errorText(error: GatewayError, provider: Provider | undefined): string {
-  const cause = error.cause
-  const detail =
-    cause instanceof Error
-      ? `${cause.name}: ${cause.message}`
-      : cause === undefined
-        ? ''
-        : String(cause)
+  const detail = describeCause(error.cause)
   const text = detail === '' ? error.message : `${error.message} (${detail})`
   const secrets = provider?.keys.map((key) => key.secret) ?? []
   return scrubMessage(text, secrets).slice(0, LIMITS.logErrorCharsMax)
+}
+
+function describeCause(cause: unknown): string {
+  if (cause === undefined || cause === null) return ''
+  if (cause instanceof Error) return `${cause.name}: ${cause.message}`
+  return typeof cause === 'object' ? JSON.stringify(cause) : String(cause)
 }
 
 /** The trace id of a W3C `traceparent` header (https://www.w3.org/TR/trace-context/). */

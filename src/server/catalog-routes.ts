@@ -62,7 +62,7 @@ export function catalogRoutes(deps: ServerDeps) {
     for (const prefix of ['', '/k/:key']) {
       app.get(`${prefix}${path}`, ({ request, params }) => {
         const { key, '*': model } = (params ?? {}) as { key?: string; '*'?: string }
-        return answered(request, key, model, answer, deps)
+        return answered(request, key, decoded(model), answer, deps)
       })
     }
   }
@@ -90,6 +90,15 @@ export function catalogRoutes(deps: ServerDeps) {
     )
   }
   return app
+}
+
+/** Official clients escape the slash of `provider/model`; a wildcard comes as it was sent. */
+function decoded(model: string | undefined): string | undefined {
+  try {
+    return model === undefined ? undefined : decodeURIComponent(model)
+  } catch {
+    return model
+  }
 }
 
 async function answered(

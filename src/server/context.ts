@@ -15,6 +15,7 @@ export interface ServerSettings {
   readonly host: string
   readonly port: number
   readonly maxBodyBytes: number
+  readonly bodyTimeoutMs: number
   readonly hostRules: HostRules
   readonly version: string
 }

@@ -42,7 +42,8 @@ async function answer(
   try {
     principal = authorize(request, route.action, params.key, deps)
     requireJsonType(request.headers, route.dialect === 'ollama')
-    bytes = (await readBody(request, deps.settings().maxBodyBytes)) as Uint8Array<ArrayBuffer>
+    const { maxBodyBytes, bodyTimeoutMs } = deps.settings()
+    bytes = (await readBody(request, maxBodyBytes, bodyTimeoutMs)) as Uint8Array<ArrayBuffer>
   } catch (thrown) {
     const record = new RequestRecord(
       inboundOf(request, route, params, principal, bytes),

@@ -4,7 +4,7 @@ import { checkHost, type HostRules } from './host-guard.ts'
 
 const LOCAL: HostRules = {
   loopbackOnly: true,
-  allowedHosts: ['weir.example.com'],
+  allowedHosts: ['weir.example.com', '*.corp.example'],
   allowedOrigins: ['https://app.example.com'],
 }
 const SERVER: HostRules = { loopbackOnly: false, allowedHosts: [], allowedOrigins: [] }
@@ -52,6 +52,9 @@ describe('Host', () => {
     ['127.1.2.3', 'loopback'],
     ['[::1]:9347', 'loopback'],
     ['weir.example.com', 'ok'],
+    ['a.b.corp.example', 'ok'],
+    ['corp.example', '403 invalid_host'],
+    ['evilcorp.example', '403 invalid_host'],
   ])('%p on a loopback listener: %s', (host, verdict) => {
     expect(judge(LOCAL, { host })).toBe(verdict)
   })

@@ -6,7 +6,10 @@ import { GatewayError } from '../core/error.ts'
 export interface HostRules {
   /** Bound to loopback: only loopback names and `allowedHosts` are answered. */
   readonly loopbackOnly: boolean
-  /** Host names (without port) beside loopback; of `public_url` and the configuration. Empty on a server: any valid one. */
+  /**
+   * Host names in lower case, without port, beside loopback; `*.example.com` takes any subdomain. Empty on a server: any
+   * valid one.
+   */
   readonly allowedHosts: readonly string[]
   /** Origins whose pages may call, as `https://app.example.com`. */
   readonly allowedOrigins: readonly string[]
@@ -32,10 +35,14 @@ export function checkHost(request: Request, rules: HostRules): HostVerdict {
     throw new GatewayError('invalid_host')
   }
   const loopbackHost = isLoopbackName(name)
-  const listed = rules.allowedHosts.includes(name)
+  const listed = rules.allowedHosts.some((allowed) => isListed(name, allowed))
   const open = !rules.loopbackOnly && rules.allowedHosts.length === 0
   if (!loopbackHost && !listed && !open) throw new GatewayError('host_not_allowed')
   return { loopbackHost, origin: checkOrigin(request, rules) }
+}
+
+function isListed(name: string, allowed: string): boolean {
+  return allowed.startsWith('*.') ? name.endsWith(allowed.slice(1)) : name === allowed
 }
 
 /** Lower-case name of a valid Host value without its port; undefined for anything else. */

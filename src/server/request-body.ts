@@ -9,7 +9,11 @@ import { LIMITS } from '../core/limits.ts'
  * @throws GatewayError `request_too_large` (before reading where the length is declared), `request_timeout`,
  * `unsupported_media_type`, `client_closed`, or `invalid_request` for broken framing
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  maxBytes: number,
+  timeoutMs: number = LIMITS.requestBodyTimeoutMs,
+): Promise<Uint8Array> {
   const encoding = request.headers.get('content-encoding')
   if (encoding !== null && encoding !== '' && encoding.toLowerCase() !== 'identity') {
     throw new GatewayError('unsupported_media_type', {
@@ -20,10 +24,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes)
   if (request.body === null) return new Uint8Array()
   const deadline = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => deadline.reject(new GatewayError('request_timeout')),
-    LIMITS.requestBodyTimeoutMs,
-  )
+  const timer = setTimeout(() => deadline.reject(new GatewayError('request_timeout')), timeoutMs)
   try {
     const whole = length === null ? readChunked(request.body, maxBytes) : request.bytes()
     return await Promise.race([whole, deadline.promise])

@@ -179,6 +179,18 @@ describe('bodies', () => {
     expect(gateway.outcomes.map((outcome) => outcome.status)).toEqual([413, 413])
   })
 
+  test('a body that drips is 408 at its deadline, and the connection closes', async () => {
+    const gateway = createTestGateway({ providers: [mock] })
+    await using server = startTestServer(gateway, { settings: { bodyTimeoutMs: 200 } })
+    const answer = await rawRequest(
+      server.port,
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"model"`,
+    )
+    expect(answer.status).toBe(408)
+    expect(answer.headers['connection']).toBe('close')
+    expect(gateway.outcomes[0]).toMatchObject({ status: 408, errorKind: 'request_timeout' })
+  })
+
   test('too many header fields are 431', async () => {
     const gateway = createTestGateway({ providers: [mock] })
     await using server = startTestServer(gateway)

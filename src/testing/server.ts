@@ -40,6 +40,7 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     host: '127.0.0.1',
     port: 0,
     maxBodyBytes: 1024 * 1024,
+    bodyTimeoutMs: 10_000,
     hostRules: { loopbackOnly: true, allowedHosts: [], allowedOrigins: [] },
     version: 'test',
     ...options.settings,
