@@ -12,7 +12,11 @@ const sources = new Map(paths.map((path) => [path, readFileSync(join(root, path)
 const production = paths.filter((path) => !isTest(path))
 
 function isTest(path: string): boolean {
-  return path.endsWith('.test.ts') || path.startsWith('testing/') || /(^|\/)conformance/.test(path)
+  return (
+    path.endsWith('.test.ts') ||
+    path.startsWith('testing/') ||
+    /(^|\/)(conformance|contract)/.test(path)
+  )
 }
 
 /** What each folder may import besides itself and packages. The order of the folders is the order of the request's way. */
