@@ -43,7 +43,7 @@ export interface App {
   /** Resolves when local servers have been asked once. */
   readonly localServersAsked: Promise<void>
   /** Takes over a changed configuration: everything but the address and the store. */
-  reload(config: Config): void
+  reload(config: Config): Promise<void>
   /** Stops accepting, lets requests end within the limit, writes the log to its end. */
   stop(): Promise<void>
 }
@@ -80,6 +80,7 @@ class Composition {
   private readonly directory: ModelDirectory
   private readonly localServers: LocalServers
   private settings: ServerSettings
+  private rebuilding: Promise<void> = Promise.resolve()
   private stopping = false
 
   constructor(config: Config, store: Store, logger: Logger) {
@@ -95,7 +96,7 @@ class Composition {
       transport,
     })
     this.localServers = new LocalServers(config.localCandidates, this.directory, () => {
-      void this.rebuild()
+      this.rebuild().catch((error: unknown) => this.tellRebuildFailure(error))
     })
   }
 
@@ -122,7 +123,13 @@ class Composition {
     }
   }
 
-  private async rebuild(): Promise<void> {
+  /** One after the other: an older reading must never replace a newer one. */
+  private rebuild(): Promise<void> {
+    this.rebuilding = this.rebuilding.then(done, done).then(() => this.readCatalogue())
+    return this.rebuilding
+  }
+
+  private async readCatalogue(): Promise<void> {
     const [providers, models, keys] = await Promise.all([
       this.store.providers.all(),
       this.store.models.all(),
@@ -136,11 +143,15 @@ class Composition {
     ])
   }
 
-  private reload(config: Config): void {
+  private async reload(config: Config): Promise<void> {
     this.config = config
     this.settings = serverSettings(config)
     this.localServers.setCandidates(config.localCandidates)
-    void this.rebuild()
+    await this.rebuild()
+  }
+
+  private tellRebuildFailure(error: unknown): void {
+    this.logger.error('the catalogue could not be read anew', { error: String(error) })
   }
 
   private async stop(server: RunningServer): Promise<void> {
@@ -157,7 +168,8 @@ class Composition {
   private pricePort(): PricePort {
     const { prices } = this
     return {
-      ready: () => prices.warm(),
+      // Prices that cannot be read make costs unknown, which the start has logged; they stop no request.
+      ready: () => prices.warm().then(done, done),
       find: (provider, model) => prices.lookup(provider, model, systemClock.nowMs()),
     }
   }
@@ -232,6 +244,8 @@ function serverSettings(config: Config): ServerSettings {
     version: VERSION,
   }
 }
+
+function done(): void {}
 
 /** An open door on a network needs a lock: with no key at all, only loopback may be listened on. */
 function refuseOpenBind(config: Config, keys: readonly ApiKey[]): void {

@@ -36,8 +36,11 @@ async function runServe(input: CommandInput): Promise<number> {
       changed: (next) => {
         tellAddressChange(current, next.config, logger)
         current = next.config
-        app.reload(current)
-        logger.info('configuration reloaded')
+        app.reload(current).then(
+          () => logger.info('configuration reloaded'),
+          (error: unknown) =>
+            logger.error('configuration not taken over', { error: String(error) }),
+        )
       },
       refused: (problems) => {
         for (const problem of problems) {
