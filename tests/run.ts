@@ -14,6 +14,9 @@ interface Counts {
 
 const environment: Record<string, string | undefined> = { ...process.env }
 
+/** Far above what any test needs; what waits for a server states its own limit. */
+const TEST_TIMEOUT_MS = '20000'
+
 /** Reasons of what is left out, told above the closing line. */
 const leftOut: string[] = []
 
@@ -39,11 +42,14 @@ async function run(command: string[]): Promise<number> {
 
 /** Runs `bun test` on a folder, shows its output and reads the counts from its summary. */
 async function test(folder: string, ...more: string[]): Promise<Counts> {
-  const child = Bun.spawn([process.execPath, 'test', folder, ...more], {
-    cwd: root,
-    env: environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = Bun.spawn(
+    [process.execPath, 'test', folder, '--timeout', TEST_TIMEOUT_MS, ...more],
+    {
+      cwd: root,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   const [out, error] = await Promise.all([
     tee(child.stdout, (text) => process.stdout.write(text)),
     tee(child.stderr, (text) => process.stderr.write(text)),

@@ -95,7 +95,7 @@ export class LineReader {
   private rest = ''
 
   constructor(stream: ReadableStream<Uint8Array>) {
-    this.reader = stream.getReader()
+    this.reader = stream.getReader() as ReadableStreamDefaultReader<Uint8Array>
   }
 
   /** The next line without its end; undefined at the end of the stream. */

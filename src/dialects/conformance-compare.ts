@@ -73,9 +73,9 @@ export function plainRequest(request: ChatRequest): JsonObject {
   return result
 }
 
-/** An embedding request as the laws compare it: `encoding` is a wish about the answer, kept by who encodes that. */
+/** An embedding request as the laws compare it: `encoding` and `legacy` shape the answer, and who encodes that keeps them. */
 export function plainEmbeddingRequest(request: EmbeddingRequest): JsonObject {
-  const { encoding: _encoding, ...rest } = request
+  const { encoding: _encoding, legacy: _legacy, ...rest } = request
   return plain(rest) as JsonObject
 }
 
@@ -114,6 +114,7 @@ const NOT_COMPARED: ReadonlySet<string> = new Set([
   'form',
   'streamUsage',
   'encoding',
+  'legacy',
 ])
 
 function notCompared(path: string): boolean {

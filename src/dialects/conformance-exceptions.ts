@@ -24,4 +24,11 @@ export const EXCEPTIONS: readonly RecordingException[] = [
   { id: 'openai-completions-a69db989', what: 'request', reason: PROMPT_REASON },
   { id: 'openai-completions-dfc4f45b', what: 'request', reason: PROMPT_REASON },
   { id: 'openai-completions-f19df487', what: 'request', reason: PROMPT_REASON },
+  {
+    id: 'perplexity-embeddings-ef4c11a2',
+    what: 'embedding answer',
+    reason:
+      "Perplexity's base64 is of signed bytes, known by the model's name alone; ours is of floats, as OpenAI's, and under " +
+      'that name it would be read as bytes again.',
+  },
 ]

@@ -6,7 +6,7 @@ import type { IrEvent } from '../core/ir/event.ts'
 import { replay } from '../core/ir/replay.ts'
 import type { ChatResponse } from '../core/ir/response.ts'
 import { canonicalJson } from '../core/json.ts'
-import { plain } from './conformance-compare.ts'
+import { plain, plainResponse, undeclared } from './conformance-compare.ts'
 import {
   decodeFrames,
   encodeStream,
@@ -15,6 +15,7 @@ import {
   LAW_REPLY,
   orderLaw,
   type Violation,
+  violations,
 } from './conformance.ts'
 import type { ChatCodec, Dialect, Frame, ReplyContext } from './dialect.ts'
 
@@ -137,6 +138,40 @@ export function ownTruncationLaw(
   const before = framesOfText(dialect, pieces.slice(0, Math.max(finish, 0)).join(''))
   const frames = framesOfText(dialect, pieces.join(''))
   return truncationLaw(dialect, codec, frames, frames.keys(), before.length + 1)
+}
+
+/**
+ * An encoder tells the same of a stream as it came, with its many deltas, interleaved choices and late usage, as of the
+ * same answer unfolded in good order.
+ */
+export function retoldLaw(
+  dialect: Dialect,
+  codec: ChatCodec,
+  events: readonly IrEvent[],
+): Violation[] {
+  const { response, error } = collect(events)
+  if (error !== undefined) return []
+  const read = (told: readonly IrEvent[]) => {
+    const { pieces } = encodeStream(codec, told)
+    return collect(decodeFrames(codec, framesOfText(dialect, pieces.join(''))))
+  }
+  const asItCame = read(events)
+  const inOrder = read(replay(response))
+  const found: Violation[] = []
+  if (asItCame.error !== undefined || inOrder.error !== undefined) {
+    found.push({
+      law: 'retold stream',
+      path: 'error',
+      detail: JSON.stringify(asItCame.error ?? inOrder.error),
+    })
+  }
+  const differences = undeclared(
+    plainResponse(inOrder.response),
+    plainResponse(asItCame.response),
+    [],
+  )
+  found.push(...violations('retold stream', differences))
+  return found
 }
 
 /** After an error event an encoder is silent, and what it said reads as a failed stream. */

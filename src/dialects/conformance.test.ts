@@ -19,7 +19,7 @@ import {
 import { untidyRequest, untidyResponse } from '../testing/arbitraries-untidy.ts'
 import { chatRequest, completionRequest } from '../testing/arbitraries.ts'
 import { checkParameters } from '../testing/seed.ts'
-import { badLosses, plain, plainEmbeddingRequest, undeclared } from './conformance-compare.ts'
+import { embeddingRequestLaw, embeddingResponseLaw } from './conformance-embeddings.ts'
 import {
   errorLaw,
   keepaliveLaw,
@@ -42,7 +42,7 @@ import {
   streamLaw,
   type Violation,
 } from './conformance.ts'
-import type { ChatCodec, Dialect, EmbeddingCodec, Frame, ReplyContext } from './dialect.ts'
+import type { ChatCodec, Dialect, EmbeddingCodec, Frame } from './dialect.ts'
 import { dialects } from './registry.ts'
 
 const RUNS = 150
@@ -336,46 +336,14 @@ for (const dialect of Object.values(dialects)) {
 
 function embeddingLaws(codec: EmbeddingCodec): void {
   test('requests survive but for declared losses, or are refused as unsupported', () => {
-    holds(embeddingRequest(), (request) => {
-      let encoded
-      try {
-        encoded = codec.encodeRequest(request, { ...LAW_TARGET, model: request.model })
-      } catch (error) {
-        const tokens = request.input.some((item) => typeof item !== 'string')
-        if (error instanceof GatewayError && error.kind === 'unsupported' && tokens) return []
-        throw error
-      }
-      const before = plainEmbeddingRequest(request)
-      const after = plainEmbeddingRequest(
-        codec.decodeRequest(plain(encoded.value) as JsonObject, {}),
-      )
-      return [
-        ...undeclared(before, after, encoded.losses),
-        ...badLosses(before, after, encoded.losses),
-      ].map(({ path, before: was, after: is }) => ({
-        law: 'embedding request',
-        path,
-        detail: `${JSON.stringify(was)} became ${JSON.stringify(is)}`,
-      }))
-    })
+    holds(embeddingRequest(), (request) => embeddingRequestLaw(codec, request))
   })
 
   test('responses survive in each encoding the client may ask for', () => {
-    const values = fc.tuple(
-      embeddingResponse(),
-      fc.constantFrom('float' as const, 'base64' as const),
+    const encodings = fc.constantFrom('float' as const, 'base64' as const)
+    holds(fc.tuple(embeddingResponse(), encodings), ([response, encoding]) =>
+      embeddingResponseLaw(codec, response, encoding),
     )
-    holds(values, ([response, encoding]) => {
-      const request = { model: 'm', input: ['x'], single: false, encoding }
-      const reply: ReplyContext = { ...LAW_REPLY, request }
-      const { value, losses } = codec.encodeResponse(response, reply)
-      const after = plain(codec.decodeResponse(plain(value) as JsonObject)) as JsonObject
-      return undeclared(plain(response) as JsonObject, after, losses).map((difference) => ({
-        law: `embedding response (${encoding})`,
-        path: difference.path,
-        detail: `${JSON.stringify(difference.before)} became ${JSON.stringify(difference.after)}`,
-      }))
-    })
   })
 
   test('nothing but a GatewayError is thrown for any JSON', () => {

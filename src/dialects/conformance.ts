@@ -44,7 +44,8 @@ function show(value: JsonValue | undefined): string {
   return text.length > DETAIL_CHARS ? `${text.slice(0, DETAIL_CHARS)}…` : text
 }
 
-function violations(law: string, differences: readonly Difference[]): Violation[] {
+/** Differences as violations of one law. */
+export function violations(law: string, differences: readonly Difference[]): Violation[] {
   return differences.map(({ path, before, after }) => ({
     law,
     path,

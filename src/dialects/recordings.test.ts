@@ -12,6 +12,7 @@ import { mutated } from '../testing/arbitraries-response.ts'
 import { haveRecordings } from '../testing/recordings.ts'
 import { checkParameters, seededInteger, seededRandom } from '../testing/seed.ts'
 import { plain } from './conformance-compare.ts'
+import { embeddingRequestLaw, embeddingResponseLaw } from './conformance-embeddings.ts'
 import {
   bodyOf,
   codecOf,
@@ -27,7 +28,7 @@ import {
   tellsError,
   unusedExceptions,
 } from './conformance-recordings.ts'
-import { splitLaw, textFormsLaw, truncationLaw } from './conformance-streams.ts'
+import { retoldLaw, splitLaw, textFormsLaw, truncationLaw } from './conformance-streams.ts'
 import {
   crossRequest,
   crossResponse,
@@ -155,6 +156,7 @@ describe.skipIf(!available)('recordings in their own dialect', () => {
         const cuts = sample(random, frames.length, SAMPLED_CUTS)
         return [
           ...orderLaw(decodeFrames(codec, frames)),
+          ...retoldLaw(exchange.dialect, codec, decodeFrames(codec, frames)),
           ...(raw.length <= TEXT_FORMS_CHARS_MAX ? textFormsLaw(exchange.dialect, codec, raw) : []),
           ...truncationLaw(
             exchange.dialect,
@@ -283,6 +285,34 @@ function eachMutant(
   return undefined
 }
 
+describe.skipIf(!available)('recorded embeddings', () => {
+  for (const target of Object.values(dialects)) {
+    const codec = target.embedding
+    if (codec === undefined) continue
+    test(`survive ${target.name} but for declared losses`, () => {
+      const failures = new Failures()
+      for (const exchange of exchanges('embedding').filter((one) => !fails(one))) {
+        const source = exchange.dialect.embedding
+        if (source === undefined) continue
+        const { body } = exchange.recording.request
+        failures.check(exchange, 'embedding request', () =>
+          isObject(body)
+            ? embeddingRequestLaw(codec, source.decodeRequest(body, exchange.hints))
+            : undefined,
+        )
+        failures.check(exchange, 'embedding answer', () => {
+          const response = source.decodeResponse(bodyOf(exchange))
+          return [
+            ...embeddingResponseLaw(codec, response, 'float'),
+            ...embeddingResponseLaw(codec, response, 'base64'),
+          ]
+        })
+      }
+      failures.report(80)
+    })
+  }
+})
+
 function sample(random: () => number, below: number, count: number): number[] {
   return Array.from({ length: count }, () => seededInteger(random, below))
 }
@@ -346,6 +376,11 @@ function crossAll(
       if (response === undefined) return undefined
       tallies.answers.add(crossResponse(codec, response).losses)
       return [...responseLaw(codec, response), ...streamLaw(target, codec, response)]
+    })
+    if (!streams(exchange) || fails(exchange) || tellsError(exchange)) continue
+    failures.check(exchange, `stream to ${target.name}`, () => {
+      const source = codecOf(exchange.dialect, exchange.kind)
+      return retoldLaw(target, codec, decodeFrames(source, framesOfRecording(exchange)))
     })
   }
   report.push(`  ${pair}, requests: ${tallies.requests.line()}`)

@@ -8,6 +8,7 @@ import { SEED, seededRandom } from './seed.ts'
 import {
   after,
   atRandom,
+  delayed,
   everyBytes,
   gzipBomb,
   gzipCut,
@@ -21,6 +22,7 @@ import {
   stream,
 } from './upstream-answers.ts'
 import {
+  bytes,
   closeDelimited,
   dripHeaders,
   finAtOnce,
@@ -171,6 +173,13 @@ test('scripted answers come in order and the last one again; requests are kept',
   expect(upstream.requests[1]?.headers['x-test']).toBe('{"a":2}')
   expect(upstream.requests[1]?.target).toBe('/v1/x?y=1')
   expect((await upstream.request(2)).method).toBe('POST')
+})
+
+test('a delayed answer, and bytes that are no HTTP', async () => {
+  await using upstream = startUpstream(delayed(1, json({ late: true })))
+  expect(await (await fetch(upstream.url)).json()).toEqual({ late: true })
+  using broken = startRawUpstream(bytes('SSH-2.0-OpenSSH\r\n\r\n'))
+  expect((await outcome(broken.url)).failed).toBe(true)
 })
 
 test('an unscripted request and a throwing answer are seen', async () => {

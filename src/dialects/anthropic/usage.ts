@@ -83,7 +83,9 @@ export function encodeUsage(
     losses.adapted('usage', 'usage', 'not told by the provider')
   }
   for (const key of ['inputAudioTokens', 'outputAudioTokens', 'estimated'] as const) {
-    if (usage?.[key] !== undefined) losses.dropped('usage-detail', `usage.${key}`)
+    // A class of no tokens says nothing that its absence does not.
+    if (usage?.[key] !== undefined && usage[key] !== 0)
+      losses.dropped('usage-detail', `usage.${key}`)
   }
   const minutes = usage?.cacheWrite5mTokens
   const hour = usage?.cacheWrite1hTokens

@@ -386,3 +386,31 @@ describe('what servers of different ages send', () => {
     }
   })
 })
+
+test('a time that RFC 3339 cannot write is cut, not thrown', () => {
+  for (const createdMs of [1e308, -1e308, 8.64e15, -1]) {
+    const response: ChatResponse = { id: '', model: 'm', createdMs, choices: [] }
+    const { value } = chat.encodeResponse(response, reply)
+    expect(value['created_at']).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/)
+    expect(lines(encodeEvents(replay(response)))[0]?.['created_at']).toBe(value['created_at']!)
+  }
+})
+
+test('a stream tells each choice it drops, and each text it joins', () => {
+  const blocks: Block[] = [
+    { type: 'text', text: 'a' },
+    { type: 'tool-use', id: 'call_1', name: 'f', input: '{}' },
+    { type: 'text', text: 'b' },
+  ]
+  const finish = { unified: 'stop' } as const
+  const encoder = chat.createStreamEncoder(reply)
+  const choices = [
+    { index: 0, blocks, finish },
+    ...[1, 2].map((index) => ({ index, blocks: [], finish })),
+  ]
+  for (const event of replay({ id: '', model: 'm', choices })) encoder.push(event)
+  const told = encoder.losses().map(({ feature, path }) => `${feature}@${path}`)
+  expect(told).toContain('text-blocks@choices[0].blocks')
+  expect(told).toContain('choices@choices[1]')
+  expect(told).toContain('choices@choices[2]')
+})

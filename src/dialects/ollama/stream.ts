@@ -170,8 +170,9 @@ export class AnswerStreamEncoder implements StreamEncoder {
   private readonly suffix: string
   private readonly openCalls = new Map<number, OpenCall>()
   private calls = 0
-  private lastKind: Block['type'] | undefined
-  private droppedChoices = false
+  /** What of the answer's one text and one thinking has begun. */
+  private readonly begun = new Set<'text' | 'thinking'>()
+  private readonly droppedChoices = new Set<number>()
   private failed = false
   private finish: Finish | undefined
   private usage: Usage | undefined
@@ -249,7 +250,7 @@ export class AnswerStreamEncoder implements StreamEncoder {
         this.buildPrefixes()
         return
       case 'finish':
-        if (event.choice === 0) this.finish = event.finish
+        if (this.isFirstChoice(event.choice)) this.finish = event.finish
         return
       case 'usage':
         this.usage = mergeUsage(this.usage, event.usage)
@@ -272,17 +273,13 @@ export class AnswerStreamEncoder implements StreamEncoder {
 
   private isFirstChoice(choice: number): boolean {
     if (choice === 0) return true
-    if (!this.droppedChoices) this.lossList.dropped('choices', `choices[${choice}]`)
-    this.droppedChoices = true
+    if (!this.droppedChoices.has(choice)) this.lossList.dropped('choices', `choices[${choice}]`)
+    this.droppedChoices.add(choice)
     return false
   }
 
   private startBlock(block: Block, index: number): string {
     const path = `choices[0].blocks[${index}]`
-    if (block.type === this.lastKind && (block.type === 'text' || block.type === 'thinking')) {
-      this.lossList.adapted(`${block.type}-blocks`, path, 'joined')
-    }
-    this.lastKind = block.type
     if (block.type === 'tool-use') {
       this.openCalls.set(index, { block: { ...block, input: '' }, pieces: [], chars: 0 })
       return this.gather(index, block.input)
@@ -296,11 +293,19 @@ export class AnswerStreamEncoder implements StreamEncoder {
     }
     if (block.type === 'thinking') {
       if (block.seal !== undefined) this.lossList.dropped('seal', `${path}.seal`)
+      this.begin('thinking')
       return block.text === '' ? '' : this.thinkingPrefix + JSON.stringify(block.text) + this.suffix
     }
     const text = textOfBlock(block, path, this.lossList)
+    if (text !== undefined) this.begin('text')
     if (text === undefined || text === '') return ''
     return this.textPrefix + JSON.stringify(text) + this.suffix
+  }
+
+  /** A client of this dialect joins all pieces of a kind, whatever stands between them. */
+  private begin(kind: 'text' | 'thinking'): void {
+    if (this.begun.has(kind)) this.lossList.adapted(`${kind}-blocks`, 'choices[0].blocks', 'joined')
+    this.begun.add(kind)
   }
 
   private gather(index: number, text: string): string {

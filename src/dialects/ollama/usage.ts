@@ -28,7 +28,8 @@ export function encodeUsage(usage: Usage | undefined, losses: LossList): JsonObj
   const input = totalInputTokens(usage)
   if (input !== undefined) result['prompt_eval_count'] = input
   if (outputTokens !== undefined) result['eval_count'] = outputTokens
-  const told = Object.keys(classes)
+  // A class of no tokens says nothing that its absence does not.
+  const told = Object.entries(classes).flatMap(([name, count]) => (count === 0 ? [] : [name]))
   if (told.length > 0) losses.adapted('usage-classes', 'usage', told.join(' '))
   return result
 }

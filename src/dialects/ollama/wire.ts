@@ -59,9 +59,12 @@ export const GENERATE_ANSWER_MEMBERS: ReadonlySet<string> = new Set([
 /** Which of the two shapes a body has: `/api/chat` or `/api/generate`. */
 export type Shape = 'chat' | 'generate'
 
-/** RFC 3339 in UTC with milliseconds, as `created_at` wants it. */
+/** The last millisecond of the year 9999: RFC 3339 has no later one. */
+const RFC_3339_MAX_MS = 253_402_300_799_999
+
+/** RFC 3339 in UTC with milliseconds, as `created_at` wants it. A provider's time beyond its years is cut to the nearest. */
 export function toRfc3339(timeMs: number): string {
-  return new Date(timeMs).toISOString()
+  return new Date(Math.min(Math.max(timeMs, 0), RFC_3339_MAX_MS)).toISOString()
 }
 
 /** UTC milliseconds of an RFC 3339 time (Go writes up to nine decimals), undefined when it is none. */

@@ -307,7 +307,12 @@ function addBlock(block: Block, at: string, parts: Message, losses: LossList): v
   }
 }
 
-export function encodeReplyCall(block: ToolUseBlock, at: string, losses: LossList): JsonObject {
-  const call = encodeToolCall(block, block.id)
+export function encodeReplyCall(
+  block: ToolUseBlock,
+  at: string,
+  losses: LossList,
+  argumentsSaid?: string,
+): JsonObject {
+  const call = encodeToolCall(block, block.id, argumentsSaid)
   return assignMembers(call, ownExtras(block.extras, DIALECT, at, losses))
 }

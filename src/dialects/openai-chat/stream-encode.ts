@@ -1,7 +1,6 @@
 // The streamed answer of Chat Completions, encoded: IR events to exactly OpenAI's chunks. What is the same in every chunk
 // is built once, so that a text delta costs one small string. Nothing of ours stands in a chunk but OpenAI's own members.
 
-import { LossList } from '../../core/ir/loss.ts'
 import type { Loss } from '../../core/ir/loss.ts'
 import type { IrEvent } from '../../core/ir/event.ts'
 import type { Block, Extras, Seal } from '../../core/ir/request.ts'
@@ -16,6 +15,7 @@ import { encodeFinish } from './finish.ts'
 import { encodeLogprobs } from './logprobs.ts'
 import { encodeDetail, encodeToolSeal } from './reasoning.ts'
 import { encodeReplyAudio, encodeReplyCall } from './response.ts'
+import { StreamLosses } from './stream-losses.ts'
 import { isExtraContent } from './tools.ts'
 import { encodeUsage, tellUsageLosses } from './usage.ts'
 import { assignMembers, createdSeconds, DIALECT, ownExtras } from './wire.ts'
@@ -47,21 +47,6 @@ interface ChoiceState {
   unlisted: string | undefined
   /** Log probabilities of the text that comes next. */
   logprobs: TokenLogprob[] | undefined
-}
-
-/** Losses of a stream, each told once however many events it took. */
-class StreamLosses extends LossList {
-  override dropped(feature: string, path: string, detail?: string): void {
-    if (!this.has(feature, path)) super.dropped(feature, path, detail)
-  }
-
-  override adapted(feature: string, path: string, detail?: string): void {
-    if (!this.has(feature, path)) super.adapted(feature, path, detail)
-  }
-
-  private has(feature: string, path: string): boolean {
-    return this.items.some((loss) => loss.feature === feature && loss.path === path)
-  }
 }
 
 export function createStreamEncoder(reply: ReplyContext): StreamEncoder {
@@ -244,6 +229,7 @@ class ChunkEncoder implements StreamEncoder {
   }
 
   private toolInput(choice: ChoiceState, text: string): string {
+    choice.fresh = false
     const call = `{"index":${choice.calls - 1},"function":{"arguments":${JSON.stringify(text)}}}`
     return this.say(choice, `"tool_calls":[${call}]`)
   }
@@ -266,9 +252,9 @@ class ChunkEncoder implements StreamEncoder {
       case 'tool-use': {
         this.enter(choice)
         choice.toolId = block.id
-        const call = encodeReplyCall(block, path, this.lossList)
-        const position = choice.calls++
-        const wire = this.sayMembers(choice, { tool_calls: [{ index: position, ...call }] })
+        choice.fresh = true
+        const call = encodeReplyCall(block, path, this.lossList, '')
+        const wire = this.sayMembers(choice, { tool_calls: [{ index: choice.calls++, ...call }] })
         const seal = block.seal === undefined || isExtraContent(block.seal) ? undefined : block.seal
         return opening + wire + (seal === undefined ? '' : this.seal(choice, seal))
       }
@@ -348,6 +334,7 @@ class ChunkEncoder implements StreamEncoder {
   }
 
   private blockEnd(choice: ChoiceState): string {
+    if (choice.block === 'tool-use' && choice.fresh) return this.toolInput(choice, '{}')
     if (choice.block !== 'thinking') return ''
     choice.block = undefined
     const text = choice.thinking.join('')

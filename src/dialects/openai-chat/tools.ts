@@ -189,12 +189,19 @@ export function argumentsText(value: JsonValue | undefined): string {
   return value === undefined || value === null ? '' : JSON.stringify(value)
 }
 
-/** A tool call for the wire. Its own seal goes with it; any other is the caller's to place or to report. */
-export function encodeToolCall(block: ToolUseBlock, id: string): JsonObject {
+/**
+ * A tool call for the wire. Its own seal goes with it; any other is the caller's to place or to report. Clients parse the
+ * arguments of every call, so none at all are said as an empty object, but for the start of a streamed call.
+ */
+export function encodeToolCall(
+  block: ToolUseBlock,
+  id: string,
+  argumentsSaid = block.input === '' ? '{}' : block.input,
+): JsonObject {
   const call: JsonObject = {
     id,
     type: 'function',
-    function: { name: block.name, arguments: block.input },
+    function: { name: block.name, arguments: argumentsSaid },
   }
   if (isExtraContent(block.seal)) call.extra_content = block.seal?.value
   return call

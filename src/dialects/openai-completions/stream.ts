@@ -1,7 +1,6 @@
 // The streamed legacy completion, both directions. Decoding is that of chat with `text` for a delta; encoding says text
 // and finish, and everything else as a loss.
 
-import { LossList } from '../../core/ir/loss.ts'
 import type { Loss } from '../../core/ir/loss.ts'
 import type { IrEvent } from '../../core/ir/event.ts'
 import type { Block } from '../../core/ir/request.ts'
@@ -12,6 +11,7 @@ import type { JsonObject } from '../../core/json.ts'
 import { encodeStreamError } from '../openai-chat/error.ts'
 import { encodeFinish } from '../openai-chat/finish.ts'
 import { ChunkDecoder } from '../openai-chat/stream.ts'
+import { StreamLosses } from '../openai-chat/stream-losses.ts'
 import { encodeUsage, tellUsageLosses } from '../openai-chat/usage.ts'
 import { createdSeconds, ownExtras } from '../openai-chat/wire.ts'
 import type { ReplyContext, StreamDecoder, StreamEncoder } from '../dialect.ts'
@@ -44,7 +44,7 @@ interface ChoiceState {
 
 class CompletionEncoder implements StreamEncoder {
   private readonly reply: ReplyContext
-  private readonly lossList = new LossList()
+  private readonly lossList = new StreamLosses()
   private readonly choices = new Map<number, ChoiceState>()
   private readonly tail: string
   private envelope: string
@@ -77,12 +77,12 @@ class CompletionEncoder implements StreamEncoder {
       case 'text-delta':
         return this.text(this.choice(event.choice), event.index, event.text)
       case 'citation':
-        this.loseOnce('citations', `choices[${event.choice}].blocks[${event.index}]`)
+        this.lossList.dropped('citations', `choices[${event.choice}].blocks[${event.index}]`)
         return ''
       case 'logprobs': {
         const choice = this.choice(event.choice)
         if (event.tokens.some(({ bytes }) => bytes !== undefined)) {
-          this.loseOnce('logprob-bytes', `choices[${event.choice}].logprobs`)
+          this.lossList.dropped('logprob-bytes', `choices[${event.choice}].logprobs`)
         }
         choice.logprobs = [...(choice.logprobs ?? []), ...event.tokens]
         return ''
@@ -124,11 +124,6 @@ class CompletionEncoder implements StreamEncoder {
 
   losses(): readonly Loss[] {
     return this.lossList.items
-  }
-
-  private loseOnce(feature: string, path: string): void {
-    const told = this.lossList.items.some((loss) => loss.feature === feature && loss.path === path)
-    if (!told) this.lossList.dropped(feature, path)
   }
 
   private buildEnvelope(): string {
