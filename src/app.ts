@@ -9,7 +9,7 @@ import type { Clock, IdSource, Logger, Transport } from './core/ports.ts'
 import { VERSION } from './core/version.ts'
 import type { Config } from './config/config.ts'
 import { ModelDirectory } from './gateway/catalog.ts'
-import type { GatewayDeps, PriceBook as PricePort } from './gateway/deps.ts'
+import type { GatewayDeps, GatewaySettings, PriceBook as PricePort } from './gateway/deps.ts'
 import { KeyRings } from './gateway/key-rings.ts'
 import { isUsable } from './gateway/resolve.ts'
 import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './gateway/snapshot.ts'
@@ -79,13 +79,16 @@ class Composition {
   private readonly mock = new MockTransport()
   private readonly directory: ModelDirectory
   private readonly localServers: LocalServers
+  // Asked for on every request, made anew only when the configuration changes.
   private settings: ServerSettings
+  private gatewaySettings: GatewaySettings
   private rebuilding: Promise<void> = Promise.resolve()
   private stopping = false
 
   constructor(config: Config, store: Store, logger: Logger) {
     this.config = config
     this.settings = serverSettings(config)
+    this.gatewaySettings = gatewaySettings(config)
     this.store = store
     this.logger = logger
     const transport = (provider: Provider) => this.transport(provider)
@@ -146,6 +149,7 @@ class Composition {
   private async reload(config: Config): Promise<void> {
     this.config = config
     this.settings = serverSettings(config)
+    this.gatewaySettings = gatewaySettings(config)
     this.localServers.setCandidates(config.localCandidates)
     await this.rebuild()
   }
@@ -178,10 +182,7 @@ class Composition {
     const sink: OutcomeSink = this.store.log
     return {
       snapshot: () => this.snapshot,
-      settings: () => ({
-        logRequests: this.config.log.requests,
-        keepaliveIntervalMs: this.config.server.keepaliveIntervalMs,
-      }),
+      settings: () => this.gatewaySettings,
       transport: (provider) => this.transport(provider),
       directory: this.directory,
       rings: new KeyRings(),
@@ -218,6 +219,13 @@ class Composition {
       accepting: !this.stopping,
     }
     return { ready: Object.values(checks).every(Boolean), checks }
+  }
+}
+
+function gatewaySettings(config: Config): GatewaySettings {
+  return {
+    logRequests: config.log.requests,
+    keepaliveIntervalMs: config.server.keepaliveIntervalMs,
   }
 }
 

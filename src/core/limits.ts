@@ -92,6 +92,8 @@ export const LIMITS = {
   lossesInHeaderMax: 20,
   /** Losses kept for one request. */
   lossesMax: 200,
+  /** Parsed addresses of providers. */
+  parsedUrlEntriesMax: 1_000,
   /** DNS answers used by the address guard are kept this long. */
   dnsCacheTtlMs: 30_000,
   dnsCacheEntriesMax: 1_000,

@@ -52,18 +52,20 @@ export interface Admission {
 const admissions = new WeakMap<Request, Admission>()
 
 /** Judges Host and Origin and gives the request its id. @throws GatewayError of the host guard */
-export function admit(request: Request, peer: string | undefined, deps: ServerDeps): Admission {
-  const base = {
+export function admit(request: Request, peer: string | undefined, deps: ServerDeps): void {
+  const admission = {
     requestId: requestIdOf(request.headers, deps.ids),
     arrivedMs: deps.clock.nowMs(),
     arrivedMonotonicMs: deps.clock.monotonicMs(),
     peerIsLocal: peer !== undefined && isLoopbackAddress(peer),
+    loopbackHost: false,
+    origin: undefined as string | undefined,
   }
-  // Known before it is judged: the error's answer carries the id too.
-  admissions.set(request, { ...base, loopbackHost: false, origin: undefined })
-  const admission = { ...base, ...checkHost(request, deps.settings().hostRules) }
+  // Known before it is judged: the answer to a refused one carries the id too.
   admissions.set(request, admission)
-  return admission
+  const verdict = checkHost(request, deps.settings().hostRules)
+  admission.loopbackHost = verdict.loopbackHost
+  admission.origin = verdict.origin
 }
 
 /** The admission of a request that `admit` has seen. */

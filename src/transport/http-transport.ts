@@ -3,10 +3,17 @@
 // beyond what HTTP needs.
 
 import { GatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { Transport, UpstreamRequest, UpstreamResponse } from '../core/ports.ts'
 import { inflate } from './inflate.ts'
 import { AddressGuard } from './resolve.ts'
 import { TlsFiles } from './tls-files.ts'
+
+interface ParsedUrl {
+  readonly url: URL
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string
+}
 
 /** Errors of a connection that was never made: the next address may be better. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL'])
@@ -14,6 +21,7 @@ const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'E
 export class HttpTransport implements Transport {
   private readonly guard: AddressGuard
   private readonly tlsFiles = new TlsFiles()
+  private readonly parsed = new Map<string, ParsedUrl>()
 
   constructor(guard: AddressGuard) {
     this.guard = guard
@@ -21,8 +29,7 @@ export class HttpTransport implements Transport {
 
   async send(request: UpstreamRequest): Promise<UpstreamResponse> {
     if (request.signal.aborted) throw new GatewayError('client_closed')
-    const url = new URL(request.url)
-    const host = url.hostname.replace(/^\[|\]$/g, '')
+    const { url, host } = this.parse(request.url)
     const { proxy } = request.network
     // Behind a proxy the proxy resolves names; only what is written as an address can be judged here.
     const addresses =
@@ -39,6 +46,18 @@ export class HttpTransport implements Transport {
       }
     }
     throw failure
+  }
+
+  /** A provider's URLs are few and parsing one costs more than the rest of this method. */
+  private parse(text: string): ParsedUrl {
+    let parsed = this.parsed.get(text)
+    if (parsed === undefined) {
+      const url = new URL(text)
+      parsed = { url, host: url.hostname.replace(/^\[|\]$/g, '') }
+      if (this.parsed.size >= LIMITS.parsedUrlEntriesMax) this.parsed.clear()
+      this.parsed.set(text, parsed)
+    }
+    return parsed
   }
 
   private async attempt(

@@ -9,6 +9,7 @@ import type { Target } from '../catalog.ts'
  * @param random a source of numbers in [0, 1); asked once per draw between two or more
  */
 export function orderTargets(targets: readonly Target[], random: () => number): Target[] {
+  if (targets.length < 2) return [...targets]
   const groups = Map.groupBy(targets, (target) => target.order)
   const orders = [...groups.keys()].toSorted((a, b) => a - b)
   return orders.flatMap((order) => drawAll(groups.get(order) ?? [], random))
