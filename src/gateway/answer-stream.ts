@@ -80,7 +80,9 @@ class AnswerStream implements Watched {
       return this.fail(timeout('The answer took longer than its total limit.'))
     }
     if (!this.reading) {
-      if (nowMs - this.lastSentMs > LIMITS.clientStallTimeoutMs) this.abandon()
+      if (nowMs - this.lastSentMs > LIMITS.clientStallTimeoutMs) {
+        this.close(new GatewayError('client_closed'))
+      }
       return
     }
     if (nowMs - this.lastUpstreamMs > timeouts.idleMs) {
@@ -92,10 +94,16 @@ class AnswerStream implements Watched {
     }
   }
 
-  /** The client is gone: close the provider's connection at once, and record what was used. */
+  /**
+   * The client is gone: close the provider's connection at once, and record what was used. Official clients hang up at the
+   * terminator, often before the provider has closed: that answer was given whole.
+   */
   abandon(): void {
     if (this.over) return
-    this.close(new GatewayError('client_closed'))
+    const left = new GatewayError('client_closed')
+    if (!this.options.pump.finished()) return this.close(left)
+    this.close()
+    this.dropUpstream(left)
   }
 
   private finish(controller: Controller): void {
@@ -121,6 +129,12 @@ class AnswerStream implements Watched {
     controller.enqueue(bytes)
   }
 
+  private dropUpstream(reason: GatewayError): void {
+    this.options.upstream.cancel(reason)
+    // A mock body has no connection behind it that an abort would end.
+    void this.dropBody(reason)
+  }
+
   private async dropBody(reason: GatewayError): Promise<void> {
     try {
       await this.reader.cancel(reason)
@@ -132,16 +146,14 @@ class AnswerStream implements Watched {
   private close(error?: GatewayError): void {
     if (this.over) return
     this.over = true
-    const { upstream, pump, record, deps } = this.options
+    const { pump, record, deps } = this.options
     deps.watch.delete(this)
     record.inbound.signal.removeEventListener('abort', this.onAbort)
     pump.conclude(error !== undefined)
-    if (error !== undefined) {
-      upstream.cancel(error)
-      // A mock body has no connection behind it that an abort would end.
-      void this.dropBody(error)
-    }
+    if (error !== undefined) this.dropUpstream(error)
     record.settle(error?.kind === 'client_closed' ? 499 : 200, error)
+    // A client that merely stopped reading must not take what it has for the whole answer: its connection breaks.
+    if (error?.kind === 'client_closed') return this.controller?.error(error)
     try {
       this.controller?.close()
     } catch (closed) {

@@ -14,6 +14,8 @@ export interface Pump {
   fail(error: GatewayError): Uint8Array | undefined
   /** What keeps the client's connection open, or undefined in the middle of a frame. */
   keepalive(): Uint8Array | undefined
+  /** The answer is whole, with its usage, though the provider's connection may still be open. Asked once, when the client leaves. */
+  finished(): boolean
   /** Reads usage and finish into the record. `aborted`: the end was not reached, so what is missing is estimated. */
   conclude(aborted: boolean): void
 }

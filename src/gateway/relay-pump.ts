@@ -69,24 +69,24 @@ export class RelayPump implements Pump {
     return encoder.encode(this.options.dialect.keepalive(this.options.model, this.options.nowMs()))
   }
 
+  finished(): boolean {
+    const reading = this.read()
+    if (!reading.complete) return false
+    // A finish reason may be that of one choice among several: only what comes after all of them counts.
+    return reading.usage?.outputTokens !== undefined || /\[DONE\]\s*$/.test(this.seen.lastText(16))
+  }
+
   conclude(aborted: boolean): void {
     const { record } = this.options
     const reading = this.read()
     if (reading.usage !== undefined) record.addUsage(reading.usage)
     if (reading.finish !== undefined) record.setFinish(reading.finish)
     if (reading.model !== undefined) record.setModelReported(reading.model)
-    if (aborted || reading.usage?.outputTokens === undefined) {
-      const told = reading.usage ?? {}
-      record.addUsage({
-        ...estimateUsage(record.inbound.bytes.length, this.estimatedOutputTokens()),
-        ...(aborted
-          ? {
-              inputTokens:
-                told.inputTokens ?? estimateUsage(record.inbound.bytes.length, 0).inputTokens!,
-            }
-          : told),
-      })
-    }
+    // A client that left after the end has cost what the provider says; one that left before has cost what it got.
+    if (reading.usage?.outputTokens !== undefined && (reading.complete || !aborted)) return
+    const estimate = estimateUsage(record.inbound.bytes.length, this.estimatedOutputTokens())
+    if (reading.usage?.inputTokens === undefined) record.addUsage(estimate)
+    else record.addUsage({ outputTokens: estimate.outputTokens!, estimated: true })
   }
 
   private atBoundary(): boolean {

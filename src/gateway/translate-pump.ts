@@ -31,8 +31,10 @@ export class TranslatePump implements Pump {
   private readonly options: TranslateOptions
   private readonly framer: Framer
   private started = false
+  private ended = false
   private textChars = 0
   private outputToldByProvider = false
+  private finishTold = false
 
   constructor(options: TranslateOptions) {
     this.options = options
@@ -47,7 +49,10 @@ export class TranslatePump implements Pump {
   end(): { bytes?: Uint8Array; error?: GatewayError } {
     let text = this.frames(this.framer.end())
     if (this.failed === undefined) text += this.events(this.options.decoder.end())
-    if (this.failed === undefined) text += this.options.encoder.end()
+    if (this.failed === undefined) {
+      text += this.options.encoder.end()
+      this.ended = true
+    }
     return text === '' ? {} : { bytes: textEncoder.encode(text) }
   }
 
@@ -64,10 +69,14 @@ export class TranslatePump implements Pump {
     return textEncoder.encode(client.keepalive(model, this.options.nowMs()))
   }
 
+  finished(): boolean {
+    return this.failed === undefined && this.finishTold && this.outputToldByProvider
+  }
+
   conclude(aborted: boolean): void {
     const { record, encoder } = this.options
     record.addLosses(encoder.losses())
-    if (this.outputToldByProvider && !aborted) return
+    if (this.outputToldByProvider && (this.ended || !aborted)) return
     const estimate = estimateUsage(record.inbound.bytes.length, tokensInBytes(this.textChars))
     if (record.hasUsage()) {
       // The provider's own numbers so far stay where they are: what is estimated is the output alone.
@@ -110,6 +119,7 @@ export class TranslatePump implements Pump {
         if (event.usage.outputTokens !== undefined) this.outputToldByProvider = true
         return event
       case 'finish':
+        this.finishTold = true
         record.setFinish(event.finish.raw ?? event.finish.unified)
         return event
       case 'error': {
