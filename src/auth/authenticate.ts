@@ -4,10 +4,8 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { ApiKey } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
+import { PLACEHOLDER_KEY } from './credential.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
-
-/** What SDKs that insist on a key may send to say "none": it is no secret and names nobody. */
-export const PLACEHOLDER_KEY = 'anonymous'
 
 export const LOCAL_USER: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID }
 

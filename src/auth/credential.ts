@@ -3,6 +3,9 @@
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 
+/** What SDKs that insist on a key may send to say "none": it is no secret and names nobody. */
+export const PLACEHOLDER_KEY = 'anonymous'
+
 const KEY_HEADERS = ['x-api-key', 'api-key', 'x-goog-api-key'] as const
 
 /**
@@ -15,6 +18,8 @@ export function credentialOf(headers: Headers, fromPath?: string): string | unde
   const bearer = bearerOf(headers.get('authorization'))
   for (const value of [bearer, ...KEY_HEADERS.map((name) => headers.get(name)?.trim())]) {
     if (value === undefined || value === '') continue
+    // A client with its key in the path may have to send something here as well.
+    if (value === PLACEHOLDER_KEY && found !== undefined) continue
     if (found !== undefined && found !== value) {
       throw new GatewayError('invalid_request', {
         code: 'ambiguous_credentials',

@@ -86,6 +86,8 @@ export const LIMITS = {
   localServerPollIntervalMs: 30_000,
   /** Asking a local server whether it is there must not delay anything. */
   discoveryTimeoutMs: 1_500,
+  /** A provider's body is read this long after its terminator, to keep the connection. */
+  upstreamDrainTimeoutMs: 1_000,
   /** Running requests get this long at a graceful stop. */
   drainTimeoutMs: 30_000,
   /** Loss entries in a header; the log row has them all. */

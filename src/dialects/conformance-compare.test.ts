@@ -184,6 +184,9 @@ describe('faults of answers and streams are named', () => {
       const decoder = codec.createStreamDecoder()
       const plainOne: StreamDecoder = {
         push: (frame) => decoder.push(frame),
+        get ended() {
+          return decoder.ended
+        },
         end: () => decoder.end(),
       }
       return { ...plainOne, ...change(decoder) }

@@ -83,6 +83,8 @@ export interface Frame {
 /** Turns frames into events. Never throws for what a provider sent: bad input becomes an `error` event. */
 export interface StreamDecoder {
   push(frame: Frame): IrEvent[]
+  /** The answer is over, by its terminator or by an error: nothing more will come of this stream. */
+  readonly ended: boolean
   /** The body ended. A stream without its proper end yields an `error` event with code `truncated`. */
   end(): IrEvent[]
 }

@@ -65,6 +65,7 @@ class AnswerStream implements Watched {
         const bytes = this.options.pump.push(value)
         if (bytes !== undefined) this.send(controller, bytes)
         if (this.options.pump.failed !== undefined) return this.close(this.options.pump.failed)
+        if (this.options.pump.complete) return this.closeComplete()
         if (bytes !== undefined) return
       }
     } catch (error) {
@@ -100,10 +101,28 @@ class AnswerStream implements Watched {
    */
   abandon(): void {
     if (this.over) return
-    const left = new GatewayError('client_closed')
-    if (!this.options.pump.finished()) return this.close(left)
+    if (this.options.pump.finished()) this.closeComplete()
+    else this.close(new GatewayError('client_closed'))
+  }
+
+  /** The answer is whole; the provider gets a moment to end its body, so that its connection can be used again. */
+  private closeComplete(): void {
     this.close()
-    this.dropUpstream(left)
+    void this.drainUpstream()
+  }
+
+  private async drainUpstream(): Promise<void> {
+    const lingering = new GatewayError('upstream_error', {
+      cause: 'the body went on after its end',
+    })
+    const timer = setTimeout(() => this.dropUpstream(lingering), LIMITS.upstreamDrainTimeoutMs)
+    try {
+      while (!(await this.reader.read()).done);
+    } catch (error) {
+      this.options.deps.logger.debug('a body broke off after its end', { cause: String(error) })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   private finish(controller: Controller): void {

@@ -413,6 +413,22 @@ describe('faults after the commit point', () => {
   })
 })
 
+test('a translated answer ends at the provider’s terminator, though its connection stays open', async () => {
+  const held = new HeldStream()
+  const up = upstream(held.answer)
+  const gateway = createTestGateway({ providers: [openai(up.url)] })
+  const asking = gateway.ask({
+    dialect: 'anthropic',
+    body: { ...ASK, stream: true, max_tokens: 9 },
+  })
+  await held.write(STREAM.join(''))
+  expect(await textOf(await asking)).toContain('message_stop')
+  expect(await gateway.outcome()).toMatchObject({ status: 200, usage: { outputTokens: 2 } })
+  await (
+    await up.request(0)
+  ).disconnected
+})
+
 describe('a client that leaves', () => {
   test('mid-stream: the provider’s connection closes, and what was used is recorded', async () => {
     const held = new HeldStream()

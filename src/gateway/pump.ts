@@ -8,6 +8,8 @@ export interface Pump {
   push(chunk: Uint8Array): Uint8Array | undefined
   /** The upstream ended. Last bytes for the client, and the error when it ended before its proper end. */
   end(): { bytes?: Uint8Array; error?: GatewayError }
+  /** The answer has ended and the client has its terminator, though the provider's connection may still be open. */
+  readonly complete: boolean
   /** The failure told by the upstream inside its stream, already passed on to the client in `push`. */
   readonly failed: GatewayError | undefined
   /** The error in the client's own stream form, or undefined when it has been told already. */

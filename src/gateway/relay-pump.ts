@@ -24,6 +24,8 @@ export interface RelayOptions {
 }
 
 export class RelayPump implements Pump {
+  /** The terminator is among the bytes, and the client sees it by itself: nobody looks for it here. */
+  readonly complete = false
   failed: GatewayError | undefined
   private readonly options: RelayOptions
   private readonly seen = new TailBuffer()

@@ -27,11 +27,11 @@ export interface TranslateOptions {
 }
 
 export class TranslatePump implements Pump {
+  complete = false
   failed: GatewayError | undefined
   private readonly options: TranslateOptions
   private readonly framer: Framer
   private started = false
-  private ended = false
   private textChars = 0
   private outputToldByProvider = false
   private finishTold = false
@@ -42,17 +42,16 @@ export class TranslatePump implements Pump {
   }
 
   push(chunk: Uint8Array): Uint8Array | undefined {
-    const text = this.frames(this.framer.push(chunk))
+    let text = this.frames(this.framer.push(chunk))
+    // A provider may keep its connection open after its terminator; the client need not wait for that.
+    if (this.options.decoder.ended && this.failed === undefined) text += this.finishEncoding()
     return text === '' ? undefined : textEncoder.encode(text)
   }
 
   end(): { bytes?: Uint8Array; error?: GatewayError } {
     let text = this.frames(this.framer.end())
     if (this.failed === undefined) text += this.events(this.options.decoder.end())
-    if (this.failed === undefined) {
-      text += this.options.encoder.end()
-      this.ended = true
-    }
+    if (this.failed === undefined) text += this.finishEncoding()
     return text === '' ? {} : { bytes: textEncoder.encode(text) }
   }
 
@@ -76,12 +75,18 @@ export class TranslatePump implements Pump {
   conclude(aborted: boolean): void {
     const { record, encoder } = this.options
     record.addLosses(encoder.losses())
-    if (this.outputToldByProvider && (this.ended || !aborted)) return
+    if (this.outputToldByProvider && (this.complete || !aborted)) return
     const estimate = estimateUsage(record.inbound.bytes.length, tokensInBytes(this.textChars))
     if (record.hasUsage()) {
       // The provider's own numbers so far stay where they are: what is estimated is the output alone.
       record.addUsage({ outputTokens: estimate.outputTokens!, estimated: true })
     } else record.addUsage(estimate)
+  }
+
+  private finishEncoding(): string {
+    if (this.complete) return ''
+    this.complete = true
+    return this.options.encoder.end()
   }
 
   private frames(frames: readonly Frame[]): string {

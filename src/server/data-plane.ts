@@ -13,6 +13,7 @@ import { respond } from './respond.ts'
 import { MODEL_ROUTES, type ModelRoute } from './routes.ts'
 
 interface PathParams {
+  readonly provider?: string
   readonly model?: string
   readonly key?: string
 }
@@ -68,7 +69,7 @@ function inboundOf(
     dialect: route.dialect,
     operation: route.operation,
     hints: {
-      ...(params.model === undefined ? {} : { model: decodeSafely(params.model) }),
+      ...(params.model === undefined ? {} : { model: modelOfPath(params.model, params.provider) }),
       ...(route.legacy === true ? { legacy: true } : {}),
     },
     streamByDefault: route.streamByDefault ?? false,
@@ -81,6 +82,11 @@ function inboundOf(
     arrivedMs,
     arrivedMonotonicMs,
   }
+}
+
+function modelOfPath(model: string, provider: string | undefined): string {
+  const name = decodeSafely(model)
+  return provider === undefined ? name : `${decodeSafely(provider)}/${name}`
 }
 
 /** Elysia has decoded the parameter once where it could; a stray percent sign stays as it came. */

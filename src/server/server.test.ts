@@ -39,6 +39,14 @@ describe('credentials', () => {
     expect(gateway.outcomes[0]!.endpoint).toBe('/v1/chat/completions')
   })
 
+  test('a client that must send some key may say "anonymous" beside the one in its path', async () => {
+    const gateway = createTestGateway({ providers: [mock] })
+    await using server = startTestServer(gateway, { keys: [testKey(KEY)], anonymous: 'never' })
+    const path = `/k/${KEY}/v1/chat/completions`
+    expect((await post(server.url, path, { authorization: 'Bearer anonymous' })).status).toBe(200)
+    expect((await post(server.url, path, { authorization: 'Bearer other' })).status).toBe(400)
+  })
+
   test.each([
     ['no key', {}],
     ['an unknown key', { authorization: 'Bearer weir_wrong' }],
@@ -104,6 +112,21 @@ describe('credentials', () => {
     }
   })
 })
+
+test.each(['mock%2Fecho', 'mock/echo'])(
+  'an Azure deployment may be provider and model: %s',
+  async (name) => {
+    const gateway = createTestGateway({ providers: [mock] })
+    await using server = startTestServer(gateway)
+    const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }] })
+    const path = `/openai/deployments/${name}/chat/completions?api-version=2024-10-21`
+    expect((await post(server.url, path, {}, body)).status).toBe(200)
+    expect(gateway.outcomes[0]).toMatchObject({
+      modelRequested: 'mock/echo',
+      modelResolved: 'echo',
+    })
+  },
+)
 
 describe('the shape of an error follows the path', () => {
   test.each([

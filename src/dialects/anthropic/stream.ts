@@ -32,7 +32,7 @@ interface OpenBlock {
 /** Decoder of one stream. */
 export class AnthropicStreamDecoder implements StreamDecoder {
   private started = false
-  private ended = false
+  ended = false
   private nextIndex = 0
   private open: OpenBlock | undefined
   private usage: JsonObject | undefined

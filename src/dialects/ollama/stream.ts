@@ -36,7 +36,7 @@ export class AnswerStreamDecoder implements StreamDecoder {
   private readonly shape: Shape
   private readonly textMember: 'content' | 'response'
   private started = false
-  private finished = false
+  ended = false
   private open: 'text' | 'thinking' | undefined
   private index = 0
   private calls = 0
@@ -48,7 +48,7 @@ export class AnswerStreamDecoder implements StreamDecoder {
   }
 
   push(frame: Frame): IrEvent[] {
-    if (this.finished) return []
+    if (this.ended) return []
     const body = asObject(parseJson(frame.data))
     if (body === undefined) {
       return this.fail({ message: 'The provider sent a line that is no JSON.', code: 'bad_chunk' })
@@ -68,12 +68,12 @@ export class AnswerStreamDecoder implements StreamDecoder {
   }
 
   end(): IrEvent[] {
-    if (this.finished) return []
+    if (this.ended) return []
     return this.fail({ message: 'The provider ended the stream too early.', code: 'truncated' })
   }
 
   private fail(error: Extract<IrEvent, { type: 'error' }>['error']): IrEvent[] {
-    this.finished = true
+    this.ended = true
     return [{ type: 'error', error }]
   }
 
@@ -137,7 +137,7 @@ export class AnswerStreamDecoder implements StreamDecoder {
   }
 
   private finish(body: JsonObject, events: IrEvent[]): void {
-    this.finished = true
+    this.ended = true
     this.closeBlock(events)
     const rest = otherMembers(body, answerMembers(this.shape))
     if (rest !== undefined) events.push({ type: 'extras', extras: { ollama: rest } })

@@ -38,7 +38,7 @@ export class ChunkDecoder implements StreamDecoder {
   private readonly choices: ChoiceStream[] = []
   private answer = ''
   private started = false
-  private ended = false
+  ended = false
   private extras: JsonObject = {}
   private toldExtras = ''
 
