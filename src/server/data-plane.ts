@@ -13,8 +13,9 @@ import { respond } from './respond.ts'
 import { MODEL_ROUTES, type ModelRoute } from './routes.ts'
 
 interface PathParams {
-  readonly provider?: string
   readonly model?: string
+  /** What follows the slash of a `provider/model` in the path. */
+  readonly rest?: string
   readonly key?: string
 }
 
@@ -69,7 +70,7 @@ function inboundOf(
     dialect: route.dialect,
     operation: route.operation,
     hints: {
-      ...(params.model === undefined ? {} : { model: modelOfPath(params.model, params.provider) }),
+      ...(params.model === undefined ? {} : { model: modelOfPath(params.model, params.rest) }),
       ...(route.legacy === true ? { legacy: true } : {}),
     },
     streamByDefault: route.streamByDefault ?? false,
@@ -84,9 +85,8 @@ function inboundOf(
   }
 }
 
-function modelOfPath(model: string, provider: string | undefined): string {
-  const name = decodeSafely(model)
-  return provider === undefined ? name : `${decodeSafely(provider)}/${name}`
+function modelOfPath(first: string, rest: string | undefined): string {
+  return rest === undefined ? decodeSafely(first) : `${decodeSafely(first)}/${decodeSafely(rest)}`
 }
 
 /** Elysia has decoded the parameter once where it could; a stray percent sign stays as it came. */

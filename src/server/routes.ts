@@ -46,7 +46,7 @@ export const MODEL_ROUTES: readonly ModelRoute[] = [
   ...openai('/openai/v1', 'Azure OpenAI, newer paths'),
   ...openai('/openai/deployments/:model', 'Azure OpenAI, deployment paths'),
   // A deployment name cannot hold a slash at Azure; here it may be `provider/model`, which clients send unescaped.
-  ...openai('/openai/deployments/:provider/:model', 'Azure OpenAI, deployment of one provider'),
+  ...openai('/openai/deployments/:model/:rest', 'Azure OpenAI, deployment of one provider'),
   route('/v1/messages', 'anthropic', 'chat', 'Anthropic: messages'),
   route('/anthropic/v1/messages', 'anthropic', 'chat', 'Anthropic: messages'),
   ...['/v1/messages/count_tokens', '/anthropic/v1/messages/count_tokens'].map((path) =>
