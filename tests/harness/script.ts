@@ -1,0 +1,134 @@
+// What the fake providers say, decided apart from how each protocol says it: the first word of the user's text, or the
+// model's name, chooses. The same request gets the same answer from all of them, so that one table can judge every client.
+
+import type { JsonObject } from '../../src/core/json.ts'
+
+/** A request as the provider understood it, whatever its protocol. */
+export interface View {
+  readonly model: string
+  /** Text of the last user turn. */
+  readonly text: string
+  readonly system: string
+  /** Tool results at the end of the conversation, in order, with the names of their tools. */
+  readonly results: readonly { readonly name: string; readonly content: string }[]
+  readonly images: readonly { readonly mediaType: string; readonly bytes: number }[]
+  /** JSON Schema the answer is held to; `true` for any JSON. */
+  readonly format: JsonObject | true | undefined
+  readonly tools: readonly string[]
+}
+
+export interface Call {
+  readonly name: string
+  readonly input: JsonObject
+}
+
+export interface Speech {
+  readonly text: string
+  readonly calls: readonly Call[]
+  /** `hold`: the stream says its first piece and then nothing; `cut`: its connection breaks in the middle. */
+  readonly end: 'normal' | 'hold' | 'cut'
+}
+
+/** A refusal in words; each protocol has its own form for it. */
+export class Refusal extends Error {
+  readonly status: number
+  readonly param: string | null
+  constructor(status: number, message: string, param: string | null = null) {
+    super(message)
+    this.status = status
+    this.param = param
+  }
+}
+
+/** Tokens of every answer: 21 in (of which 5 from a cache, where the protocol can tell) and 7 out. */
+export const USAGE = { input: 21, cached: 5, output: 7 } as const
+
+export const WEATHER: Call = { name: 'get_weather', input: { city: 'Zürich' } }
+export const WEATHER_TOO: Call = { name: 'get_weather', input: { city: 'Oslo "🌧"' } }
+export const NOW: Call = { name: 'now', input: {} }
+export const PERSON = { name: 'Ada', age: 36 } as const
+
+/** Names of models and first words that fail. */
+const FAILING = /^#?(?:err|fail)-(\d{3})$/
+
+/** What to say to that request. @throws Refusal where it is to fail, or is not what the script needs */
+export function speak(view: View): Speech {
+  const word = /^#\S+/.exec(view.text)?.[0] ?? ''
+  const failing = FAILING.exec(view.model)?.[1] ?? FAILING.exec(word)?.[1]
+  if (failing !== undefined) {
+    throw new Refusal(Number(failing), `The provider says ${failing}.`, 'temperature')
+  }
+  if (view.results.length > 0) {
+    const told = view.results.map((result) => `${result.name}=${result.content}`)
+    return say(`Results: ${told.join('; ')}`)
+  }
+  switch (word) {
+    case '#tool':
+      return call(view, WEATHER)
+    case '#tools':
+      return call(view, WEATHER, WEATHER_TOO)
+    case '#empty':
+      return call(view, NOW)
+    case '#image':
+      return say(view.images.map((image) => `${image.mediaType} ${image.bytes}`).join(', '))
+    case '#json':
+      return person(view)
+    case '#system':
+      return say(`System: ${view.system}`)
+    case '#hold':
+      return { text: 'Once upon a time there was no end.', calls: [], end: 'hold' }
+    case '#cut':
+      return { text: 'This sentence is never fini', calls: [], end: 'cut' }
+    default:
+      return say(`Echo: ${view.text}`)
+  }
+}
+
+function say(text: string): Speech {
+  return { text, calls: [], end: 'normal' }
+}
+
+function call(view: View, ...calls: Call[]): Speech {
+  const missing = calls.find((wanted) => !view.tools.includes(wanted.name))
+  if (missing !== undefined) throw new Refusal(400, `tool ${missing.name} was not offered`, 'tools')
+  return { text: '', calls, end: 'normal' }
+}
+
+/** Structured output by a schema, or by the only tool there is: some clients ask for it so. */
+function person(view: View): Speech {
+  if (view.format !== undefined) return say(JSON.stringify(PERSON))
+  const [only] = view.tools
+  if (only === undefined) throw new Refusal(400, 'no schema and no tool came', 'response_format')
+  return { text: '', calls: [{ name: only, input: { ...PERSON } }], end: 'normal' }
+}
+
+/** Pieces as models send them: a few characters, never half a surrogate pair. */
+export function pieces(text: string, size = 5): string[] {
+  const characters = [...text]
+  const result: string[] = []
+  for (let at = 0; at < characters.length; at += size) {
+    result.push(characters.slice(at, at + size).join(''))
+  }
+  return result
+}
+
+/** The vector of a text: numbers that a 32-bit float holds exactly. */
+export function vectorOf(text: string): number[] {
+  return [text.length / 1_024, 0.5, -0.25, (text.codePointAt(0) ?? 0) / 4_096]
+}
+
+/** Media type and size of base64 image data, read from its first bytes as providers do. @throws Refusal */
+export function readImage(base64: string, declared?: string): View['images'][number] {
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64) || base64.length % 4 !== 0) {
+    throw new Refusal(400, 'image data is not base64')
+  }
+  const bytes = Buffer.from(base64, 'base64')
+  const isPng = bytes.subarray(0, 8).equals(Buffer.from('89504e470d0a1a0a', 'hex'))
+  const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff
+  if (!isPng && !isJpeg) throw new Refusal(400, 'image data is not a PNG or JPEG')
+  const mediaType = isPng ? 'image/png' : 'image/jpeg'
+  if (declared !== undefined && declared !== mediaType) {
+    throw new Refusal(400, `image is ${mediaType} but was said to be ${declared}`)
+  }
+  return { mediaType, bytes: bytes.length }
+}
