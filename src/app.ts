@@ -128,11 +128,14 @@ class Composition {
 
   /** One after the other: an older reading must never replace a newer one. */
   private rebuild(): Promise<void> {
-    this.rebuilding = this.rebuilding.then(done, done).then(() => this.readCatalogue())
+    const before = this.rebuilding
+    this.rebuilding = this.readCatalogueAfter(before)
     return this.rebuilding
   }
 
-  private async readCatalogue(): Promise<void> {
+  private async readCatalogueAfter(before: Promise<void>): Promise<void> {
+    // A reading that failed has told its own caller; this one only waits for its turn.
+    await Promise.allSettled([before])
     const [providers, models, keys] = await Promise.all([
       this.store.providers.all(),
       this.store.models.all(),
@@ -173,7 +176,9 @@ class Composition {
     const { prices } = this
     return {
       // Prices that cannot be read make costs unknown, which the start has logged; they stop no request.
-      ready: () => prices.warm().then(done, done),
+      ready: async () => {
+        if (!prices.isWarm) await Promise.allSettled([prices.warm()])
+      },
       find: (provider, model) => prices.lookup(provider, model, systemClock.nowMs()),
     }
   }
@@ -252,8 +257,6 @@ function serverSettings(config: Config): ServerSettings {
     version: VERSION,
   }
 }
-
-function done(): void {}
 
 /** An open door on a network needs a lock: with no key at all, only loopback may be listened on. */
 function refuseOpenBind(config: Config, keys: readonly ApiKey[]): void {

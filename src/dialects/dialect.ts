@@ -70,6 +70,8 @@ export interface ReplyContext {
   readonly nowMs: number
   /** The client asked for a usage chunk (OpenAI `stream_options.include_usage`). */
   readonly streamUsage: boolean
+  /** For dialects that tell the input at the start of a stream, when the provider tells it at the end. */
+  readonly estimatedInputTokens?: number
   /** The decoded request where the answer's shape depends on it (embedding encoding, legacy form, `echo`). */
   readonly request?: ChatRequest | EmbeddingRequest
 }

@@ -92,8 +92,8 @@ async function askProvider(
       ...(body === undefined ? {} : { body }),
     }
     const secrets = provider.keys.map((key) => key.secret)
-    throw upstreamError(failure, classify(failure, deps.clock.nowMs()), (text) =>
-      scrubMessage(text, secrets),
+    throw upstreamError(failure, classify(failure, deps.clock.nowMs()), (words) =>
+      scrubMessage(words, secrets),
     )
   } catch (error) {
     // A fault of ours, or one the client has to know; only what the provider cannot do makes the number an estimate.

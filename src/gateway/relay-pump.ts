@@ -14,6 +14,9 @@ import { TailBuffer } from './tail-buffer.ts'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
+/** A needle of bytes: as text it would be encoded anew for every search. */
+const USAGE_MEMBER = Buffer.from('"usage"')
+
 export interface RelayOptions {
   readonly dialect: Dialect
   readonly record: RequestRecord
@@ -156,6 +159,9 @@ export function truncatedError(): GatewayError {
 
 /** One past the last blank line, or 0. */
 function lastEventEnd(data: Uint8Array): number {
+  const { length } = data
+  // Nearly every read ends with its event: then there is nothing to look for.
+  if (data[length - 1] === 0x0a && data[length - 2] === 0x0a) return length
   const buffer = asBuffer(data)
   const lf = buffer.lastIndexOf('\n\n')
   const crlf = buffer.lastIndexOf('\r\n\r\n')
@@ -176,8 +182,13 @@ function dropUsageEvents(complete: Uint8Array): Uint8Array | undefined {
 }
 
 function mentionsUsageObject(buffer: Buffer): boolean {
-  for (let at = buffer.indexOf('"usage"'); at >= 0; at = buffer.indexOf('"usage"', at + 7)) {
-    let next = at + 7
+  const { length } = USAGE_MEMBER
+  for (
+    let at = buffer.indexOf(USAGE_MEMBER);
+    at >= 0;
+    at = buffer.indexOf(USAGE_MEMBER, at + length)
+  ) {
+    let next = at + length
     while (buffer[next] === 0x20 || buffer[next] === 0x3a) next += 1
     if (buffer[next] === 0x7b) return true
   }

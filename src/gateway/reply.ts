@@ -10,7 +10,7 @@ import { dialects } from '../dialects/registry.ts'
 import { answerStream } from './answer-stream.ts'
 import type { Answer } from './attempt.ts'
 import type { GatewayDeps } from './deps.ts'
-import { estimateUsage, tokensInBytes } from './estimate.ts'
+import { estimateInputTokens, estimateUsage, tokensInBytes } from './estimate.ts'
 import { upstreamRequestId } from './headers.ts'
 import type { Reply } from './inbound.ts'
 import { clientChatCodec, upstreamChatCodec, type RequestForms } from './plan.ts'
@@ -172,6 +172,9 @@ function replyContext(forms: RequestForms, deps: GatewayDeps): ReplyContext {
     nowMs: deps.clock.nowMs(),
     streamUsage: 'streamUsage' in request && request.streamUsage === true,
     request,
+    ...(forms.inbound.dialect === 'anthropic' && forms.peeked.stream && 'messages' in request
+      ? { estimatedInputTokens: estimateInputTokens(request) }
+      : {}),
   }
 }
 

@@ -242,6 +242,13 @@ export function asGatewayError(error: unknown, signal?: AbortSignal): GatewayErr
       cause: error,
     })
   }
+  if (
+    /^Z_|^ERR_ZLIB|^ZSTD_|BROTLI|Decompress/i.test(
+      `${code} ${(error as Error | undefined)?.message ?? ''}`,
+    )
+  ) {
+    return new GatewayError('upstream_bad_response', { cause: error })
+  }
   if (/CERT|VERIFY|SELF_SIGNED|ALTNAME|TLS|SSL/.test(code)) {
     return new GatewayError('upstream_error', {
       message: "The provider's TLS certificate could not be verified.",

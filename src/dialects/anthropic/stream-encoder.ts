@@ -125,7 +125,11 @@ export class AnthropicStreamEncoder implements StreamEncoder {
   private messageStart(): string {
     if (this.started) return ''
     this.started = true
-    const usage = encodeUsage({ ...this.usage }, undefined, new LossList())
+    // Clients show the input of message_start at once; where it is not known yet, an estimate is nearer than zero. The true
+    // number follows in message_delta.
+    const estimate = this.reply.estimatedInputTokens
+    const early: Usage = estimate === undefined ? {} : { inputTokens: estimate }
+    const usage = encodeUsage({ ...early, ...this.usage }, undefined, new LossList())
     const message: JsonObject = {
       id: answerId(this.start.id, this.reply),
       type: 'message',
