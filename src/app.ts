@@ -2,6 +2,7 @@
 // logic of its own but the order of starting and stopping, and when the catalogue is made anew.
 
 import { pathToFileURL } from 'node:url'
+import { SharedDeadlines } from './transport/deadlines.ts'
 import { createTransport } from './transport/http-transport.ts'
 import type { ApiKey, Provider } from './core/catalog.ts'
 import type { OutcomeSink } from './core/outcome.ts'
@@ -75,7 +76,8 @@ class Composition {
   private readonly store: Store
   private readonly logger: Logger
   private readonly prices = new PriceBook()
-  private readonly http = createTransport(() => systemClock.monotonicMs())
+  private readonly deadlines = new SharedDeadlines(systemClock)
+  private readonly http = createTransport(systemClock, this.deadlines)
   private readonly mock = new MockTransport()
   private readonly directory: ModelDirectory
   private readonly localServers: LocalServers
@@ -194,6 +196,7 @@ class Composition {
       prices: this.pricePort(),
       sink,
       clock: systemClock,
+      deadlines: this.deadlines,
       ids: systemIds,
       logger: this.logger,
       watch: new StreamWatch(systemClock),

@@ -12,7 +12,7 @@ export const LOCAL_USER: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENA
 export interface Caller {
   readonly credential: string | undefined
   /** The connection comes from this machine, under a loopback name, and not through a proxy. */
-  readonly local: boolean
+  isLocal(): boolean
 }
 
 export interface AuthenticationRules {
@@ -29,7 +29,7 @@ export interface AuthenticationRules {
 export function authenticate(caller: Caller, rules: AuthenticationRules): Principal {
   const { credential } = caller
   if (credential === undefined || credential === PLACEHOLDER_KEY) {
-    if (caller.local && rules.anonymous() === 'loopback') return LOCAL_USER
+    if (rules.anonymous() === 'loopback' && caller.isLocal()) return LOCAL_USER
     throw new GatewayError('authentication')
   }
   const hash = sha256Hex(credential)

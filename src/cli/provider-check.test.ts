@@ -20,7 +20,7 @@ afterEach(async () => {
 
 async function check(provider: Provider, model?: string): Promise<Step[]> {
   const steps: Step[] = []
-  const transport = createTransport(clock.monotonicMs)
+  const transport = createTransport(clock)
   for await (const step of checkProvider(provider, model, { transport, clock })) steps.push(step)
   return steps
 }

@@ -20,7 +20,7 @@ export interface ProviderModels {
 /** Asks all usable providers at once; those that cannot be used have no answer either. */
 export async function listProviders(providers: readonly Provider[]): Promise<ProviderModels[]> {
   const prices = new PriceBook()
-  const http = createTransport(clock.monotonicMs)
+  const http = createTransport(clock)
   const mock = new MockTransport()
   const find = (provider: Provider, model: string) => prices.lookup(provider, model, clock.nowMs())
   const directory = new ModelDirectory({

@@ -44,7 +44,7 @@ async function run(input: CommandInput): Promise<number> {
   const { config, snapshot } = await readCatalog(input.configFlags, output)
   const candidates = config.localCandidates.filter(({ id }) => !snapshot.providers.has(id))
   const subjects = chooseSubjects(input, snapshot, candidates)
-  const http = createTransport(clock.monotonicMs)
+  const http = createTransport(clock)
   let failed = 0
   for (const subject of subjects) {
     const transport = subject.provider.type === 'mock' ? await mockTransport() : http

@@ -35,6 +35,7 @@ const COLON = 0x3a
 const COMMA = 0x2c
 
 const keyDecoder = new TextDecoder()
+const textEncoder = new TextEncoder()
 
 /**
  * Finds the spans of the `wanted` members of the outermost object, refusing a document nested deeper than `depthMax`
@@ -76,9 +77,8 @@ export function scanTopLevel(
 /** The document with all edits made; they may come in any order but must not overlap. */
 export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
   if (edits.length === 0) return bytes
-  const encoder = new TextEncoder()
-  const ordered = edits.toSorted((a, b) => a.start - b.start)
-  const texts = ordered.map((edit) => encoder.encode(edit.text))
+  const ordered = edits.length === 1 ? edits : edits.toSorted((a, b) => a.start - b.start)
+  const texts = ordered.map((edit) => textEncoder.encode(edit.text))
   let size = bytes.length
   ordered.forEach((edit, index) => (size += texts[index]!.length - (edit.end - edit.start)))
   const result = new Uint8Array(size)

@@ -15,7 +15,6 @@ export const LIMITS = {
   credentialCharsMax: 512,
   /** Header fields of a client's request: more than this is refused with 431. */
   requestHeadersMax: 100,
-  requestHeaderBytesMax: 16 * KIB,
 
   /** A provider's whole answer when it is not a stream, after decompression. */
   responseBodyBytesMax: 64 * MIB,
@@ -35,6 +34,8 @@ export const LIMITS = {
   totalTimeoutMs: 15 * 60_000,
   /** A quiet stream gets a keepalive this often, below the 60 s of usual load balancers. */
   keepaliveIntervalMs: 15_000,
+  /** How often deadlines are looked at: they fire late by as much. */
+  deadlineTickMs: 100,
   /** How often running streams are looked at for deadlines and keepalives. */
   streamTickMs: 250,
   /** A client that takes nothing for this long is gone. */
@@ -94,6 +95,8 @@ export const LIMITS = {
   lossesInHeaderMax: 20,
   /** Losses kept for one request. */
   lossesMax: 200,
+  /** Judged addresses of providers that are written as numbers. */
+  judgedAddressEntriesMax: 1_000,
   /** Parsed addresses of providers. */
   parsedUrlEntriesMax: 1_000,
   /** DNS answers used by the address guard are kept this long. */

@@ -11,6 +11,16 @@ export interface Clock {
   monotonicMs(): number
 }
 
+/** A limit in time that can be called off. */
+export interface Deadline {
+  cancel(): void
+}
+
+export interface Deadlines {
+  /** Calls `fire` once after the delay or a little later, unless it is cancelled before. */
+  after(delayMs: number, fire: () => void): Deadline
+}
+
 export interface IdSource {
   /** A UUIDv7. */
   uuid(): string

@@ -201,9 +201,10 @@ class TargetRun {
     if (response.status < 200 || response.status > 299) throw await this.refused(plan, response)
     const kindOfBody = bodyKind(response)
     if (stream && kindOfBody === 'stream') {
+      if (response.body === null) throw new GatewayError('upstream_bad_response')
       return { kind: 'stream', plan, upstream: response, withholdUsage }
     }
-    const whole = await readWhole(plan, forms, response, kindOfBody === 'stream')
+    const whole = await readWhole(plan, forms, response, kindOfBody === 'stream', deps.deadlines)
     return { kind: 'whole', plan, upstream: response, withholdUsage, ...whole }
   }
 
@@ -305,7 +306,7 @@ function acceptOf(framing: 'sse' | 'ndjson'): string {
 /** What a body is, by its declared type; servers that declare none are believed to do what they were asked. */
 function bodyKind(response: UpstreamResponse): 'stream' | 'json' {
   const type = response.headers.get('content-type')?.toLowerCase() ?? ''
-  if (response.body === null || type.includes('text/html')) {
+  if (type.includes('text/html')) {
     response.cancel()
     throw new GatewayError('upstream_bad_response', { cause: `content-type ${type}` })
   }

@@ -2,7 +2,7 @@
 
 import type { ModelPrice, Provider } from '../core/catalog.ts'
 import type { OutcomeSink } from '../core/outcome.ts'
-import type { Clock, IdSource, Logger, Transport } from '../core/ports.ts'
+import type { Clock, Deadlines, IdSource, Logger, Transport } from '../core/ports.ts'
 import type { ModelDirectory } from './catalog.ts'
 import type { KeyRings } from './key-rings.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -35,6 +35,7 @@ export interface GatewayDeps {
   readonly prices: PriceBook
   readonly sink: OutcomeSink
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly ids: IdSource
   readonly logger: Logger
   readonly watch: StreamWatch

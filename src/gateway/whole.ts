@@ -8,7 +8,7 @@ import type { ChatResponse } from '../core/ir/response.ts'
 import { isObject, parseJson, type JsonObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Failure } from '../core/policy/classify.ts'
-import type { UpstreamResponse } from '../core/ports.ts'
+import type { Deadlines, UpstreamResponse } from '../core/ports.ts'
 import { createFramer } from '../dialects/sse.ts'
 import {
   upstreamChatCodec,
@@ -46,8 +46,9 @@ export async function readWhole(
   forms: RequestForms,
   response: UpstreamResponse,
   streamed: boolean,
+  deadlines: Deadlines,
 ): Promise<WholeAnswer> {
-  const bytes = await readInTime(plan, response)
+  const bytes = await readInTime(plan, response, deadlines)
   if (streamed && plan.operation !== 'embedding' && looksFramed(bytes)) {
     return { chat: fold(plan, bytes) }
   }
@@ -66,17 +67,18 @@ export async function readWhole(
 }
 
 /** The body within the provider's total limit. */
-async function readInTime(plan: TargetPlan, response: UpstreamResponse): Promise<Uint8Array> {
-  const limitMs = plan.provider.timeouts.totalMs
-  const timer = setTimeout(
-    () =>
-      response.cancel(new GatewayError('upstream_timeout', { cause: 'no whole answer in time' })),
-    limitMs,
+async function readInTime(
+  plan: TargetPlan,
+  response: UpstreamResponse,
+  deadlines: Deadlines,
+): Promise<Uint8Array> {
+  const limit = deadlines.after(plan.provider.timeouts.totalMs, () =>
+    response.cancel(new GatewayError('upstream_timeout', { cause: 'no whole answer in time' })),
   )
   try {
     return await response.bytes(LIMITS.responseBodyBytesMax)
   } finally {
-    clearTimeout(timer)
+    limit.cancel()
   }
 }
 

@@ -83,7 +83,8 @@ export function catalogRoutes(deps: ServerDeps) {
           request,
           ((params ?? {}) as { key?: string }).key,
           undefined,
-          async (principal) => encodeShow(ollamaModel(find(await shownModel(request), principal))),
+          async (principal) =>
+            encodeShow(ollamaModel(find(await shownModel(request, deps), principal))),
           deps,
         ),
       { parse: 'none' },
@@ -117,9 +118,14 @@ async function answered(
 }
 
 /** The model of an `/api/show` body: `model`, or `name` from older clients. */
-async function shownModel(request: Request): Promise<string> {
+async function shownModel(request: Request, deps: ServerDeps): Promise<string> {
   requireJsonType(request.headers, true)
-  const bytes = await readBody(request, SHOW_BODY_BYTES_MAX)
+  const bytes = await readBody(
+    request,
+    SHOW_BODY_BYTES_MAX,
+    deps.settings().bodyTimeoutMs,
+    deps.gateway.deadlines,
+  )
   const body = parseJson(new TextDecoder().decode(bytes))
   if (!isObject(body)) throw new GatewayError('invalid_json')
   const model = body['model'] ?? body['name']

@@ -46,18 +46,19 @@ export interface Admission {
   readonly origin: string | undefined
   readonly arrivedMs: number
   readonly arrivedMonotonicMs: number
-  readonly peerIsLocal: boolean
+  /** The peer's address, asked for only where it decides something. */
+  peer(): string | undefined
 }
 
 const admissions = new WeakMap<Request, Admission>()
 
 /** Judges Host and Origin and gives the request its id. @throws GatewayError of the host guard */
-export function admit(request: Request, peer: string | undefined, deps: ServerDeps): void {
+export function admit(request: Request, peer: () => string | undefined, deps: ServerDeps): void {
   const admission = {
     requestId: requestIdOf(request.headers, deps.ids),
     arrivedMs: deps.clock.nowMs(),
     arrivedMonotonicMs: deps.clock.monotonicMs(),
-    peerIsLocal: peer !== undefined && isLoopbackAddress(peer),
+    peer,
     loopbackHost: false,
     origin: undefined as string | undefined,
   }
@@ -83,16 +84,23 @@ export function authorize(
   keyInPath: string | undefined,
   deps: ServerDeps,
 ): Principal {
-  const admission = admissionOf(request)
   const principal = authenticate(
     {
       credential: credentialOf(request.headers, keyInPath),
-      local: admission.peerIsLocal && admission.loopbackHost && !wasForwarded(request.headers),
+      isLocal: () => isLocal(request),
     },
     deps.authentication,
   )
   if (!can(principal, action)) throw new GatewayError('permission')
   return principal
+}
+
+/** The connection comes from this machine, under a loopback name, and not through a proxy. */
+function isLocal(request: Request): boolean {
+  const { loopbackHost, peer } = admissionOf(request)
+  if (!loopbackHost || wasForwarded(request.headers)) return false
+  const address = peer()
+  return address !== undefined && isLoopbackAddress(address)
 }
 
 /** The principal of a row for a request that never got one. */

@@ -45,7 +45,12 @@ async function answer(
     principal = authorize(request, route.action, params.key, deps)
     requireJsonType(request.headers, route.dialect === 'ollama')
     const { maxBodyBytes, bodyTimeoutMs } = deps.settings()
-    bytes = (await readBody(request, maxBodyBytes, bodyTimeoutMs)) as Uint8Array<ArrayBuffer>
+    bytes = (await readBody(
+      request,
+      maxBodyBytes,
+      bodyTimeoutMs,
+      deps.gateway.deadlines,
+    )) as Uint8Array<ArrayBuffer>
   } catch (thrown) {
     const record = new RequestRecord(
       inboundOf(request, route, params, principal, bytes),

@@ -2,7 +2,7 @@
 // validates, and a body that never ends must not be waited for.
 
 import { GatewayError } from '../core/error.ts'
-import { LIMITS } from '../core/limits.ts'
+import type { Deadlines } from '../core/ports.ts'
 
 /**
  * Reads the whole body.
@@ -12,22 +12,21 @@ import { LIMITS } from '../core/limits.ts'
 export async function readBody(
   request: Request,
   maxBytes: number,
-  timeoutMs: number = LIMITS.requestBodyTimeoutMs,
+  timeoutMs: number,
+  deadlines: Deadlines,
 ): Promise<Uint8Array> {
-  const encoding = request.headers.get('content-encoding')
+  const { headers } = request
+  const encoding = headers.get('content-encoding')
   if (encoding !== null && encoding !== '' && encoding.toLowerCase() !== 'identity') {
     throw new GatewayError('unsupported_media_type', {
       message: 'Compressed request bodies are not supported.',
     })
   }
-  const length = request.headers.get('content-length')
+  const length = headers.get('content-length')
+  if (length === null && !headers.has('transfer-encoding')) return new Uint8Array()
   if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes)
-  if (request.body === null) return new Uint8Array()
-  const deadline = Promise.withResolvers<never>()
-  const timer = setTimeout(() => deadline.reject(new GatewayError('request_timeout')), timeoutMs)
   try {
-    const whole = length === null ? readChunked(request.body, maxBytes) : request.bytes()
-    return await Promise.race([whole, deadline.promise])
+    return await inTime(read(request, length, maxBytes), timeoutMs, deadlines)
   } catch (error) {
     if (error instanceof GatewayError) throw error
     if (request.signal.aborted) throw new GatewayError('client_closed', { cause: error })
@@ -35,9 +34,29 @@ export async function readBody(
       message: 'The body could not be read to its end.',
       cause: error,
     })
-  } finally {
-    clearTimeout(timer)
   }
+}
+
+function read(request: Request, length: string | null, maxBytes: number): Promise<Uint8Array> {
+  // With its length declared and judged it comes as it is; making a stream of it costs more than reading it.
+  if (length !== null || request.body === null) return request.bytes()
+  return readChunked(request.body, maxBytes)
+}
+
+function inTime<T>(reading: Promise<T>, timeoutMs: number, deadlines: Deadlines): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const limit = deadlines.after(timeoutMs, () => reject(new GatewayError('request_timeout')))
+    reading.then(
+      (value) => {
+        limit.cancel()
+        resolve(value)
+      },
+      (error: unknown) => {
+        limit.cancel()
+        reject(error as Error)
+      },
+    )
+  })
 }
 
 async function readChunked(

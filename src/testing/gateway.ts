@@ -14,6 +14,7 @@ import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
 import { StreamWatch } from '../gateway/stream-watch.ts'
 import { MockTransport } from '../providers/mock-transport.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
+import { SharedDeadlines } from '../transport/deadlines.ts'
 import { createTransport } from '../transport/http-transport.ts'
 
 export const realClock: Clock = {
@@ -64,7 +65,8 @@ export function createTestGateway(options: {
 }): TestGateway {
   const outcomes: Outcome[] = []
   const waiting: { index: number; resolve: (outcome: Outcome) => void }[] = []
-  const http = createTransport(() => performance.now())
+  const deadlines = new SharedDeadlines(realClock)
+  const http = createTransport(realClock, deadlines)
   const mock = new MockTransport()
   const transport = (provider: Provider) => (provider.type === 'mock' ? mock : http)
   const prices = { ready: () => Promise.resolve(), find: () => undefined }
@@ -92,6 +94,7 @@ export function createTestGateway(options: {
       },
     },
     clock: realClock,
+    deadlines,
     ids: realIds,
     logger: SILENT_LOGGER,
     watch: new StreamWatch(realClock),

@@ -3,11 +3,16 @@ import { GatewayError } from '../core/error.ts'
 import type { UpstreamRequest } from '../core/ports.ts'
 import { json, redirect, text } from '../testing/upstream-answers.ts'
 import { startUpstream } from '../testing/upstream.ts'
+import { realClock } from '../testing/gateway.ts'
+import { SharedDeadlines } from './deadlines.ts'
 import { HttpTransport } from './http-transport.ts'
 import { AddressGuard, type Lookup } from './resolve.ts'
 
 function transport(lookup?: Lookup): HttpTransport {
-  return new HttpTransport(new AddressGuard(() => performance.now(), lookup))
+  return new HttpTransport(
+    new AddressGuard(() => performance.now(), lookup),
+    new SharedDeadlines(realClock),
+  )
 }
 
 function request(url: string, over: Partial<UpstreamRequest> = {}): UpstreamRequest {

@@ -4,8 +4,16 @@
 
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { Transport, UpstreamRequest, UpstreamResponse } from '../core/ports.ts'
-import { inflate } from './inflate.ts'
+import type {
+  Clock,
+  Deadline,
+  Deadlines,
+  Transport,
+  UpstreamRequest,
+  UpstreamResponse,
+} from '../core/ports.ts'
+import { SharedDeadlines } from './deadlines.ts'
+import { inflate, isCompressed } from './inflate.ts'
 import { AddressGuard } from './resolve.ts'
 import { TlsFiles } from './tls-files.ts'
 
@@ -20,11 +28,13 @@ const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'E
 
 export class HttpTransport implements Transport {
   private readonly guard: AddressGuard
+  private readonly deadlines: Deadlines
   private readonly tlsFiles = new TlsFiles()
   private readonly parsed = new Map<string, ParsedUrl>()
 
-  constructor(guard: AddressGuard) {
+  constructor(guard: AddressGuard, deadlines: Deadlines) {
     this.guard = guard
+    this.deadlines = deadlines
   }
 
   async send(request: UpstreamRequest): Promise<UpstreamResponse> {
@@ -70,9 +80,8 @@ export class HttpTransport implements Transport {
     const leave = () => controller.abort(new GatewayError('client_closed'))
     request.signal.addEventListener('abort', leave, { once: true })
     const release = () => request.signal.removeEventListener('abort', leave)
-    const firstByte = setTimeout(
-      () => controller.abort(timeoutError('first byte')),
-      request.timeouts.firstByteMs,
+    const firstByte = this.deadlines.after(request.timeouts.firstByteMs, () =>
+      controller.abort(timeoutError('first byte')),
     )
     const probe = this.probeConnection(request, url, address, controller)
     try {
@@ -89,8 +98,8 @@ export class HttpTransport implements Transport {
       release()
       throw asGatewayError(error, controller.signal)
     } finally {
-      clearTimeout(firstByte)
-      clearTimeout(probe)
+      firstByte.cancel()
+      probe?.cancel()
     }
   }
 
@@ -131,15 +140,15 @@ export class HttpTransport implements Transport {
     url: URL,
     address: string,
     controller: AbortController,
-  ): ReturnType<typeof setTimeout> | undefined {
+  ): Deadline | undefined {
     const half = request.timeouts.connectMs / 2
     if (request.network.proxy !== undefined || half >= request.timeouts.firstByteMs)
       return undefined
-    return setTimeout(() => {
+    return this.deadlines.after(half, () => {
       let connected = false
-      const limit = setTimeout(() => {
+      const limit = this.deadlines.after(half, () => {
         if (!connected) controller.abort(timeoutError('connection'))
-      }, half)
+      })
       const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
       void Bun.connect({
         hostname: address,
@@ -147,26 +156,26 @@ export class HttpTransport implements Transport {
         socket: {
           open(socket) {
             connected = true
-            clearTimeout(limit)
+            limit.cancel()
             socket.end()
           },
           data() {},
         },
       }).catch(() => {
         // Refused or reset: fetch will say so itself, and in better words than a probe could.
-        clearTimeout(limit)
+        limit.cancel()
       })
-    }, half)
+    })
   }
 }
 
 class HttpResponse implements UpstreamResponse {
   readonly status: number
   readonly headers: Headers
-  readonly body: ReadableStream<Uint8Array> | null
   private readonly response: Response
   private readonly controller: AbortController
   private readonly release: () => void
+  private stream: ReadableStream<Uint8Array> | null | undefined
 
   constructor(response: Response, controller: AbortController, release: () => void) {
     this.response = response
@@ -174,14 +183,19 @@ class HttpResponse implements UpstreamResponse {
     this.release = release
     this.status = response.status
     this.headers = response.headers
-    this.body = inflate(response)
+  }
+
+  /** Made when it is asked for: a stream that `bytes` would have to empty again costs as much as the rest of a request. */
+  get body(): ReadableStream<Uint8Array> | null {
+    this.stream ??= inflate(this.response)
+    return this.stream
   }
 
   async bytes(maxBytes: number): Promise<Uint8Array> {
     try {
       const length = Number(this.headers.get('content-length') ?? Number.NaN)
       if (length > maxBytes) throw tooLarge()
-      const plain = this.body === this.response.body
+      const plain = !isCompressed(this.headers)
       if (plain && Number.isFinite(length)) return await this.response.bytes()
       return await readBounded(this.body, maxBytes)
     } catch (error) {
@@ -273,6 +287,9 @@ export function causeCode(error: unknown): string {
 }
 
 /** The transport of the running program, with the system's resolver and clock. */
-export function createTransport(monotonicMs: () => number): HttpTransport {
-  return new HttpTransport(new AddressGuard(monotonicMs))
+export function createTransport(
+  clock: Clock,
+  deadlines: Deadlines = new SharedDeadlines(clock),
+): HttpTransport {
+  return new HttpTransport(new AddressGuard(() => clock.monotonicMs()), deadlines)
 }

@@ -15,15 +15,8 @@ import { GatewayError } from '../core/error.ts'
  * @throws GatewayError `upstream_bad_response` for an encoding nobody knows.
  */
 export function inflate(response: Response): ReadableStream<Uint8Array> | null {
-  const encoding = response.headers.get('content-encoding')?.trim().toLowerCase()
-  if (
-    response.body === null ||
-    encoding === undefined ||
-    encoding === '' ||
-    encoding === 'identity'
-  ) {
-    return response.body
-  }
+  const encoding = encodingOf(response.headers)
+  if (encoding === undefined || response.body === null) return response.body
   const inflater = createInflater(encoding)
   const source = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
   source.on('error', (error) => inflater.destroy(error))
@@ -48,4 +41,14 @@ function createInflater(encoding: string) {
         message: 'The provider sent a body in an encoding that is not understood.',
       })
   }
+}
+
+/** True when the body is not as it stands. */
+export function isCompressed(headers: Headers): boolean {
+  return encodingOf(headers) !== undefined
+}
+
+function encodingOf(headers: Headers): string | undefined {
+  const encoding = headers.get('content-encoding')?.trim().toLowerCase()
+  return encoding === undefined || encoding === '' || encoding === 'identity' ? undefined : encoding
 }

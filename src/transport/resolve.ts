@@ -18,6 +18,7 @@ const systemLookup: Lookup = async (host) =>
 
 export class AddressGuard {
   private readonly cache = new Map<string, CachedAddresses>()
+  private readonly kinds = new Map<string, ReturnType<typeof classifyAddress>>()
   private readonly monotonicMs: () => number
   private readonly resolveName: Lookup
 
@@ -32,7 +33,7 @@ export class AddressGuard {
    * cause only.
    */
   async addresses(host: string, allowPrivate: boolean): Promise<string[]> {
-    const kind = classifyAddress(host)
+    const kind = this.kindOf(host)
     if (kind !== 'name') {
       requireAllowed(host, kind, allowPrivate)
       return [host]
@@ -43,9 +44,20 @@ export class AddressGuard {
         ? known.addresses
         : await this.lookup(host)
     for (const address of addresses) {
-      requireAllowed(host, classifyAddress(address), allowPrivate)
+      requireAllowed(host, this.kindOf(address), allowPrivate)
     }
     return addresses
+  }
+
+  /** Judging a literal address parses it anew; a provider's is the same every time. */
+  private kindOf(host: string): ReturnType<typeof classifyAddress> {
+    let kind = this.kinds.get(host)
+    if (kind === undefined) {
+      kind = classifyAddress(host)
+      if (this.kinds.size >= LIMITS.judgedAddressEntriesMax) this.kinds.clear()
+      this.kinds.set(host, kind)
+    }
+    return kind
   }
 
   /** The address that answered is tried first from now on. */
