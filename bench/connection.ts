@@ -100,7 +100,7 @@ export class Connection {
     let data = this.rest.length === 0 ? read : Buffer.concat([this.rest, read])
     this.rest = EMPTY
     const before = this.reads
-    while (data.length > 0 && this.state !== 'idle') {
+    while (data.length > 0 && !this.isIdle()) {
       const used = this.step(data)
       if (used === 0) {
         // A cut in the middle of a line: it waits for its end. The buffer itself belongs to the socket.
@@ -110,6 +110,11 @@ export class Connection {
       data = data.subarray(used)
     }
     if (this.reads > before) this.reads = before + 1
+  }
+
+  /** A step may have finished the answer, which the type of `state` cannot show. */
+  private isIdle(): boolean {
+    return this.state === 'idle'
   }
 
   /** Takes what it can from the front; resolves to how many bytes that were. */
@@ -123,7 +128,7 @@ export class Connection {
       case 'chunk-size': {
         const end = data.indexOf('\r\n')
         if (end < 0) return 0
-        this.left = Number.parseInt(data.latin1Slice(0, end), 16)
+        this.left = Number.parseInt(data.toString('latin1', 0, end), 16)
         if (!(this.left >= 0)) return this.broken('a chunk without a size', data)
         this.state = this.left === 0 ? 'trailer' : 'chunk-data'
         return end + 2
@@ -144,7 +149,7 @@ export class Connection {
   private head(data: Buffer): number {
     const end = data.indexOf('\r\n\r\n')
     if (end < 0) return 0
-    const head = data.latin1Slice(0, end + 2).toLowerCase()
+    const head = data.toString('latin1', 0, end + 2).toLowerCase()
     if (!head.startsWith('http/1.1 200')) this.fault = head.slice(0, head.indexOf('\r\n'))
     const length = /\r\ncontent-length: *(\d+)\r\n/.exec(head)
     if (length !== null) {
