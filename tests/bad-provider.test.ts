@@ -55,7 +55,7 @@ const WHOLE: Readonly<Record<string, Due>> = {
   'bad half-json': BAD_RESPONSE,
   'bad a-list': BAD_RESPONSE,
   'bad strange-encoding': BAD_RESPONSE,
-  'bad gzip-cut': BROKEN,
+  'bad gzip-cut': BAD_RESPONSE,
   'bad redirect-301': REDIRECT,
   'bad redirect-302': REDIRECT,
   'bad redirect-303': REDIRECT,

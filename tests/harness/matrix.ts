@@ -91,7 +91,7 @@ async function expectAnswered(cell: Cell): Promise<void> {
   expect(row['usage_estimated']).not.toBe(1)
 }
 
-const SAID = 'Grüße, 世界 👋🏽 and a "quote"\n\tindented'
+export const SAID = 'Grüße, 世界 👋🏽 and a "quote"\n\tindented'
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   async plain(cell) {
