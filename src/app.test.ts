@@ -8,6 +8,7 @@ import { loadConfig } from './config/load.ts'
 import type { ProviderType } from './core/catalog.ts'
 import { providerKind } from './providers/registry.ts'
 import { SILENT_LOGGER } from './telemetry/log.ts'
+import { rawRequest } from './testing/http.ts'
 import { json } from './testing/upstream-answers.ts'
 import { startUpstream } from './testing/upstream.ts'
 
@@ -136,6 +137,47 @@ describe('changes while it runs', () => {
     await app.reload(load(folder, { providers, models }))
     expect((await ask(app, 'fast')).status).toBe(200)
     expect(upstream.requests[0]!.json()).toMatchObject({ model: 'm', temperature: 0.5 })
+  })
+})
+
+describe('the web page', () => {
+  test('comes whole from here, under a strict policy', async () => {
+    const app = await start(newFolder(), {})
+    const page = await fetch(`${app.server.url}/ui`)
+    expect(page.status).toBe(200)
+    const policy = page.headers.get('content-security-policy')
+    expect(policy).toContain("default-src 'none'")
+    expect(policy).not.toContain('unsafe')
+    const html = await page.text()
+    const links = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]!)
+    expect(links.length).toBeGreaterThan(2)
+    for (const link of links) {
+      expect(link).toStartWith('/ui/')
+      const asset = await fetch(`${app.server.url}${link}`)
+      expect(asset.status).toBe(200)
+      const again = await fetch(`${app.server.url}${link}`, {
+        headers: { 'if-none-match': asset.headers.get('etag')! },
+      })
+      expect(again.status).toBe(304)
+    }
+  })
+
+  test.each([
+    '../package.json',
+    '%2e%2e/package.json',
+    '..%2fpackage.json',
+    '..%5cpackage.json',
+    'app.js%00',
+    '/etc/passwd',
+    'nothing.js',
+  ])('/ui/%s is not there', async (path) => {
+    const app = await start(newFolder(), {})
+    const answer = await rawRequest(
+      app.server.port,
+      `GET /ui/${path} HTTP/1.1\r\nHost: 127.0.0.1:${app.server.port}\r\nConnection: close\r\n\r\n`,
+    )
+    expect(answer.status).toBe(404)
+    expect(answer.body).not.toContain('dependencies')
   })
 })
 
