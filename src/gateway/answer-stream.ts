@@ -143,7 +143,7 @@ class AnswerStream implements Watched {
     const { record, deps } = this.options
     record.firstByte()
     record.responseBytes += bytes.length
-    record.keepResponse(() => new TextDecoder().decode(bytes))
+    if (record.keepsBodies) record.keepResponse(() => new TextDecoder().decode(bytes))
     this.lastSentMs = deps.clock.monotonicMs()
     controller.enqueue(bytes)
   }

@@ -89,6 +89,11 @@ export class RequestRecord {
     this.firstByteMs ??= this.deps.clock.monotonicMs()
   }
 
+  /** The policy is `content`: asked before a part is made ready, as streams have many. */
+  get keepsBodies(): boolean {
+    return this.responseBody !== undefined
+  }
+
   /** Keeps a part of the answer where the policy is `content`. */
   keepResponse(text: () => string): void {
     if (this.responseBody === undefined || this.responseBodyChars >= LIMITS.logBodyBytesMax) return
