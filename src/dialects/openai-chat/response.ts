@@ -173,24 +173,44 @@ export function encodeReplyAudio(block: AudioBlock, path: string, losses: LossLi
   return assignMembers(wire, ownExtras(block.extras, DIALECT, path, losses))
 }
 
+/** What of a whole answer differs between chat and legacy completions. */
+export interface AnswerShape {
+  readonly dialect: typeof DIALECT | 'openai-completions'
+  readonly object: string
+  encodeChoice(choice: Choice, path: string, losses: LossList): JsonObject
+}
+
 /** An answer for a client: OpenAI's shape, nothing in its messages that a client may not send back. */
-export function encodeResponse(response: ChatResponse, reply: ReplyContext): Encoded<JsonObject> {
+export function encodeAnswer(
+  response: ChatResponse,
+  reply: ReplyContext,
+  shape: AnswerShape,
+): Encoded<JsonObject> {
   const losses = new LossList()
   const body: JsonObject = {
     id: response.id === '' ? reply.id : response.id,
-    object: 'chat.completion',
+    object: shape.object,
     created: createdSeconds(response.createdMs ?? reply.nowMs),
     model: response.model === '' ? reply.model : response.model,
     choices: response.choices.map((choice, position) =>
-      encodeChoice(choice, `choices[${position}]`, losses),
+      shape.encodeChoice(choice, `choices[${position}]`, losses),
     ),
   }
   if (response.usage !== undefined) {
     tellUsageLosses(response.usage, losses)
     body.usage = encodeUsage(response.usage)
   }
-  assignMembers(body, ownExtras(response.extras, DIALECT, '', losses))
+  assignMembers(body, ownExtras(response.extras, shape.dialect, '', losses))
   return { value: body, losses: losses.items }
+}
+
+/** A chat completion. */
+export function encodeResponse(response: ChatResponse, reply: ReplyContext): Encoded<JsonObject> {
+  return encodeAnswer(response, reply, {
+    dialect: DIALECT,
+    object: 'chat.completion',
+    encodeChoice,
+  })
 }
 
 interface Message {

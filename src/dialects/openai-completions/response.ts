@@ -1,24 +1,16 @@
 // The legacy Completions answer that is not streamed, both directions: text alone, in `text_completion` objects. What an
 // answer of another kind holds beside text is a loss.
 
-import { LossList } from '../../core/ir/loss.ts'
-import type { Encoded } from '../../core/ir/loss.ts'
+import type { Encoded, LossList } from '../../core/ir/loss.ts'
 import type { Block } from '../../core/ir/request.ts'
 import type { ChatResponse, Choice } from '../../core/ir/response.ts'
 import { asArray, asString, isObject } from '../../core/json.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { dropExtras } from '../openai-chat/content.ts'
 import { decodeFinish, encodeFinish } from '../openai-chat/finish.ts'
-import { decodeUsage, encodeUsage, tellUsageLosses } from '../openai-chat/usage.ts'
-import {
-  assignMembers,
-  badResponse,
-  createdMs,
-  createdSeconds,
-  extrasOf,
-  ownExtras,
-  RESPONSE_MEMBERS,
-} from '../openai-chat/wire.ts'
+import { encodeAnswer } from '../openai-chat/response.ts'
+import { decodeUsage } from '../openai-chat/usage.ts'
+import { badResponse, createdMs, extrasOf, RESPONSE_MEMBERS } from '../openai-chat/wire.ts'
 import type { ReplyContext } from '../dialect.ts'
 import { decodeLogprobs, encodeLogprobs } from './logprobs.ts'
 import { DIALECT } from './wire.ts'
@@ -58,22 +50,11 @@ function decodeChoice(wire: JsonObject, position: number): Choice {
 
 /** A `text_completion` for a client. An echo that was asked of a chat model is not made up here; the request told the loss. */
 export function encodeResponse(response: ChatResponse, reply: ReplyContext): Encoded<JsonObject> {
-  const losses = new LossList()
-  const body: JsonObject = {
-    id: response.id === '' ? reply.id : response.id,
+  return encodeAnswer(response, reply, {
+    dialect: DIALECT,
     object: 'text_completion',
-    created: createdSeconds(response.createdMs ?? reply.nowMs),
-    model: response.model === '' ? reply.model : response.model,
-    choices: response.choices.map((choice, position) =>
-      encodeChoice(choice, `choices[${position}]`, losses),
-    ),
-  }
-  if (response.usage !== undefined) {
-    tellUsageLosses(response.usage, losses)
-    body.usage = encodeUsage(response.usage)
-  }
-  assignMembers(body, ownExtras(response.extras, DIALECT, '', losses))
-  return { value: body, losses: losses.items }
+    encodeChoice,
+  })
 }
 
 function encodeChoice(choice: Choice, path: string, losses: LossList): JsonObject {
