@@ -1,37 +1,22 @@
-// Which methods a path takes, for the 405 that says so. Derived from the same tables the routes come from.
+// Which methods a path takes, for the 405 that says so. Made from the routes the server has, so that it cannot lag behind.
 
-import { MODEL_ROUTES } from './routes.ts'
+export interface RegisteredRoute {
+  readonly method: string
+  readonly path: string
+}
 
-const GET_PATHS = [
-  '/health',
-  '/readyz',
-  '/ui',
-  '/ui/*',
-  '/v1/models',
-  '/v1/models/*',
-  '/openai/v1/models',
-  '/openai/models',
-  '/anthropic/v1/models',
-  '/api/tags',
-  '/api/ps',
-  '/api/version',
-]
-
-const PATTERNS: readonly { readonly pattern: RegExp; readonly method: string }[] = [
-  ...GET_PATHS.map((path) => ({ pattern: patternOf(path), method: 'GET' })),
-  ...[...MODEL_ROUTES.map((route) => route.path), '/api/show'].map((path) => ({
-    pattern: patternOf(path),
-    method: 'POST',
-  })),
-]
-
-/** Value of the `Allow` header for a path that exists under another method; undefined for a path that does not. */
-export function allowedMethods(path: string): string | undefined {
-  const methods = PATTERNS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-  return methods.length === 0 ? undefined : [...new Set(methods)].join(', ')
+/** Answers with the value of the `Allow` header for a path that some route takes; undefined for a path that none does. */
+export function createAllowedMethods(
+  routes: readonly RegisteredRoute[],
+): (path: string) => string | undefined {
+  const patterns = routes.map(({ method, path }) => ({ method, pattern: patternOf(path) }))
+  return (path) => {
+    const methods = patterns.filter(({ pattern }) => pattern.test(path))
+    if (methods.length === 0) return undefined
+    return [...new Set(methods.map(({ method }) => method))].join(', ')
+  }
 }
 
 function patternOf(path: string): RegExp {
-  const body = path.replace(/:[a-z]+/g, '[^/]+').replace('*', '.+')
-  return new RegExp(`^(/k/[^/]+)?${body}$`)
+  return new RegExp(`^${path.replace(/:[a-z]+/g, '[^/]+').replace('*', '.+')}$`)
 }

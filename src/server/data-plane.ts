@@ -90,15 +90,7 @@ function inboundOf(
   }
 }
 
+/** Elysia has decoded both parts: what a client escaped twice stays escaped once. */
 function modelOfPath(first: string, rest: string | undefined): string {
-  return rest === undefined ? decodeSafely(first) : `${decodeSafely(first)}/${decodeSafely(rest)}`
-}
-
-/** Elysia has decoded the parameter once where it could; a stray percent sign stays as it came. */
-function decodeSafely(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return rest === undefined ? first : `${first}/${rest}`
 }

@@ -1,5 +1,5 @@
 // The data plane as one table: path, protocol, operation and action of every route that reaches a model. The server registers
-// it three times over (plain, under `/k/{key}`), the 405 answer and the docs read it; nothing else lists routes.
+// each as it stands and under `/k/{key}`; nothing else lists them.
 
 import type { DialectName, Operation } from '../dialects/dialect.ts'
 import type { Action } from '../core/permission.ts'

@@ -128,6 +128,15 @@ test.each(['mock%2Fecho', 'mock/echo'])(
   },
 )
 
+test('a name in a path is unescaped once', async () => {
+  const gateway = createTestGateway({ providers: [mock] })
+  await using server = startTestServer(gateway)
+  const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }] })
+  const path = '/openai/deployments/mock%252Fecho/chat/completions'
+  expect((await post(server.url, path, {}, body)).status).toBe(404)
+  expect(gateway.outcomes[0]).toMatchObject({ modelRequested: 'mock%2Fecho' })
+})
+
 describe('the shape of an error follows the path', () => {
   test.each([
     ['/v1/chat/completions', ['error']],
@@ -150,6 +159,16 @@ describe('the shape of an error follows the path', () => {
     const wrong = await fetch(`${server.url}/v1/chat/completions`)
     expect(wrong.status).toBe(405)
     expect(wrong.headers.get('allow')).toBe('POST')
+    for (const path of [
+      '/openai/v1/models/a/b',
+      '/anthropic/v1/models',
+      '/api/tags',
+      '/health',
+      `/k/${KEY}/v1/models`,
+    ]) {
+      const answer = await fetch(`${server.url}${path}`, { method: 'POST' })
+      expect(`${path} ${answer.status} ${answer.headers.get('allow')}`).toBe(`${path} 405 GET`)
+    }
     const secret = await (await fetch(`${server.url}/k/${KEY}/nothing`)).text()
     expect(secret).not.toContain(KEY)
   })

@@ -8,7 +8,7 @@ import { LIMITS } from '../core/limits.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { admit, admissionOf, type ServerDeps } from './context.ts'
 import { dataPlane } from './data-plane.ts'
-import { allowedMethods } from './allowed-methods.ts'
+import { createAllowedMethods } from './allowed-methods.ts'
 import { publicRoutes } from './public-routes.ts'
 import { pathOf, respondError } from './respond.ts'
 
@@ -55,13 +55,16 @@ export function startServer(deps: ServerDeps): RunningServer {
 }
 
 function createApp(deps: ServerDeps) {
-  return new Elysia({ name: 'weir' })
-    .onError(({ error, code, request }) =>
-      respondError(request, routingError(error, code, request, deps)),
-    )
+  const routes = new Elysia({ name: 'routes' })
     .use(publicRoutes(deps))
     .use(catalogRoutes(deps))
     .use(dataPlane(deps))
+  const allowedMethods = createAllowedMethods(routes.routes)
+  return new Elysia({ name: 'weir' })
+    .onError(({ error, code, request }) =>
+      respondError(request, routingError(error, code, request, allowedMethods, deps)),
+    )
+    .use(routes)
 }
 
 async function serve(
@@ -89,6 +92,7 @@ function routingError(
   error: unknown,
   code: unknown,
   request: Request,
+  allowedMethods: (path: string) => string | undefined,
   deps: ServerDeps,
 ): GatewayError {
   if (error instanceof GatewayError) return error
