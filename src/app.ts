@@ -6,8 +6,7 @@ import { SharedDeadlines } from './transport/deadlines.ts'
 import { createTransport } from './transport/http-transport.ts'
 import type { ApiKey, Provider } from './core/catalog.ts'
 import type { OutcomeSink } from './core/outcome.ts'
-import type { Clock, IdSource, Logger, Transport } from './core/ports.ts'
-import { VERSION } from './core/version.ts'
+import type { Logger, Transport } from './core/ports.ts'
 import type { Config } from './config/config.ts'
 import { ModelDirectory } from './gateway/catalog.ts'
 import type { GatewayDeps, GatewaySettings, PriceBook as PricePort } from './gateway/deps.ts'
@@ -22,17 +21,8 @@ import { PriceBook } from './providers/prices.ts'
 import type { ServerDeps, ServerSettings } from './server/context.ts'
 import { isLoopbackName } from './server/host-guard.ts'
 import { startServer, type RunningServer } from './server/server.ts'
+import { systemClock, systemIds } from './system.ts'
 import { openStore, type Store } from './storage/store.ts'
-
-export const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-}
-
-export const systemIds: IdSource = {
-  uuid: () => Bun.randomUUIDv7(),
-  random: () => Math.random(),
-}
 
 /** A start that must not go on, with words for the person who started it. */
 export class StartError extends Error {}
@@ -257,7 +247,6 @@ function serverSettings(config: Config): ServerSettings {
       allowedHosts: hosts,
       allowedOrigins: origins,
     },
-    version: VERSION,
   }
 }
 

@@ -9,7 +9,8 @@ import { isOn, listOption, parseExpiry, requiredArgument, textOption } from './a
 import { type Command, type CommandInput, UsageError } from './command.ts'
 import { formatTime, jsonText, printable } from './format.ts'
 import { keyJson, keyState } from './keys.ts'
-import { clock, withStore } from './store.ts'
+import { withStore } from './store.ts'
+import { systemClock } from '../system.ts'
 
 const NAME_CHARS_MAX = 64
 const PATTERN_CHARS_MAX = 300
@@ -42,7 +43,7 @@ export const keysCreate: Command = {
 
 async function run(input: CommandInput): Promise<number> {
   const { output, configFlags } = input
-  const nowMs = clock.nowMs()
+  const nowMs = systemClock.nowMs()
   const name = checkName(requiredArgument(input, 'the name of the key'))
   const models = checkPatterns(listOption(input, 'models'))
   const expires = textOption(input, 'expires')

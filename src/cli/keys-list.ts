@@ -5,7 +5,8 @@ import { isOn } from './arguments.ts'
 import type { Command, CommandInput } from './command.ts'
 import { counted, jsonText } from './format.ts'
 import { KEY_COLUMNS, keyCells, keyJson, keyState } from './keys.ts'
-import { allKeys, clock } from './store.ts'
+import { allKeys } from './store.ts'
+import { systemClock } from '../system.ts'
 import { renderTable, tableStyle } from './table.ts'
 
 export const keysList: Command = {
@@ -24,7 +25,7 @@ export const keysList: Command = {
 async function run(input: CommandInput): Promise<number> {
   const { output, configFlags } = input
   const { config } = loadConfig({ flags: configFlags })
-  const nowMs = clock.nowMs()
+  const nowMs = systemClock.nowMs()
   const keys = await allKeys(config, output)
   const shown = isOn(input, 'all') ? keys : keys.filter((key) => keyState(key, nowMs) !== 'revoked')
   if (isOn(input, 'json')) {

@@ -8,7 +8,8 @@ import { isOn, requiredArgument } from './arguments.ts'
 import type { Command, CommandInput, Output } from './command.ts'
 import { formatTime, jsonText, printable } from './format.ts'
 import { findKeys, keyJson, maskedKey } from './keys.ts'
-import { allKeys, clock, withStore } from './store.ts'
+import { allKeys, withStore } from './store.ts'
+import { systemClock } from '../system.ts'
 
 export const keysRevoke: Command = {
   name: 'keys revoke',
@@ -26,7 +27,7 @@ async function run(input: CommandInput): Promise<number> {
   const { config } = loadConfig({ flags: configFlags })
   const key = choose(findKeys(await allKeys(config, output), text, sha256Hex), text, output)
   if (key === undefined) return 1
-  const nowMs = clock.nowMs()
+  const nowMs = systemClock.nowMs()
   if (key.revokedMs !== undefined)
     return report(input, key, `was revoked already, at ${formatTime(key.revokedMs)} UTC`)
   const revoked = await withStore(config, output, (store) =>
@@ -67,7 +68,7 @@ function choose(found: readonly ApiKey[], text: string, output: Output): ApiKey 
 
 function report(input: CommandInput, key: ApiKey, words: string): number {
   const { output } = input
-  if (isOn(input, 'json')) output.out(`${jsonText(keyJson(key, clock.nowMs()))}\n`)
+  if (isOn(input, 'json')) output.out(`${jsonText(keyJson(key, systemClock.nowMs()))}\n`)
   else output.out(`Key '${printable(key.name)}' (${printable(maskedKey(key))}) ${words}.\n`)
   return 0
 }

@@ -7,7 +7,7 @@ import { sampleProvider } from '../storage/test-store.ts'
 import { type Answer, startUpstream, type Upstream } from '../testing/upstream.ts'
 import { createTransport } from '../transport/http-transport.ts'
 import { checkProvider, type Step } from './provider-check.ts'
-import { clock } from './store.ts'
+import { systemClock } from '../system.ts'
 
 const SECRET = 'sk-live-0123456789-last'
 
@@ -20,8 +20,9 @@ afterEach(async () => {
 
 async function check(provider: Provider, model?: string): Promise<Step[]> {
   const steps: Step[] = []
-  const transport = createTransport(clock)
-  for await (const step of checkProvider(provider, model, { transport, clock })) steps.push(step)
+  const transport = createTransport(systemClock)
+  for await (const step of checkProvider(provider, model, { transport, clock: systemClock }))
+    steps.push(step)
   return steps
 }
 

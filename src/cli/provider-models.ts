@@ -9,7 +9,7 @@ import type { ListedModel } from '../providers/provider.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
 import { createTransport } from '../transport/http-transport.ts'
 import { unusableText } from './providers.ts'
-import { clock } from './store.ts'
+import { systemClock } from '../system.ts'
 
 export interface ProviderModels {
   readonly provider: Provider
@@ -20,11 +20,12 @@ export interface ProviderModels {
 /** Asks all usable providers at once; those that cannot be used have no answer either. */
 export async function listProviders(providers: readonly Provider[]): Promise<ProviderModels[]> {
   const prices = new PriceBook()
-  const http = createTransport(clock)
+  const http = createTransport(systemClock)
   const mock = new MockTransport()
-  const find = (provider: Provider, model: string) => prices.lookup(provider, model, clock.nowMs())
+  const find = (provider: Provider, model: string) =>
+    prices.lookup(provider, model, systemClock.nowMs())
   const directory = new ModelDirectory({
-    clock,
+    clock: systemClock,
     logger: SILENT_LOGGER,
     prices: { ready: () => prices.warm(), find },
     transport: (provider) => (provider.type === 'mock' ? mock : http),

@@ -10,7 +10,8 @@ import { textOption } from './arguments.ts'
 import { type Command, type CommandInput, type Output, UsageError } from './command.ts'
 import { formatMs, printable } from './format.ts'
 import { checkProvider, type Step } from './provider-check.ts'
-import { clock, readCatalog } from './store.ts'
+import { readCatalog } from './store.ts'
+import { systemClock } from '../system.ts'
 
 export const providersTest: Command = {
   name: 'providers test',
@@ -44,7 +45,7 @@ async function run(input: CommandInput): Promise<number> {
   const { config, snapshot } = await readCatalog(input.configFlags, output)
   const candidates = config.localCandidates.filter(({ id }) => !snapshot.providers.has(id))
   const subjects = chooseSubjects(input, snapshot, candidates)
-  const http = createTransport(clock)
+  const http = createTransport(systemClock)
   let failed = 0
   for (const subject of subjects) {
     const transport = subject.provider.type === 'mock' ? await mockTransport() : http
@@ -103,7 +104,7 @@ async function test(subject: Subject, transport: Transport, output: Output): Pro
   const { isOptional, model, provider } = subject
   output.out(`${printable(provider.id)}  ${printable(provider.baseUrl)}\n`)
   let works = true
-  for await (const step of checkProvider(provider, model, { transport, clock })) {
+  for await (const step of checkProvider(provider, model, { transport, clock: systemClock })) {
     output.out(stepText(step, isOptional, output))
     if (step.failure !== undefined) works = false
   }

@@ -7,17 +7,12 @@ import { migrationsFolder } from '../assets.ts'
 import { type ConfigFlags, loadConfig } from '../config/load.ts'
 import type { Config } from '../config/config.ts'
 import type { ApiKey } from '../core/catalog.ts'
-import type { Clock } from '../core/ports.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
 import { openStore, type Store } from '../storage/store.ts'
 import { createLogger } from '../telemetry/log.ts'
+import { systemClock } from '../system.ts'
 import type { Output } from './command.ts'
-
-export const clock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-}
 
 /** Whether a store was ever made where the configuration says. */
 export function hasStore(config: Config): boolean {
@@ -36,7 +31,7 @@ export async function withStore<T>(
   const logger = createLogger({
     level: () => 'warn',
     format: 'pretty',
-    nowMs: clock.nowMs,
+    nowMs: systemClock.nowMs,
     write: (line) => output.error(line),
   })
   const store = openStore({
@@ -45,7 +40,7 @@ export async function withStore<T>(
     migrationsFolder,
     ...(config.secrets.masterKey === undefined ? {} : { masterKey: config.secrets.masterKey }),
     logger,
-    clock,
+    clock: systemClock,
   })
   try {
     return await use(store)

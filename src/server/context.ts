@@ -17,7 +17,6 @@ export interface ServerSettings {
   readonly maxBodyBytes: number
   readonly bodyTimeoutMs: number
   readonly hostRules: HostRules
-  readonly version: string
 }
 
 export interface ServerDeps {

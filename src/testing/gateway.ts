@@ -3,7 +3,6 @@
 
 import type { Model, Provider } from '../core/catalog.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { Clock, IdSource } from '../core/ports.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import { ModelDirectory } from '../gateway/catalog.ts'
 import type { GatewayDeps, GatewaySettings } from '../gateway/deps.ts'
@@ -13,16 +12,10 @@ import { KeyRings } from '../gateway/key-rings.ts'
 import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
 import { StreamWatch } from '../gateway/stream-watch.ts'
 import { MockTransport } from '../providers/mock-transport.ts'
+import { systemClock, systemIds } from '../system.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
 import { SharedDeadlines } from '../transport/deadlines.ts'
 import { createTransport } from '../transport/http-transport.ts'
-
-export const realClock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-}
-
-export const realIds: IdSource = { uuid: () => Bun.randomUUIDv7(), random: () => Math.random() }
 
 /** A provider with short limits, so that a fault shows within a second. */
 export function testProvider(
@@ -65,13 +58,13 @@ export function createTestGateway(options: {
 }): TestGateway {
   const outcomes: Outcome[] = []
   const waiting: { index: number; resolve: (outcome: Outcome) => void }[] = []
-  const deadlines = new SharedDeadlines(realClock)
-  const http = createTransport(realClock, deadlines)
+  const deadlines = new SharedDeadlines(systemClock)
+  const http = createTransport(systemClock, deadlines)
   const mock = new MockTransport()
   const transport = (provider: Provider) => (provider.type === 'mock' ? mock : http)
   const prices = { ready: () => Promise.resolve(), find: () => undefined }
   const directory = new ModelDirectory({
-    clock: realClock,
+    clock: systemClock,
     logger: SILENT_LOGGER,
     prices,
     transport,
@@ -93,11 +86,11 @@ export function createTestGateway(options: {
           if (index < outcomes.length) resolve(outcomes[index]!)
       },
     },
-    clock: realClock,
+    clock: systemClock,
     deadlines,
-    ids: realIds,
+    ids: systemIds,
     logger: SILENT_LOGGER,
-    watch: new StreamWatch(realClock),
+    watch: new StreamWatch(systemClock),
   }
   return {
     deps,

@@ -6,7 +6,8 @@ import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
 import type { ServerDeps, ServerSettings } from '../server/context.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
-import { realClock, realIds, type TestGateway } from './gateway.ts'
+import { systemClock, systemIds } from '../system.ts'
+import type { TestGateway } from './gateway.ts'
 
 export interface TestServer extends RunningServer {
   [Symbol.asyncDispose](): Promise<void>
@@ -42,7 +43,6 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     maxBodyBytes: 1024 * 1024,
     bodyTimeoutMs: 10_000,
     hostRules: { loopbackOnly: true, allowedHosts: [], allowedOrigins: [] },
-    version: 'test',
     ...options.settings,
   }
   const server = startServer({
@@ -50,10 +50,10 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     authentication: {
       anonymous: () => options.anonymous ?? 'loopback',
       keyByHash: (hash) => byHash.get(hash),
-      nowMs: () => realClock.nowMs(),
+      nowMs: () => systemClock.nowMs(),
     },
-    clock: realClock,
-    ids: realIds,
+    clock: systemClock,
+    ids: systemIds,
     logger: SILENT_LOGGER,
     settings: () => settings,
     asset: () => undefined,

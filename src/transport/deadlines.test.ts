@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
-import { realClock } from '../testing/gateway.ts'
+import { systemClock } from '../system.ts'
 import { SharedDeadlines } from './deadlines.ts'
 
 test('each fires once after its time, in time, and not when cancelled', async () => {
-  const deadlines = new SharedDeadlines(realClock)
+  const deadlines = new SharedDeadlines(systemClock)
   const fired: string[] = []
   const started = performance.now()
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -19,7 +19,7 @@ test('each fires once after its time, in time, and not when cancelled', async ()
 })
 
 test('one that is set while others fire is kept, and the timer wakes again after a pause', async () => {
-  const deadlines = new SharedDeadlines(realClock)
+  const deadlines = new SharedDeadlines(systemClock)
   const inner = Promise.withResolvers<void>()
   deadlines.after(1, () => {
     deadlines.after(1, () => inner.resolve())

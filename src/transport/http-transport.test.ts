@@ -3,7 +3,7 @@ import { GatewayError } from '../core/error.ts'
 import type { UpstreamRequest } from '../core/ports.ts'
 import { json, redirect, text } from '../testing/upstream-answers.ts'
 import { startUpstream } from '../testing/upstream.ts'
-import { realClock } from '../testing/gateway.ts'
+import { systemClock } from '../system.ts'
 import { SharedDeadlines } from './deadlines.ts'
 import { HttpTransport } from './http-transport.ts'
 import { AddressGuard, type Lookup } from './resolve.ts'
@@ -11,7 +11,7 @@ import { AddressGuard, type Lookup } from './resolve.ts'
 function transport(lookup?: Lookup): HttpTransport {
   return new HttpTransport(
     new AddressGuard(() => performance.now(), lookup),
-    new SharedDeadlines(realClock),
+    new SharedDeadlines(systemClock),
   )
 }
 
