@@ -10,8 +10,9 @@ import type { OutcomeSink } from './core/outcome.ts'
 import type { Logger, Transport } from './core/ports.ts'
 import type { Config } from './config/config.ts'
 import { ModelDirectory } from './gateway/catalog.ts'
+import { Gates } from './gateway/gates.ts'
+import { Health } from './gateway/health.ts'
 import type { GatewayDeps, GatewaySettings, PriceBook as PricePort } from './gateway/deps.ts'
-import { KeyRings } from './gateway/key-rings.ts'
 import { ReasoningMemory } from './gateway/reasoning-memory.ts'
 import { SpoolRoom } from './gateway/passthrough/spool.ts'
 import { isUsable } from './gateway/resolve.ts'
@@ -139,11 +140,15 @@ class Composition {
       this.store.keys.all(),
     ])
     const { config } = this
-    this.snapshot = buildSnapshot(this.snapshot.version + 1, [
-      config,
-      { providers: this.localServers.providers(), models: [], keys: [] },
-      { providers, models, keys },
-    ])
+    this.snapshot = buildSnapshot(
+      this.snapshot.version + 1,
+      [
+        config,
+        { providers: this.localServers.providers(), models: [], keys: [] },
+        { providers, models, keys },
+      ],
+      config.network,
+    )
   }
 
   private async reload(config: Config): Promise<void> {
@@ -192,7 +197,8 @@ class Composition {
       settings: () => this.gatewaySettings,
       transport: (provider) => this.transport(provider),
       directory: this.directory,
-      rings: new KeyRings(),
+      health: new Health({ clock: systemClock }),
+      gates: new Gates(),
       prices: this.pricePort(),
       sink,
       kept: this.store.kept,

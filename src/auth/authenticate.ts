@@ -7,7 +7,11 @@ import { GatewayError } from '../core/error.ts'
 import { PLACEHOLDER_KEY } from './credential.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 
-export const LOCAL_USER: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID }
+export const LOCAL_USER: Principal = {
+  kind: 'anonymous',
+  tenantId: DEFAULT_TENANT_ID,
+  roles: ['admin'],
+}
 
 export interface Caller {
   readonly credential: string | undefined
@@ -44,6 +48,7 @@ export function authenticate(caller: Caller, rules: AuthenticationRules): Princi
     keyName: key.name,
     keyHash: key.hash,
     ...(key.models === undefined ? {} : { models: key.models }),
+    ...(key.roles === undefined ? {} : { roles: key.roles }),
   }
 }
 

@@ -18,7 +18,7 @@ const PATTERN_CHARS_MAX = 300
 export const keysCreate: Command = {
   name: 'keys create',
   summary: 'make an API key and show it once',
-  usage: 'keys create NAME [--models PATTERNS] [--expires WHEN] [--json]',
+  usage: 'keys create NAME [--models PATTERNS] [--expires WHEN] [--admin] [--json]',
   options: [
     {
       flag: '--models',
@@ -30,6 +30,7 @@ export const keysCreate: Command = {
       value: 'WHEN',
       doc: 'when it ends: 30d, 12h, or a date as 2027-01-31, valid to its end in UTC (default never)',
     },
+    { flag: '--admin', doc: 'it may also use the management API and name the target of a request' },
     { flag: '--json', doc: 'print one JSON object instead of the bare key' },
   ],
   examples: [
@@ -66,6 +67,7 @@ async function run(input: CommandInput): Promise<number> {
         createdMs: nowMs,
         ...(expiresMs === undefined ? {} : { expiresMs }),
         ...(models === undefined ? {} : { models }),
+        ...(isOn(input, 'admin') ? { roles: ['admin'] } : {}),
       }),
     }
   })

@@ -28,6 +28,7 @@ export interface KeyJson {
   readonly revoked: string | null
   /** Null: every model. */
   readonly models: readonly string[] | null
+  readonly roles: readonly string[]
   readonly state: KeyState
 }
 
@@ -43,6 +44,7 @@ export function keyJson(key: ApiKey, nowMs: number): KeyJson {
     expires: isoTime(key.expiresMs),
     revoked: isoTime(key.revokedMs),
     models: key.models ?? null,
+    roles: key.roles ?? [],
     state: keyState(key, nowMs),
   }
 }

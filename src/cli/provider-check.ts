@@ -167,7 +167,6 @@ class Check {
       timeouts: { ...timeouts, firstByteMs },
       network,
       signal: AbortSignal.timeout(Math.min(timeouts.totalMs, 2 * ANSWER_TIMEOUT_MS)),
-      allowPrivate: true,
     })
     const { headers, status } = response
     if (status < 200 || status > 299) {

@@ -69,7 +69,8 @@ export async function readCatalog(
     models: await store.models.all(),
     keys: [],
   }))
-  return { config, snapshot: buildSnapshot(1, stored === undefined ? [config] : [config, stored]) }
+  const sources = stored === undefined ? [config] : [config, stored]
+  return { config, snapshot: buildSnapshot(1, sources, config.network) }
 }
 
 /** Keys of the file, then of the store. */

@@ -1,10 +1,24 @@
 // Turns validated settings into the types of the catalogue: providers, models, API keys. Pure but for hashing; the secret of
 // a client's key ends here, only its hash goes on.
 
-import type { ApiKey, Model, ModelPrice, Origin, Provider } from '../core/catalog.ts'
+import type {
+  ApiKey,
+  EntraSettings,
+  Model,
+  ModelPrice,
+  NetworkSettings,
+  Origin,
+  Provider,
+  RoutingSettings,
+  TargetAbilities,
+} from '../core/catalog.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
+import type { ValueOf } from './node.ts'
 import type { KeySettings, ModelSettings, ProviderSettings } from './schema-catalog.ts'
+import type { NETWORK } from './schema-network.ts'
+
+type NetworkValues = ValueOf<typeof NETWORK>
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
 
@@ -19,7 +33,8 @@ function sha256(text: string): string {
 }
 
 export function toProvider(settings: ProviderSettings, origin: Origin): Provider {
-  const { context, network, retries, timeouts } = settings
+  const { check, circuit, concurrency, context, retries, timeouts } = settings
+  const named = (secret: string) => `${origin}:${settings.id}:${sha256(secret).slice(0, 8)}`
   return {
     id: settings.id,
     type: settings.type,
@@ -31,10 +46,10 @@ export function toProvider(settings: ProviderSettings, origin: Origin): Provider
       region: settings.region,
     }),
     // Named by what it is, not by its place: a key keeps its health when others come and go.
-    keys: settings.keys.map((secret) => ({
-      id: `${origin}:${settings.id}:${sha256(secret).slice(0, 8)}`,
-      secret,
-    })),
+    keys: [
+      ...settings.keys.map((secret) => ({ id: named(secret), secret })),
+      ...settings.draining_keys.map((secret) => ({ id: named(secret), secret, draining: true })),
+    ],
     timeouts: {
       connectMs: timeouts.connect,
       firstByteMs: timeouts.first_byte,
@@ -42,17 +57,30 @@ export function toProvider(settings: ProviderSettings, origin: Origin): Provider
       totalMs: timeouts.total,
     },
     retries: { max: retries.max, baseMs: retries.base, capMs: retries.cap },
-    network: {
-      ...defined({
-        proxy: network.proxy,
-        caFile: network.ca_file,
-        certFile: network.cert_file,
-        keyFile: network.key_file,
-      }),
-      verify: network.verify,
+    network: toNetwork(settings.network),
+    keyStrategy: settings.key_strategy,
+    circuit: {
+      enabled: circuit.enabled,
+      failures: circuit.failures,
+      errorRate: circuit.error_rate,
+      windowMs: circuit.window,
+      openMs: circuit.open,
     },
     headers: settings.headers,
     ...defined({
+      concurrency:
+        concurrency === undefined
+          ? undefined
+          : {
+              max: concurrency.max,
+              queue: concurrency.queue,
+              queueTimeoutMs: concurrency.queue_timeout,
+            },
+      check:
+        check === undefined
+          ? undefined
+          : { intervalMs: check.interval, ...defined({ model: check.model }) },
+      entra: settings.entra === undefined ? undefined : toEntra(settings.entra),
       context:
         context === undefined
           ? undefined
@@ -61,6 +89,38 @@ export function toProvider(settings: ProviderSettings, origin: Origin): Provider
               maxTokens: context.max_tokens,
               reserveTokens: context.reserve,
             },
+    }),
+  }
+}
+
+/** The network settings as they were given: nothing stands for what was not. */
+export function toNetwork(network: NetworkValues): NetworkSettings {
+  return defined({
+    proxy: network.proxy,
+    noProxy: network.no_proxy,
+    caFile: network.ca_file,
+    certFile: network.cert_file,
+    keyFile: network.key_file,
+    keyPassphrase: network.key_passphrase,
+    verify: network.verify,
+    minTlsVersion: network.min_tls_version,
+    allowPrivate: network.allow_private,
+  })
+}
+
+function toEntra(entra: NonNullable<ProviderSettings['entra']>): EntraSettings {
+  return {
+    tenant: entra.tenant,
+    clientId: entra.client_id,
+    cloud: entra.cloud,
+    ...defined({
+      clientSecret: entra.client_secret,
+      certFile: entra.cert_file,
+      keyFile: entra.key_file,
+      keyPassphrase: entra.key_passphrase,
+      authority: entra.authority,
+      management: entra.management,
+      scope: entra.scope,
     }),
   }
 }
@@ -90,19 +150,46 @@ export function toModel(settings: ModelSettings, origin: Origin): Model {
       model: target.model,
       order: target.order,
       weight: target.weight,
+      ...(target.tags.length === 0 ? {} : { tags: target.tags }),
+      ...defined({
+        abilities: target.abilities === undefined ? undefined : toAbilities(target.abilities),
+      }),
     })),
     defaults: settings.defaults,
     losses: settings.losses,
     ...defined({
       contextWindow: settings.context_window,
       price: settings.price === undefined ? undefined : toPrice(settings.price),
+      routing: settings.routing === undefined ? undefined : toRouting(settings.routing),
     }),
+  }
+}
+
+function toAbilities(
+  abilities: NonNullable<ModelSettings['targets'][number]['abilities']>,
+): TargetAbilities {
+  return defined({
+    vision: abilities.vision,
+    tools: abilities.tools,
+    jsonSchema: abilities.json_schema,
+    chat: abilities.chat,
+    contextWindow: abilities.context_window,
+  })
+}
+
+function toRouting(routing: NonNullable<ModelSettings['routing']>): RoutingSettings {
+  return {
+    strategy: routing.strategy,
+    fallbacks: defined(routing.fallbacks),
+    retryRefused: routing.retry_refused,
+    continuation: routing.continuation,
+    ...defined({ sticky: routing.sticky, hedgeAfterMs: routing.hedge_after }),
   }
 }
 
 /** `createdMs` is when the file that declares the key was last changed. */
 export function toApiKey(settings: KeySettings, createdMs: number): ApiKey {
-  const { expires, key, models, name } = settings
+  const { expires, key, models, name, roles } = settings
   return {
     id: `file:${name}`,
     origin: 'file',
@@ -112,6 +199,10 @@ export function toApiKey(settings: KeySettings, createdMs: number): ApiKey {
     prefix: key.slice(0, key.startsWith('weir_') ? 9 : 4),
     lastFour: key.slice(-4),
     createdMs,
-    ...defined({ expiresMs: expires === undefined ? undefined : Date.parse(expires), models }),
+    ...defined({
+      expiresMs: expires === undefined ? undefined : Date.parse(expires),
+      models,
+      roles,
+    }),
   }
 }

@@ -2,6 +2,7 @@
 // absolute. It holds secrets in clear, so it must never be logged as a whole; `show.ts` masks.
 
 import type { ApiKey, Model, Provider } from '../core/catalog.ts'
+import type { NetworkDefaults } from '../core/network.ts'
 import type { ReadFile } from './read.ts'
 import type { Settings } from './schema.ts'
 import type { ConfigProblem } from './problem.ts'
@@ -23,6 +24,10 @@ export interface ServerConfig {
   readonly uploadBytesMax: number
   readonly keepaliveIntervalMs: number
   readonly drainTimeoutMs: number
+  readonly stopDelayMs: number
+  readonly runningMax: number
+  readonly queueMax: number
+  readonly queueTimeoutMs: number
 }
 
 export interface Config {
@@ -37,6 +42,9 @@ export interface Config {
   readonly auth: { readonly anonymous: 'loopback' | 'never' }
   /** As in force: the environment's switch is already applied. */
   readonly discovery: { readonly environment: boolean; readonly local: boolean }
+  /** For providers that the store declares; those below have it already. */
+  readonly network: NetworkDefaults
+  readonly redis: { readonly url?: string }
   /** Of the file, then of the environment, then `mock`. */
   readonly providers: readonly Provider[]
   /** Local servers to be asked for in the background, and added when they answer. */

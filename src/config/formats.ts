@@ -42,6 +42,8 @@ const CHECKS: Record<TextFormat, (text: string, context: FormatContext) => Check
   'public-url': (text) => webUrl(text, false),
   'base-url': (text) => webUrl(text, true),
   'proxy-url': proxyUrl,
+  'no-proxy': noProxy,
+  'redis-url': redisUrl,
   'storage-url': storageUrl,
   file,
   instant,
@@ -131,6 +133,28 @@ function proxyUrl(text: string): Checked {
   }
   const refused = refusedAddress(url)
   return refused === undefined ? { value: url.href.replace(/\/$/, '') } : { problem: refused }
+}
+
+/** One entry of a list of hosts without a proxy; lower case. */
+function noProxy(text: string): Checked {
+  if (text === '*') return { value: text }
+  if (parseAddressRange(text) !== undefined) return { value: text.toLowerCase() }
+  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text)
+  const [, name = '', port] = bracketed ?? /^(?:\*?\.)?([^:]*)(?::(\d{1,5}))?$/.exec(text) ?? []
+  const isPort = port === undefined || (Number(port) > 0 && Number(port) <= 65_535)
+  if (isPort && isHost(name)) return { value: text.toLowerCase() }
+  return { problem: 'must be a host, .domain, an address or a block, with or without a port, or *' }
+}
+
+function redisUrl(text: string): Checked {
+  const url = URL.parse(text)
+  if (url === null || (url.protocol !== 'redis:' && url.protocol !== 'rediss:')) {
+    return { problem: 'must begin with redis:// or rediss://' }
+  }
+  if (url.hostname === '' || !/^(?:\/\d{0,3})?$/.test(url.pathname) || url.hash !== '') {
+    return { problem: 'must be redis://host:port or redis://host:port/number' }
+  }
+  return { value: text }
 }
 
 /** Canonical form: `sqlite:` and the absolute path. */

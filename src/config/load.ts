@@ -3,9 +3,11 @@
 
 import { dirname, join } from 'node:path'
 import type { Model, Provider } from '../core/catalog.ts'
+import { classifyAddress } from '../core/address.ts'
 import { asObject, type JsonObject } from '../core/json.ts'
+import { type NetworkDefaults, withNetworkDefaults } from '../core/network.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
-import { toApiKey, toModel, toProvider } from './catalog.ts'
+import { toApiKey, toModel, toNetwork, toProvider } from './catalog.ts'
 import type { Config, LoadedConfig, ServerConfig } from './config.ts'
 import {
   type Found,
@@ -51,8 +53,12 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const data = dataFolder(surroundings, flags.data)
   const read = readSettings(document, flags, surroundings)
   const settings = withPlaces(read.settings, data)
+  const network: NetworkDefaults = {
+    ...toNetwork(settings.network),
+    isShared: classifyAddress(settings.server.host) !== 'loopback',
+  }
   const providers: Provider[] = settings.providers.map((provider, index) =>
-    toProvider(provider, providerOrigin(index, read)),
+    withNetworkDefaults(toProvider(provider, providerOrigin(index, read)), network),
   )
   const isOff = isDiscoveryOff(surroundings)
   const discovery = {
@@ -68,9 +74,13 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
       settings.secrets.master_key === undefined ? {} : { masterKey: settings.secrets.master_key },
     auth: settings.auth,
     discovery,
+    network,
+    redis: settings.redis.url === undefined ? {} : { url: settings.redis.url },
     providers,
     localCandidates: discovery.local
-      ? validateFound(localServers(providers)).map((server) => toProvider(server, 'environment'))
+      ? validateFound(localServers(providers)).map((server) =>
+          withNetworkDefaults(toProvider(server, 'environment'), network),
+        )
       : [],
     models: settings.models.map((model, index): Model =>
       toModel(model, index < read.declaredModels ? 'file' : 'environment'),
@@ -208,8 +218,18 @@ function withFound(
     .filter((model) => !ids.has(model.id))
     .map((model): ModelSettings => ({
       id: model.id,
-      targets: [{ provider: model.provider, model: model.id, order: 0, weight: 1 }],
+      targets: [
+        {
+          provider: model.provider,
+          model: model.id,
+          order: 0,
+          weight: 1,
+          tags: [],
+          abilities: undefined,
+        },
+      ],
       defaults: {},
+      routing: undefined,
       losses: 'report',
       context_window: undefined,
       price: undefined,
@@ -266,6 +286,10 @@ function toServer(server: Settings['server']): ServerConfig {
     uploadBytesMax: server.max_upload_size,
     keepaliveIntervalMs: server.keepalive,
     drainTimeoutMs: server.drain_timeout,
+    stopDelayMs: server.stop_delay,
+    runningMax: server.max_concurrent,
+    queueMax: server.queue,
+    queueTimeoutMs: server.queue_timeout,
   }
 }
 

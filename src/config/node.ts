@@ -26,6 +26,8 @@ export type TextFormat =
   | 'public-url'
   | 'base-url'
   | 'proxy-url'
+  | 'no-proxy'
+  | 'redis-url'
   | 'storage-url'
   | 'file'
   | 'header-value'

@@ -1,9 +1,11 @@
 // The part of the schema table that describes the catalogue: one provider, one model, one API key.
 // Apart from `schema.ts` only because of its length; the rules are the same.
 
-import { DEFAULT_CONTEXT } from '../core/catalog.ts'
+import { DEFAULT_CIRCUIT, DEFAULT_CONTEXT } from '../core/catalog.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
+import { NETWORK } from './schema-network.ts'
+import { ROUTING, TARGET_ABILITIES } from './schema-routing.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600_000
@@ -73,39 +75,6 @@ const RETRIES = {
   },
 } as const satisfies SectionNode
 
-const NETWORK = {
-  kind: 'section',
-  doc: 'How to reach the provider. Proxy variables of the environment are not used.',
-  keys: {
-    proxy: {
-      kind: 'text',
-      format: 'proxy-url',
-      doc: 'HTTP proxy, `http://user:password@host:port`.',
-      secret: true,
-    },
-    ca_file: {
-      kind: 'text',
-      format: 'file',
-      doc: 'PEM file of certificate authorities trusted beside the usual ones.',
-    },
-    cert_file: {
-      kind: 'text',
-      format: 'file',
-      doc: 'PEM file of the client certificate; needs `key_file`.',
-    },
-    key_file: {
-      kind: 'text',
-      format: 'file',
-      doc: "PEM file of the client certificate's key; needs `cert_file`.",
-    },
-    verify: {
-      kind: 'boolean',
-      doc: '`false` accepts any certificate of this provider.',
-      default: true,
-    },
-  },
-} as const satisfies SectionNode
-
 const CONTEXT = {
   kind: 'section',
   doc: 'Keeps local servers (`ollama`, `lmstudio`, `custom`) from cutting prompts without a word.',
@@ -132,6 +101,170 @@ const CONTEXT = {
       default: DEFAULT_CONTEXT.reserveTokens,
       min: 128,
       max: 1_000_000,
+    },
+  },
+} as const satisfies SectionNode
+
+const CIRCUIT = {
+  kind: 'section',
+  doc: 'Leaves a target alone for a while after it has failed, so that requests go to others at once.',
+  keys: {
+    enabled: {
+      kind: 'boolean',
+      doc: '`false` always asks.',
+      default: DEFAULT_CIRCUIT.enabled,
+    },
+    failures: {
+      kind: 'integer',
+      doc: 'Failures in a row after which it is left alone.',
+      default: DEFAULT_CIRCUIT.failures,
+      min: 1,
+      max: 1_000,
+    },
+    error_rate: {
+      kind: 'number',
+      doc: 'Share of failures within `window` after which it is left alone.',
+      default: DEFAULT_CIRCUIT.errorRate,
+      min: 0.01,
+      max: 1,
+    },
+    window: {
+      kind: 'duration',
+      doc: 'How far back `error_rate` looks.',
+      default: DEFAULT_CIRCUIT.windowMs,
+      min: SECOND,
+      max: HOUR,
+    },
+    open: {
+      kind: 'duration',
+      doc: 'How long it is left alone at first; then one request tries it, and each failed try doubles the wait.',
+      default: DEFAULT_CIRCUIT.openMs,
+      min: 100,
+      max: HOUR,
+    },
+  },
+} as const satisfies SectionNode
+
+const CONCURRENCY = {
+  kind: 'section',
+  doc: 'Bounds the requests that run at this provider at once; keys of clients take turns in its queue.',
+  optional: true,
+  keys: {
+    max: {
+      kind: 'integer',
+      doc: 'Requests that run at once.',
+      required: true,
+      min: 1,
+      max: 100_000,
+    },
+    queue: {
+      kind: 'integer',
+      doc: 'Requests that may wait; beyond it they are refused, or go to another target.',
+      default: LIMITS.providerQueueMax,
+      min: 0,
+      max: 100_000,
+    },
+    queue_timeout: {
+      kind: 'duration',
+      doc: 'Longest wait.',
+      default: LIMITS.queueTimeoutMs,
+      min: 0,
+      max: HOUR,
+    },
+  },
+} as const satisfies SectionNode
+
+const CHECK = {
+  kind: 'section',
+  doc: 'Asks the provider now and then whether it is well. Off unless it is here: paid providers count every request.',
+  optional: true,
+  keys: {
+    interval: {
+      kind: 'duration',
+      doc: 'How often.',
+      default: LIMITS.checkIntervalMs,
+      min: SECOND,
+      max: 24 * HOUR,
+    },
+    model: {
+      kind: 'text',
+      format: 'model-id',
+      doc: 'Model to be asked for one token.',
+      absent: 'the model list is asked for, which is free',
+      maxChars: 300,
+    },
+  },
+} as const satisfies SectionNode
+
+const ENTRA = {
+  kind: 'section',
+  doc: 'An application of Microsoft Entra ID that stands in for keys (client credentials): a secret, or a certificate. For `azure`.',
+  optional: true,
+  synonyms: { tenant_id: 'tenant', client: 'client_id', secret: 'client_secret', region: 'cloud' },
+  keys: {
+    tenant: {
+      kind: 'text',
+      format: 'id',
+      doc: 'Directory (tenant) id or its domain.',
+      required: true,
+      maxChars: 200,
+    },
+    client_id: {
+      kind: 'text',
+      format: 'id',
+      doc: 'Application (client) id.',
+      required: true,
+      maxChars: 200,
+    },
+    client_secret: {
+      kind: 'text',
+      format: 'header-value',
+      doc: "The application's secret.",
+      secret: true,
+      maxChars: 4_096,
+    },
+    cert_file: {
+      kind: 'text',
+      format: 'file',
+      doc: "PEM file of the application's certificate, instead of a secret.",
+    },
+    key_file: {
+      kind: 'text',
+      format: 'file',
+      doc: "PEM file of the certificate's private key.",
+      absent: 'the key is in `cert_file`',
+    },
+    key_passphrase: {
+      kind: 'text',
+      format: 'header-value',
+      doc: 'Opens an encrypted private key.',
+      secret: true,
+      maxChars: 4_096,
+    },
+    cloud: {
+      kind: 'choice',
+      doc: "Which of Azure's clouds.",
+      values: ['public', 'us_government', 'china'],
+      default: 'public',
+    },
+    authority: {
+      kind: 'text',
+      format: 'base-url',
+      doc: 'Address of the token service, for private clouds.',
+      absent: "the cloud's own",
+    },
+    management: {
+      kind: 'text',
+      format: 'base-url',
+      doc: 'Address of the management API, for private clouds.',
+      absent: "the cloud's own",
+    },
+    scope: {
+      kind: 'text',
+      format: 'header-value',
+      doc: 'Scope that tokens are asked for.',
+      absent: "that of the cloud's Azure OpenAI",
+      maxChars: 500,
     },
   },
 } as const satisfies SectionNode
@@ -201,8 +334,29 @@ export const PROVIDER = {
         maxChars: 8_192,
       },
     },
+    draining_keys: {
+      kind: 'list',
+      doc: 'API keys on their way out: used only while no other is fit, so that a key can be replaced without a failed request.',
+      item: {
+        kind: 'text',
+        format: 'header-value',
+        doc: 'An API key.',
+        secret: true,
+        maxChars: 8_192,
+      },
+    },
+    key_strategy: {
+      kind: 'choice',
+      doc: 'Which key comes next: each in turn, the first that is fit, the one with the fewest requests running, or the one with most left of what the provider allows (`x-ratelimit-remaining-*`).',
+      values: ['round_robin', 'order', 'least_used', 'remaining'],
+      default: 'round_robin',
+    },
+    entra: ENTRA,
     timeouts: TIMEOUTS,
     retries: RETRIES,
+    circuit: CIRCUIT,
+    concurrency: CONCURRENCY,
+    check: CHECK,
     network: NETWORK,
     context: CONTEXT,
     headers: {
@@ -224,7 +378,7 @@ const PRICE_BOUNDS = {
 export const MODEL = {
   kind: 'section',
   doc: 'One name that clients may ask for.',
-  synonyms: { name: 'id', alias: 'id', target: 'targets', fallbacks: 'targets' },
+  synonyms: { name: 'id', alias: 'id', target: 'targets', fallbacks: 'routing' },
   keys: {
     id: {
       kind: 'text',
@@ -235,7 +389,7 @@ export const MODEL = {
     },
     targets: {
       kind: 'list',
-      doc: 'Who answers it: the lowest `order` first, equal orders by `weight`.',
+      doc: 'Who answers it: the lowest `order` first, equal orders by `routing.strategy`.',
       required: true,
       minItems: 1,
       item: {
@@ -265,6 +419,12 @@ export const MODEL = {
             min: 0,
             max: 1_000_000,
           },
+          tags: {
+            kind: 'list',
+            doc: 'Words that a request may ask for in `x-weir-tags`; then only targets with all of them are asked.',
+            item: { kind: 'text', format: 'id', doc: 'A word.', maxChars: 64 },
+          },
+          abilities: TARGET_ABILITIES,
           overrides: LATER,
         },
       },
@@ -273,6 +433,7 @@ export const MODEL = {
       kind: 'free',
       doc: "Request members set where the client gave none, by OpenAI's names (`temperature`, `max_tokens`); each protocol gets its own word for them, other names go to it as they are.",
     },
+    routing: ROUTING,
     losses: {
       kind: 'choice',
       doc: 'What to do when the provider cannot express a part of the request: say so, or answer 400 and ask nobody. What an answer loses is always reported.',
@@ -329,6 +490,12 @@ export const KEY = {
       absent: 'every model',
       optional: true,
       item: { kind: 'text', format: 'model-id', doc: 'A model or pattern.', maxChars: 300 },
+    },
+    roles: {
+      kind: 'list',
+      doc: 'What it may do beyond asking models: `admin` may use the management API and name the target of a request.',
+      optional: true,
+      item: { kind: 'choice', doc: 'A role.', values: ['admin'] },
     },
     expires: {
       kind: 'text',

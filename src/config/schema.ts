@@ -5,6 +5,7 @@
 import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
 import { KEY, MODEL, PROVIDER } from './schema-catalog.ts'
+import { COMMON_NETWORK } from './schema-network.ts'
 
 const HOUR = 3_600_000
 
@@ -87,6 +88,34 @@ export const SCHEMA = {
           min: 0,
           max: 24 * HOUR,
         },
+        stop_delay: {
+          kind: 'duration',
+          doc: 'At a graceful stop `/readyz` fails at once, and new requests are still taken for so long: until a load balancer has noticed.',
+          default: 0,
+          min: 0,
+          max: HOUR,
+        },
+        max_concurrent: {
+          kind: 'integer',
+          doc: 'Requests that run at once; more wait in a queue in which keys take turns.',
+          default: LIMITS.requestsRunningMax,
+          min: 1,
+          max: 1_000_000,
+        },
+        queue: {
+          kind: 'integer',
+          doc: 'Requests that may wait; beyond it they are refused.',
+          default: LIMITS.requestQueueMax,
+          min: 0,
+          max: 1_000_000,
+        },
+        queue_timeout: {
+          kind: 'duration',
+          doc: 'Longest wait.',
+          default: LIMITS.queueTimeoutMs,
+          min: 0,
+          max: HOUR,
+        },
       },
     },
     storage: {
@@ -145,6 +174,20 @@ export const SCHEMA = {
         },
       },
     },
+    network: COMMON_NETWORK,
+    redis: {
+      kind: 'section',
+      doc: 'Shares what replicas learn of providers (open circuits, keys that rest). Without it each learns for itself.',
+      keys: {
+        url: {
+          kind: 'text',
+          format: 'redis-url',
+          doc: '`redis://user:password@host:port/db`, or `rediss://` for TLS.',
+          secret: true,
+          absent: 'none',
+        },
+      },
+    },
     providers: { kind: 'list', doc: 'Upstreams.', item: PROVIDER },
     models: {
       kind: 'list',
@@ -179,7 +222,6 @@ export const SCHEMA = {
         redact: LATER,
       },
     },
-    redis: LATER,
     limits: LATER,
     budgets: LATER,
   },

@@ -32,15 +32,76 @@ export interface RetrySettings {
   readonly capMs: number
 }
 
-/** How to reach a provider; paths are absolute. */
+export type TlsVersion = '1.2' | '1.3'
+
+/**
+ * How to reach a provider; paths are absolute. What a provider leaves out comes from the settings for all, which the snapshot
+ * has merged in (`core/network.ts`).
+ */
 export interface NetworkSettings {
-  /** `http://user:password@host:port`. Absent: none, whatever the environment says. */
+  /** `http://user:password@host:port` or `https://…`. Absent: none, whatever the environment says. */
   readonly proxy?: string
+  /** Hosts reached without the proxy: names, `.domain`, addresses, CIDR blocks, each with or without a port; `*` is all. */
+  readonly noProxy?: readonly string[]
   readonly caFile?: string
   readonly certFile?: string
   readonly keyFile?: string
+  /** Opens an encrypted `keyFile`. A secret. */
+  readonly keyPassphrase?: string
   /** False accepts any certificate. */
-  readonly verify: boolean
+  readonly verify?: boolean
+  readonly minTlsVersion?: TlsVersion
+  /** Whether loopback and private addresses may be connected to. Metadata services never may. */
+  readonly allowPrivate?: boolean
+}
+
+/** When a target is left alone after failing, and how it is tried again. */
+export interface CircuitSettings {
+  readonly enabled: boolean
+  /** Failures in a row that open it. */
+  readonly failures: number
+  /** Share of failures within the window, 0 to 1, that opens it once there were enough answers to tell. */
+  readonly errorRate: number
+  readonly windowMs: number
+  /** How long it stays open at first; doubled each time a probe fails, up to the limit in `core/limits.ts`. */
+  readonly openMs: number
+}
+
+/** Requests of one provider that run at once, and those that wait for their turn. Absent: no bound of its own. */
+export interface ConcurrencySettings {
+  readonly max: number
+  readonly queue: number
+  readonly queueTimeoutMs: number
+}
+
+/** Asks a provider whether it is well without being asked by a client; off unless configured. */
+export interface CheckSettings {
+  readonly intervalMs: number
+  /** A model to be asked for one token; absent: the model list, which is free. */
+  readonly model?: string
+}
+
+/** In which order a provider's keys are used. */
+export type KeyStrategy = 'round_robin' | 'order' | 'least_used' | 'remaining'
+
+export type EntraCloud = 'public' | 'us_government' | 'china'
+
+/** An Entra ID application that stands in for a key (client credentials, with a secret or a certificate). */
+export interface EntraSettings {
+  readonly tenant: string
+  readonly clientId: string
+  readonly clientSecret?: string
+  /** PEM, with its key in `keyFile` or in the same file; used where there is no secret. */
+  readonly certFile?: string
+  readonly keyFile?: string
+  readonly keyPassphrase?: string
+  readonly cloud: EntraCloud
+  /** Replaces the cloud's own address of the token service; for private clouds. */
+  readonly authority?: string
+  /** Replaces the cloud's own address of the management API. */
+  readonly management?: string
+  /** Replaces the scope that the cloud's Azure OpenAI takes. */
+  readonly scope?: string
 }
 
 /** How a local server is kept from cutting prompts without a word. */
@@ -64,6 +125,8 @@ export interface ProviderKey {
   readonly id: string
   /** In clear, in memory only. */
   readonly secret: string
+  /** On its way out: not used for new requests while another key is fit. */
+  readonly draining?: boolean
 }
 
 export interface Provider {
@@ -84,15 +147,82 @@ export interface Provider {
   readonly headers: Readonly<Record<string, string>>
   /** Absent: `DEFAULT_CONTEXT`. Read for servers that run models themselves. */
   readonly context?: ContextSettings
+  /** Absent: `round_robin`. */
+  readonly keyStrategy?: KeyStrategy
+  /** Absent: `DEFAULT_CIRCUIT`. */
+  readonly circuit?: CircuitSettings
+  readonly concurrency?: ConcurrencySettings
+  readonly check?: CheckSettings
+  /** Absent: it is asked with its keys. */
+  readonly entra?: EntraSettings
+}
+
+/** Where nothing is configured. */
+export const DEFAULT_CIRCUIT: CircuitSettings = {
+  enabled: true,
+  failures: 5,
+  errorRate: 0.5,
+  windowMs: 30_000,
+  openMs: 5_000,
 }
 
 export interface Target {
   readonly providerId: string
   /** The provider's own model name. */
   readonly model: string
-  /** Lower is tried first; equal orders share by weight. */
+  /** Lower is tried first; equal orders share by the model's strategy. */
   readonly order: number
   readonly weight: number
+  /** Words a request may ask for (`x-weir-tags`). */
+  readonly tags?: readonly string[]
+  /** What the operator says the target can do. */
+  readonly abilities?: TargetAbilities
+}
+
+/**
+ * What a target can do. An absent member is unknown and stops nothing; false is a target that is passed over by requests that
+ * need it.
+ */
+export interface TargetAbilities {
+  readonly vision?: boolean
+  readonly tools?: boolean
+  readonly jsonSchema?: boolean
+  /** Chats; false for a model that only completes. */
+  readonly chat?: boolean
+  /** Tokens of prompt and answer together. */
+  readonly contextWindow?: number
+}
+
+/** How targets of the same order share a model's requests. */
+export type RoutingStrategy =
+  'weighted' | 'order' | 'round_robin' | 'least_busy' | 'latency' | 'cost'
+
+/** What keeps going to the same target, so that a provider's prompt cache stays warm. */
+export type Stickiness = 'key' | 'user' | 'session'
+
+/** Why a request goes on to other models. `any` stands for every cause that has no list of its own but `content_filter`. */
+export type FallbackCause =
+  'rate_limited' | 'timed_out' | 'context_length' | 'content_filter' | 'failed' | 'any'
+
+export interface RoutingSettings {
+  readonly strategy: RoutingStrategy
+  readonly sticky?: Stickiness
+  /** Models asked in turn when the model's own targets did not answer. */
+  readonly fallbacks: Readonly<Partial<Record<FallbackCause, readonly string[]>>>
+  /** Whether a prompt that one provider's content rules refused is put to the next target. */
+  readonly retryRefused: boolean
+  /** Asks the next target as well when no answer has begun after so long; absent: never. */
+  readonly hedgeAfterMs?: number
+  /** Whether an answer that broke off is continued by another target, where that can take a beginning. */
+  readonly continuation: boolean
+}
+
+/** Where nothing is configured. */
+export const DEFAULT_ROUTING: RoutingSettings = {
+  strategy: 'weighted',
+  fallbacks: {},
+  retryRefused: false,
+  continuation: false,
 }
 
 /** Nano-dollars per token of each class of usage; an absent class has no known price. */
@@ -122,6 +252,8 @@ export interface Model {
   readonly losses: 'report' | 'reject'
   readonly contextWindow?: number
   readonly price?: ModelPrice
+  /** Absent: `DEFAULT_ROUTING`. */
+  readonly routing?: RoutingSettings
 }
 
 /** An API key of a client. Only its hash is known. */
@@ -140,4 +272,9 @@ export interface ApiKey {
   readonly revokedMs?: number
   /** Patterns; undefined allows every model. */
   readonly models?: readonly string[]
+  /** What it may do beyond asking models; absent: nothing. */
+  readonly roles?: readonly Role[]
 }
+
+/** `admin` may use the management API, and name the target of a request. */
+export type Role = 'admin'

@@ -74,6 +74,14 @@ export const LIMITS = {
   /** Attempts over all targets of one request. */
   attemptsMax: 8,
 
+  /** Requests that run at once, and that wait for their turn: of all providers, and of one that has a bound of its own. */
+  requestsRunningMax: 10_000,
+  requestQueueMax: 2_000,
+  providerQueueMax: 100,
+  queueTimeoutMs: 10_000,
+  /** How often a provider is asked whether it is well, where it is. */
+  checkIntervalMs: 60_000,
+
   /** fetch stops at 256 at once unless told otherwise before the process starts. */
   upstreamConnectionsMax: 20_000,
 

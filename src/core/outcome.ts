@@ -16,7 +16,30 @@ export interface AttemptRecord {
   readonly status?: number
   /** Error kind of ours, absent when the attempt succeeded. */
   readonly error?: string
+  /** What it was besides the first try: another one, beside a slow one, or the rest of an answer that broke off. */
+  readonly as?: 'retry' | 'hedge' | 'continuation'
   readonly durationMs: number
+}
+
+/** One target in a decision: at which place it was taken, or why it was passed over. */
+export interface RouteCandidate {
+  readonly providerId: string
+  readonly model: string
+  /** 0 is tried first; absent for one that is passed over. */
+  readonly rank?: number
+  /** Why it stands there, or why it does not: a few words, without anything of the request's content. */
+  readonly reason: string
+}
+
+/** How the targets of one model were put into an order for one request. */
+export interface RouteRecord {
+  /** The model whose targets these are: the one asked for, or one it falls back to. */
+  readonly model: string
+  /** `weighted`, `latency`, …; `pinned` where the client named the target. */
+  readonly by: string
+  /** Why this model was asked instead of the one before it. */
+  readonly fallbackFor?: string
+  readonly candidates: readonly RouteCandidate[]
 }
 
 export interface Outcome {
@@ -55,6 +78,8 @@ export interface Outcome {
   readonly costNanoUsd?: number
   readonly losses: readonly Loss[]
   readonly attempts: readonly AttemptRecord[]
+  /** Absent where there was nothing to decide: one target, and it was asked. */
+  readonly route?: readonly RouteRecord[]
   readonly totalMs: number
   /** From sending to the provider until its last byte. */
   readonly providerMs?: number

@@ -11,6 +11,15 @@ export type Action =
   | 'metrics.read'
   /** Raw requests to one provider; `mayAskProvider` says which. */
   | 'provider.proxy'
+  /** Naming the target of a request (`x-weir-target`) instead of leaving it to the model's routing. */
+  | 'target.pin'
+  /** What is known of providers, targets and keys; no secret, but who is asked and how it fares. */
+  | 'health.read'
+  /** What a request would be sent to, without sending it. */
+  | 'route.read'
+  /** What providers list, and taking it over. */
+  | 'discovery.read'
+  | 'discovery.write'
 
 /** Whether the principal may act; undefined is a caller who did not authenticate. */
 export function can(principal: Principal | undefined, action: Action): boolean {
@@ -22,6 +31,12 @@ export function can(principal: Principal | undefined, action: Action): boolean {
     case 'metrics.read':
     case 'provider.proxy':
       return principal !== undefined
+    case 'target.pin':
+    case 'health.read':
+    case 'route.read':
+    case 'discovery.read':
+    case 'discovery.write':
+      return principal?.roles?.includes('admin') ?? false
   }
 }
 

@@ -1,7 +1,16 @@
 // The interfaces the outside implements for the inside: clock, ids, transport, sinks, repositories.
 // The gateway depends on these alone; `app.ts` puts the real ones in.
 
-import type { ApiKey, Model, NetworkSettings, Provider, Timeouts } from './catalog.ts'
+import type {
+  ApiKey,
+  Model,
+  NetworkSettings,
+  Provider,
+  ProviderKey,
+  Role,
+  Timeouts,
+} from './catalog.ts'
+import type { ModelFacts, ModelState, ProviderModel } from './model-status.ts'
 import type { Outcome } from './outcome.ts'
 
 export interface Clock {
@@ -54,8 +63,6 @@ export interface UpstreamRequest {
   readonly network: NetworkSettings
   /** Aborts the request at once; fires when the client leaves. */
   readonly signal: AbortSignal
-  /** An operator's own loopback and private addresses are fine; a URL that came from elsewhere is held to public ones. */
-  readonly allowPrivate: boolean
 }
 
 export interface UpstreamResponse {
@@ -70,6 +77,43 @@ export interface UpstreamResponse {
   bytes(maxBytes: number): Promise<Uint8Array>
   /** Closes the connection; idempotent. */
   cancel(reason?: unknown): void
+}
+
+/** Bearer tokens of an identity service, in place of a provider's keys. */
+export interface TokenSource {
+  /**
+   * A token that holds for a while yet; from memory where one is, so that nearly every call resolves at once.
+   * @throws GatewayError `upstream_auth` when the service refuses the application, else `upstream_error` or `upstream_timeout`
+   */
+  bearer(provider: Provider): Promise<string>
+  /** The token was refused: the next call asks for another. */
+  refused(provider: Provider): void
+}
+
+/** What one replica has learned of a provider and the others should know. */
+export type HealthChange =
+  | {
+      readonly kind: 'circuit'
+      readonly providerId: string
+      readonly model: string
+      readonly state: 'open' | 'closed'
+      /** Wall clock; when a request may try it again. */
+      readonly untilMs: number
+    }
+  | {
+      readonly kind: 'key'
+      readonly providerId: string
+      readonly keyId: string
+      readonly state: 'limited' | 'refused' | 'fit'
+      readonly untilMs: number
+    }
+
+/** Tells other replicas what this one has learned. Neither method waits or throws: it is help, never a condition. */
+export interface SharedHealth {
+  publish(change: HealthChange): void
+  /** What others have learned; never what this one published. */
+  subscribe(receive: (change: HealthChange) => void): void
+  close(): Promise<void>
 }
 
 /** The only way out. Throws GatewayError (`upstream_error`, `upstream_timeout`, `upstream_redirect`, `client_closed`). */
@@ -87,6 +131,7 @@ export interface NewApiKey {
   readonly createdMs: number
   readonly expiresMs?: number
   readonly models?: readonly string[]
+  readonly roles?: readonly Role[]
 }
 
 /** API keys of one store. Every method names its tenant: there is no query over all of them but `all`, for the snapshot. */
@@ -104,13 +149,25 @@ export interface ProviderRepository {
   /** Creates or replaces a provider and, where `keys` is given, its keys. */
   save(tenantId: string, provider: Provider): Promise<void>
   remove(tenantId: string, id: string): Promise<boolean>
-  /** Masked keys: id, last four, creation. */
+  /** Masked keys: id, last four, creation, and whether it is on its way out. */
   maskedKeys(tenantId: string, providerId: string): Promise<MaskedKey[]>
+  /** Adds one key behind those there are. False when the tenant has no such provider or the id is taken. */
+  addKey(tenantId: string, providerId: string, key: ProviderKey): Promise<boolean>
+  /** Marks a key as on its way out, or as in use again. False when there is no such key. */
+  setKeyDraining(
+    tenantId: string,
+    providerId: string,
+    keyId: string,
+    draining: boolean,
+  ): Promise<boolean>
+  /** Deletes a key. False when there is no such key. */
+  removeKey(tenantId: string, providerId: string, keyId: string): Promise<boolean>
 }
 
 export interface MaskedKey {
   readonly id: string
   readonly lastFour: string
+  readonly draining: boolean
   readonly createdMs: number
 }
 
@@ -118,6 +175,25 @@ export interface ModelRepository {
   all(): Promise<Model[]>
   save(tenantId: string, model: Model): Promise<void>
   remove(tenantId: string, id: string): Promise<boolean>
+}
+
+/** Which models providers have listed, by provider. */
+export interface ModelStatusRepository {
+  all(tenantId: string): Promise<ProviderModel[]>
+  /**
+   * What a provider lists now: those in the list are available (or what the list says of them), those it listed before and does not
+   * any more are gone since now. One write, and none where nothing has changed but the time of the last look.
+   */
+  seen(
+    tenantId: string,
+    providerId: string,
+    models: readonly {
+      readonly model: string
+      readonly state?: ModelState
+      readonly facts: ModelFacts
+    }[],
+    nowMs: number,
+  ): Promise<void>
 }
 
 export interface RequestFilter {

@@ -1,5 +1,7 @@
 // Who is asking. The data plane sees only this; how it was proven (key, anonymous on loopback, later a token) stays in `auth`.
 
+import type { Role } from './catalog.ts'
+
 /** The one tenant of a laptop; a team's tenants get ids of their own. */
 export const DEFAULT_TENANT_ID = 'default'
 
@@ -13,6 +15,8 @@ export interface Principal {
   readonly keyHash?: string
   /** Model patterns this principal may use (`*` wildcards); undefined allows all. */
   readonly models?: readonly string[]
+  /** What it may do beyond asking models; absent: nothing. */
+  readonly roles?: readonly Role[]
 }
 
 /** True when a name matches a pattern in which `*` stands for any text. Linear in both. */

@@ -193,7 +193,6 @@ export class ModelDirectory {
       },
       network: provider.network,
       signal: AbortSignal.timeout(LIMITS.discoveryTimeoutMs * 8),
-      allowPrivate: true,
     })
     const bytes = await response.bytes(LIMITS.responseBodyBytesMax)
     if (response.status !== 200) throw new Error(`status ${response.status}`)

@@ -11,7 +11,8 @@ import type {
   Transport,
 } from '../core/ports.ts'
 import type { ModelDirectory } from './catalog.ts'
-import type { KeyRings } from './key-rings.ts'
+import type { Gates } from './gates.ts'
+import type { Health } from './health.ts'
 import type { ReasoningMemory } from './reasoning-memory.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { StreamWatch } from './stream-watch.ts'
@@ -39,7 +40,8 @@ export interface GatewayDeps {
   /** The transport for a provider: the network, or the mock's own. */
   transport(provider: Provider): Transport
   readonly directory: ModelDirectory
-  readonly rings: KeyRings
+  readonly health: Health
+  readonly gates: Gates
   readonly prices: PriceBook
   readonly sink: OutcomeSink
   /** Answers, reasoning and owners that later requests refer to. */

@@ -140,7 +140,6 @@ export class LocalModels {
         timeouts: provider.timeouts,
         network: provider.network,
         signal: AbortSignal.timeout(LIMITS.localModelTimeoutMs),
-        allowPrivate: true,
       })
       // A model's licence and template come along.
       const bytes = await response.bytes(LIMITS.responseBodyBytesMax)

@@ -102,7 +102,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
         record.attempting({ provider, model, mode, dialect, keyId: key?.id })
         const answer = await asking.attempt(key)
         this.note(key, startedMs, answer.upstream.status)
-        if (key !== undefined) deps.rings.of(provider.id).restore(key.id)
+        if (key !== undefined) deps.health.keys(provider).restore(key.id)
         return answer
       } catch (thrown) {
         const failure = failureOf(thrown)
@@ -127,7 +127,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     if (keys.length === 0) return undefined
     const holder = keys.find((key) => key.id === holderKeyId)
     if (holder !== undefined && !this.tried.has(holder.id)) return holder
-    const ring = this.deps.rings.of(provider.id)
+    const ring = this.deps.health.keys(provider)
     const choice = ring.choose(keys, this.deps.clock.monotonicMs(), this.tried)
     if (choice.key !== undefined) return choice.key
     return new GatewayError('upstream_unavailable', {
@@ -152,7 +152,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       const pauseMs = limited
         ? (decision.retryAfterMs ?? LIMITED_KEY_PAUSE_MS)
         : REFUSED_KEY_PAUSE_MS
-      const ring = deps.rings.of(asking.provider.id)
+      const ring = deps.health.keys(asking.provider)
       ring.setAside(keys, key.id, deps.clock.monotonicMs() + pauseMs)
       this.tried.add(key.id)
       return keys.some((other) => !this.tried.has(other.id))

@@ -52,7 +52,6 @@ export async function send(
     headers: credentialled(asked, key?.secret, sending, deps.clock.nowMs()),
     timeouts: provider.timeouts,
     network: provider.network,
-    allowPrivate: true,
   })
   if (response.status >= 200 && response.status <= 299) return response
   throw await refused(provider, dialect, response, deps)

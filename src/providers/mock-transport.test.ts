@@ -23,7 +23,6 @@ function request(
     timeouts: TIMEOUTS,
     network: { verify: true },
     signal: new AbortController().signal,
-    allowPrivate: true,
     ...more,
   }
 }

@@ -19,6 +19,7 @@ function toApiKey(row: typeof apiKeys.$inferSelect): ApiKey {
     ...(row.expiresMs === null ? {} : { expiresMs: row.expiresMs }),
     ...(row.revokedMs === null ? {} : { revokedMs: row.revokedMs }),
     ...(row.models === null ? {} : { models: row.models }),
+    ...(row.roles === null ? {} : { roles: row.roles }),
   }
 }
 
@@ -43,6 +44,7 @@ export class ApiKeys implements ApiKeyRepository {
       createdMs: key.createdMs,
       expiresMs: key.expiresMs ?? null,
       models: key.models ?? null,
+      roles: key.roles ?? null,
     }
     await this.database.write((tx) => [tx.insert(apiKeys).values(values)])
     return toApiKey({ ...values, revokedMs: null })

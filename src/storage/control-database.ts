@@ -9,7 +9,7 @@ import * as sqliteTables from './schema.sqlite.ts'
 
 export type ControlTables = Pick<
   typeof sqliteTables,
-  'apiKeys' | 'models' | 'providerKeys' | 'providers' | 'targets'
+  'apiKeys' | 'models' | 'providerKeys' | 'providerModels' | 'providers' | 'targets'
 >
 
 /** Reads and writes of control data. */

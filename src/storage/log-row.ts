@@ -45,6 +45,7 @@ export const REQUEST_COLUMNS = [
   'request_bytes',
   'response_bytes',
   'user_agent',
+  'route',
 ] as const
 
 export const INSERT_REQUEST = `INSERT INTO requests (${REQUEST_COLUMNS.join(', ')}) VALUES (${REQUEST_COLUMNS.map(() => '?').join(', ')})`
@@ -113,6 +114,7 @@ export function requestValues(outcome: Outcome): (string | number | boolean | nu
     outcome.requestBytes,
     outcome.responseBytes,
     outcome.userAgent ?? null,
+    outcome.route === undefined ? null : JSON.stringify(outcome.route),
   ]
 }
 

@@ -15,11 +15,19 @@ function toModel(row: typeof models.$inferSelect, modelTargets: readonly Target[
     losses: row.losses,
     ...(row.contextWindow === null ? {} : { contextWindow: row.contextWindow }),
     ...(row.price === null ? {} : { price: row.price }),
+    ...(row.routing === null ? {} : { routing: row.routing }),
   }
 }
 
 function toTarget(row: typeof targets.$inferSelect): Target {
-  return { providerId: row.providerId, model: row.model, order: row.order, weight: row.weight }
+  return {
+    providerId: row.providerId,
+    model: row.model,
+    order: row.order,
+    weight: row.weight,
+    ...(row.tags === null ? {} : { tags: row.tags }),
+    ...(row.abilities === null ? {} : { abilities: row.abilities }),
+  }
 }
 
 /** Models of one store; see the port for the contract. */
@@ -54,6 +62,7 @@ export class Models implements ModelRepository {
       losses: model.losses,
       contextWindow: model.contextWindow ?? null,
       price: model.price ?? null,
+      routing: model.routing ?? null,
       updatedMs: nowMs,
     }
     const targetRows = model.targets.map((target, position) => ({
@@ -64,6 +73,8 @@ export class Models implements ModelRepository {
       model: target.model,
       order: target.order,
       weight: target.weight,
+      tags: target.tags ?? null,
+      abilities: target.abilities ?? null,
     }))
     await this.database.write((tx) => [
       tx

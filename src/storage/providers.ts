@@ -1,14 +1,15 @@
 // The repository of providers and their keys. Everything that is or may hold a secret (keys, header values, the proxy's
 // password) is sealed before it reaches a query and opened only on the way to memory.
 
-import { and, asc, eq, notInArray } from 'drizzle-orm'
-import type { Provider } from '../core/catalog.ts'
+import { and, asc, eq, notInArray, sql } from 'drizzle-orm'
+import type { Provider, ProviderKey } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Clock, Logger, MaskedKey, ProviderRepository } from '../core/ports.ts'
 import type { ControlDatabase } from './control-database.ts'
 import { StorageError } from './errors.ts'
 import type { providerKeys, providers } from './schema.sqlite.ts'
 import type { Sealer, SealPlace } from './seal.ts'
+import type { StoredOptions, StoredSecrets } from './stored-network.ts'
 
 type ProviderRow = typeof providers.$inferSelect
 type KeyRow = typeof providerKeys.$inferSelect
@@ -48,6 +49,48 @@ function checkKeys(provider: ProviderToSave): void {
     param: 'keys',
     message: 'Two keys of the provider have the same id.',
   })
+}
+
+/** The settings that most providers leave alone, apart from what of them is a secret. */
+function splitOptions(
+  provider: ProviderToSave,
+  keyPassphrase: string | undefined,
+): { options: StoredOptions; secrets: StoredSecrets } {
+  const { region, context, keyStrategy, circuit, concurrency, check } = provider
+  const { clientSecret, keyPassphrase: entraKeyPassphrase, ...entra } = provider.entra ?? {}
+  const options: Record<string, unknown> = {
+    region,
+    context,
+    keyStrategy,
+    circuit,
+    concurrency,
+    check,
+    entra: provider.entra === undefined ? undefined : entra,
+  }
+  const secrets: Record<string, unknown> = {
+    keyPassphrase,
+    entraClientSecret: clientSecret,
+    entraKeyPassphrase,
+  }
+  return { options: given(options) as StoredOptions, secrets: given(secrets) }
+}
+
+function optionsOf(stored: StoredOptions | null, secrets: StoredSecrets): Partial<Provider> {
+  const { entra, ...options } = stored ?? {}
+  if (entra === undefined) return options
+  const { entraClientSecret, entraKeyPassphrase } = secrets
+  return {
+    ...options,
+    entra: {
+      ...entra,
+      ...(entraClientSecret === undefined ? {} : { clientSecret: entraClientSecret }),
+      ...(entraKeyPassphrase === undefined ? {} : { keyPassphrase: entraKeyPassphrase }),
+    },
+  }
+}
+
+function given(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }
 
 /** Providers of one store; see the port for the contract. */
@@ -111,6 +154,7 @@ export class Providers implements ProviderRepository {
       position,
       sealedSecret: this.sealer.seal(key.secret, keyPlace(tenantId, provider.id, key.id)),
       lastFour: lastFour(key.secret),
+      draining: key.draining === true,
       createdMs: nowMs,
     }))
     const keptIds = keyRows?.map((row) => row.id) ?? []
@@ -133,6 +177,7 @@ export class Providers implements ProviderRepository {
                     position: row.position,
                     sealedSecret: row.sealedSecret,
                     lastFour: row.lastFour,
+                    draining: row.draining,
                   },
                 }),
             ),
@@ -158,6 +203,7 @@ export class Providers implements ProviderRepository {
         .select({
           id: providerKeys.id,
           lastFour: providerKeys.lastFour,
+          draining: providerKeys.draining,
           createdMs: providerKeys.createdMs,
         })
         .from(providerKeys)
@@ -166,12 +212,82 @@ export class Providers implements ProviderRepository {
     )
   }
 
+  async addKey(tenantId: string, providerId: string, key: ProviderKey): Promise<boolean> {
+    const { providers, providerKeys } = this.database.tables
+    const ofProvider = and(
+      eq(providerKeys.tenantId, tenantId),
+      eq(providerKeys.providerId, providerId),
+    )
+    const known = await this.database.read((db) =>
+      db
+        .select({ id: providers.id })
+        .from(providers)
+        .where(and(eq(providers.tenantId, tenantId), eq(providers.id, providerId))),
+    )
+    if (known.length === 0) return false
+    const [rows] = await this.database.write((tx) => [
+      tx
+        .insert(providerKeys)
+        .values({
+          tenantId,
+          providerId,
+          id: key.id,
+          position: sql`(SELECT coalesce(max(${providerKeys.position}), -1) + 1 FROM ${providerKeys} WHERE ${ofProvider})`,
+          sealedSecret: this.sealer.seal(key.secret, keyPlace(tenantId, providerId, key.id)),
+          lastFour: lastFour(key.secret),
+          draining: key.draining === true,
+          createdMs: this.clock.nowMs(),
+        })
+        .onConflictDoNothing()
+        .returning({ id: providerKeys.id }),
+    ])
+    return rows.length > 0
+  }
+
+  async setKeyDraining(
+    tenantId: string,
+    providerId: string,
+    keyId: string,
+    draining: boolean,
+  ): Promise<boolean> {
+    const { providerKeys } = this.database.tables
+    const [rows] = await this.database.write((tx) => [
+      tx
+        .update(providerKeys)
+        .set({ draining })
+        .where(this.oneKey(tenantId, providerId, keyId))
+        .returning({ id: providerKeys.id }),
+    ])
+    return rows.length > 0
+  }
+
+  async removeKey(tenantId: string, providerId: string, keyId: string): Promise<boolean> {
+    const { providerKeys } = this.database.tables
+    const [rows] = await this.database.write((tx) => [
+      tx
+        .delete(providerKeys)
+        .where(this.oneKey(tenantId, providerId, keyId))
+        .returning({ id: providerKeys.id }),
+    ])
+    return rows.length > 0
+  }
+
+  private oneKey(tenantId: string, providerId: string, keyId: string) {
+    const { providerKeys } = this.database.tables
+    return and(
+      eq(providerKeys.tenantId, tenantId),
+      eq(providerKeys.providerId, providerId),
+      eq(providerKeys.id, keyId),
+    )
+  }
+
   private sealProvider(
     tenantId: string,
     provider: ProviderToSave,
     nowMs: number,
   ): Omit<ProviderRow, 'tenantId' | 'id' | 'createdMs'> {
-    const { proxy, ...network } = provider.network
+    const { proxy, keyPassphrase, ...network } = provider.network
+    const { options, secrets } = splitOptions(provider, keyPassphrase)
     const seal = (text: string, column: string): string =>
       this.sealer.seal(text, providerPlace(tenantId, provider.id, column))
     const hasHeaders = Object.keys(provider.headers).length > 0
@@ -185,6 +301,9 @@ export class Providers implements ProviderRepository {
       network,
       sealedProxy: proxy === undefined ? null : seal(proxy, 'sealed_proxy'),
       sealedHeaders: hasHeaders ? seal(JSON.stringify(provider.headers), 'sealed_headers') : null,
+      options: Object.keys(options).length === 0 ? null : options,
+      sealedSecrets:
+        Object.keys(secrets).length === 0 ? null : seal(JSON.stringify(secrets), 'sealed_secrets'),
       updatedMs: nowMs,
     }
   }
@@ -197,6 +316,12 @@ export class Providers implements ProviderRepository {
       row.sealedHeaders === null
         ? {}
         : (JSON.parse(open(row.sealedHeaders, 'sealed_headers')) as Record<string, string>)
+    const secrets: StoredSecrets =
+      row.sealedSecrets === null
+        ? {}
+        : (JSON.parse(open(row.sealedSecrets, 'sealed_secrets')) as StoredSecrets)
+    const passphrase =
+      secrets.keyPassphrase === undefined ? {} : { keyPassphrase: secrets.keyPassphrase }
     return {
       id: row.id,
       type: row.type,
@@ -207,11 +332,13 @@ export class Providers implements ProviderRepository {
       keys: keyRows.map((key) => ({
         id: key.id,
         secret: this.sealer.open(key.sealedSecret, keyPlace(row.tenantId, row.id, key.id)),
+        ...(key.draining ? { draining: true } : {}),
       })),
       timeouts: row.timeouts,
       retries: row.retries,
-      network: { ...row.network, ...proxy },
+      network: { ...row.network, ...proxy, ...passphrase },
       headers,
+      ...optionsOf(row.options, secrets),
     }
   }
 }

@@ -76,6 +76,7 @@ function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
       providerMs: row.providerMs,
       firstTokenMs: row.firstTokenMs,
       userAgent: row.userAgent,
+      route: row.route,
     }),
     ...(usage === undefined ? {} : { usage }),
     ...(bodies === undefined

@@ -13,7 +13,7 @@ import {
   text,
 } from 'drizzle-orm/pg-core'
 import type { Loss } from '../core/ir/loss.ts'
-import type { AttemptRecord } from '../core/outcome.ts'
+import type { AttemptRecord, RouteRecord } from '../core/outcome.ts'
 import type { KeptKind } from '../core/ports.ts'
 
 /** One row per request. Many tenants share the table here, so the index by time begins with the tenant. */
@@ -60,6 +60,7 @@ export const requests = pgTable(
     requestBytes: bigint('request_bytes', { mode: 'number' }).notNull(),
     responseBytes: bigint('response_bytes', { mode: 'number' }).notNull(),
     userAgent: text('user_agent'),
+    route: jsonb('route').$type<readonly RouteRecord[]>(),
   },
   (table) => [
     index('requests_tenant_time').on(table.tenantId, table.timestampMs),

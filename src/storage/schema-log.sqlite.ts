@@ -4,7 +4,7 @@
 
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Loss } from '../core/ir/loss.ts'
-import type { AttemptRecord } from '../core/outcome.ts'
+import type { AttemptRecord, RouteRecord } from '../core/outcome.ts'
 import type { KeptKind } from '../core/ports.ts'
 
 /**
@@ -55,6 +55,7 @@ export const requests = sqliteTable(
     requestBytes: integer('request_bytes').notNull(),
     responseBytes: integer('response_bytes').notNull(),
     userAgent: text('user_agent'),
+    route: text('route', { mode: 'json' }).$type<readonly RouteRecord[]>(),
   },
   (table) => [
     index('requests_time').on(table.timestampMs),

@@ -4,6 +4,7 @@
 
 import {
   bigint,
+  boolean,
   doublePrecision,
   foreignKey,
   index,
@@ -14,8 +15,17 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
-import type { ModelPrice, ProviderType, RetrySettings, Timeouts } from '../core/catalog.ts'
-import type { StoredNetwork } from './stored-network.ts'
+import type {
+  ModelPrice,
+  ProviderType,
+  RetrySettings,
+  Role,
+  RoutingSettings,
+  TargetAbilities,
+  Timeouts,
+} from '../core/catalog.ts'
+import type { ModelFacts, ModelState } from '../core/model-status.ts'
+import type { StoredNetwork, StoredOptions } from './stored-network.ts'
 
 /** Facts about the store itself, as the check value of the master key. Belongs to no tenant. */
 export const settings = pgTable('settings', {
@@ -38,6 +48,8 @@ export const providers = pgTable(
     network: jsonb('network').$type<StoredNetwork>().notNull(),
     sealedProxy: text('sealed_proxy'),
     sealedHeaders: text('sealed_headers'),
+    options: jsonb('options').$type<StoredOptions>(),
+    sealedSecrets: text('sealed_secrets'),
     createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
     updatedMs: bigint('updated_ms', { mode: 'number' }).notNull(),
   },
@@ -54,6 +66,7 @@ export const providerKeys = pgTable(
     position: integer('position').notNull(),
     sealedSecret: text('sealed_secret').notNull(),
     lastFour: text('last_four').notNull(),
+    draining: boolean('draining').notNull().default(false),
     createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
   },
   (table) => [
@@ -75,6 +88,7 @@ export const models = pgTable(
     losses: text('losses').$type<'report' | 'reject'>().notNull(),
     contextWindow: bigint('context_window', { mode: 'number' }),
     price: jsonb('price').$type<ModelPrice>(),
+    routing: jsonb('routing').$type<RoutingSettings>(),
     createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
     updatedMs: bigint('updated_ms', { mode: 'number' }).notNull(),
   },
@@ -92,6 +106,8 @@ export const targets = pgTable(
     model: text('model').notNull(),
     order: integer('try_order').notNull(),
     weight: doublePrecision('weight').notNull(),
+    tags: jsonb('tags').$type<readonly string[]>(),
+    abilities: jsonb('abilities').$type<TargetAbilities>(),
   },
   (table) => [
     primaryKey({ columns: [table.tenantId, table.modelId, table.position] }),
@@ -100,6 +116,25 @@ export const targets = pgTable(
       foreignColumns: [models.tenantId, models.id],
     }).onDelete('cascade'),
   ],
+)
+
+/**
+ * What each provider has listed, and what became of it: a model that is gone is marked and kept, so that whoever asks for it learns
+ * why. The provider may be declared in the file, so it is no foreign key.
+ */
+export const providerModels = pgTable(
+  'provider_models',
+  {
+    tenantId: text('tenant_id').notNull(),
+    providerId: text('provider_id').notNull(),
+    model: text('model').notNull(),
+    state: text('state').$type<ModelState>().notNull(),
+    facts: jsonb('facts').$type<ModelFacts>().notNull(),
+    firstSeenMs: bigint('first_seen_ms', { mode: 'number' }).notNull(),
+    lastSeenMs: bigint('last_seen_ms', { mode: 'number' }).notNull(),
+    goneMs: bigint('gone_ms', { mode: 'number' }),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.providerId, table.model] })],
 )
 
 /** Clients' keys; only their hashes are kept. */
@@ -116,6 +151,7 @@ export const apiKeys = pgTable(
     expiresMs: bigint('expires_ms', { mode: 'number' }),
     revokedMs: bigint('revoked_ms', { mode: 'number' }),
     models: jsonb('models').$type<readonly string[]>(),
+    roles: jsonb('roles').$type<readonly Role[]>(),
   },
   (table) => [
     uniqueIndex('api_keys_hash').on(table.hash),

@@ -12,8 +12,17 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
-import type { ModelPrice, ProviderType, RetrySettings, Timeouts } from '../core/catalog.ts'
-import type { StoredNetwork } from './stored-network.ts'
+import type {
+  ModelPrice,
+  ProviderType,
+  RetrySettings,
+  Role,
+  RoutingSettings,
+  TargetAbilities,
+  Timeouts,
+} from '../core/catalog.ts'
+import type { ModelFacts, ModelState } from '../core/model-status.ts'
+import type { StoredNetwork, StoredOptions } from './stored-network.ts'
 
 /** Facts about the store itself, as the check value of the master key. Belongs to no tenant. */
 export const settings = sqliteTable('settings', {
@@ -36,6 +45,8 @@ export const providers = sqliteTable(
     network: text('network', { mode: 'json' }).$type<StoredNetwork>().notNull(),
     sealedProxy: text('sealed_proxy'),
     sealedHeaders: text('sealed_headers'),
+    options: text('options', { mode: 'json' }).$type<StoredOptions>(),
+    sealedSecrets: text('sealed_secrets'),
     createdMs: integer('created_ms').notNull(),
     updatedMs: integer('updated_ms').notNull(),
   },
@@ -52,6 +63,7 @@ export const providerKeys = sqliteTable(
     position: integer('position').notNull(),
     sealedSecret: text('sealed_secret').notNull(),
     lastFour: text('last_four').notNull(),
+    draining: integer('draining', { mode: 'boolean' }).notNull().default(false),
     createdMs: integer('created_ms').notNull(),
   },
   (table) => [
@@ -73,6 +85,7 @@ export const models = sqliteTable(
     losses: text('losses').$type<'report' | 'reject'>().notNull(),
     contextWindow: integer('context_window'),
     price: text('price', { mode: 'json' }).$type<ModelPrice>(),
+    routing: text('routing', { mode: 'json' }).$type<RoutingSettings>(),
     createdMs: integer('created_ms').notNull(),
     updatedMs: integer('updated_ms').notNull(),
   },
@@ -90,6 +103,8 @@ export const targets = sqliteTable(
     model: text('model').notNull(),
     order: integer('try_order').notNull(),
     weight: real('weight').notNull(),
+    tags: text('tags', { mode: 'json' }).$type<readonly string[]>(),
+    abilities: text('abilities', { mode: 'json' }).$type<TargetAbilities>(),
   },
   (table) => [
     primaryKey({ columns: [table.tenantId, table.modelId, table.position] }),
@@ -98,6 +113,25 @@ export const targets = sqliteTable(
       foreignColumns: [models.tenantId, models.id],
     }).onDelete('cascade'),
   ],
+)
+
+/**
+ * What each provider has listed, and what became of it: a model that is gone is marked and kept, so that whoever asks for it learns
+ * why. The provider may be declared in the file, so it is no foreign key.
+ */
+export const providerModels = sqliteTable(
+  'provider_models',
+  {
+    tenantId: text('tenant_id').notNull(),
+    providerId: text('provider_id').notNull(),
+    model: text('model').notNull(),
+    state: text('state').$type<ModelState>().notNull(),
+    facts: text('facts', { mode: 'json' }).$type<ModelFacts>().notNull(),
+    firstSeenMs: integer('first_seen_ms').notNull(),
+    lastSeenMs: integer('last_seen_ms').notNull(),
+    goneMs: integer('gone_ms'),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.providerId, table.model] })],
 )
 
 /** Clients' keys; only their hashes are kept. */
@@ -114,6 +148,7 @@ export const apiKeys = sqliteTable(
     expiresMs: integer('expires_ms'),
     revokedMs: integer('revoked_ms'),
     models: text('models', { mode: 'json' }).$type<readonly string[]>(),
+    roles: text('roles', { mode: 'json' }).$type<readonly Role[]>(),
   },
   (table) => [
     uniqueIndex('api_keys_hash').on(table.hash),

@@ -6,10 +6,11 @@ import type { Outcome } from '../core/outcome.ts'
 import type { KeptRepository } from '../core/ports.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import { ModelDirectory } from '../gateway/catalog.ts'
+import { Gates } from '../gateway/gates.ts'
+import { Health } from '../gateway/health.ts'
 import type { GatewayDeps, GatewaySettings } from '../gateway/deps.ts'
 import { handle } from '../gateway/handle.ts'
 import type { Inbound, Reply } from '../gateway/inbound.ts'
-import { KeyRings } from '../gateway/key-rings.ts'
 import { ReasoningMemory } from '../gateway/reasoning-memory.ts'
 import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
 import { StreamWatch } from '../gateway/stream-watch.ts'
@@ -29,7 +30,7 @@ export function testProvider(
     keys: [{ id: `${over.id}-key`, secret: `sk-${over.id}-secret-0123456789` }],
     timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 2_000, totalMs: 20_000 },
     retries: { max: 2, baseMs: 1, capMs: 5 },
-    network: { verify: true },
+    network: { verify: true, allowPrivate: true },
     headers: {},
     ...over,
   }
@@ -83,7 +84,8 @@ export function createTestGateway(options: {
     settings: () => ({ logRequests: 'metadata', keepaliveIntervalMs: 15_000, ...options.settings }),
     transport,
     directory,
-    rings: new KeyRings(),
+    health: new Health({ clock: systemClock }),
+    gates: new Gates(),
     prices,
     sink: {
       record(outcome) {

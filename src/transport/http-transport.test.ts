@@ -22,9 +22,8 @@ function request(url: string, over: Partial<UpstreamRequest> = {}): UpstreamRequ
     headers: { 'content-type': 'application/json', authorization: 'Bearer canary' },
     body: '{}',
     timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
-    network: { verify: true },
+    network: { verify: true, allowPrivate: true },
     signal: new AbortController().signal,
-    allowPrivate: true,
     ...over,
   }
 }
@@ -57,7 +56,9 @@ describe('the address guard', () => {
   test.each(['http://127.0.0.1:1/', 'http://10.0.0.1/', 'http://192.168.1.1/', 'http://[::1]/'])(
     '%s is refused for what is not an operator’s own',
     async (url) => {
-      const error = await failure(transport().send(request(url, { allowPrivate: false })))
+      const error = await failure(
+        transport().send(request(url, { network: { allowPrivate: false } })),
+      )
       expect(error.message).toContain('may connect to')
     },
   )

@@ -44,7 +44,9 @@ export class HttpTransport implements Transport {
     const { proxy } = request.network
     // Behind a proxy the proxy resolves names; only what is written as an address can be judged here.
     const addresses =
-      proxy === undefined ? await this.guard.addresses(host, request.allowPrivate) : [host]
+      proxy === undefined
+        ? await this.guard.addresses(host, request.network.allowPrivate === true)
+        : [host]
     let failure: unknown
     for (const address of addresses) {
       try {

@@ -28,7 +28,7 @@ export class TlsFiles {
     if (network.certFile !== undefined) options.cert = read(network.certFile)
     if (network.keyFile !== undefined) options.key = read(network.keyFile)
     // Said either way: NODE_TLS_REJECT_UNAUTHORIZED must have no say here.
-    options.rejectUnauthorized = network.verify
+    options.rejectUnauthorized = network.verify !== false
     this.options_.set(network, options)
     return options
   }
