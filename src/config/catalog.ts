@@ -15,7 +15,8 @@ import type {
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import type { ValueOf } from './node.ts'
-import type { KeySettings, ModelSettings, ProviderSettings } from './schema-catalog.ts'
+import type { KeySettings, ModelSettings } from './schema-catalog.ts'
+import type { ProviderSettings } from './schema-provider.ts'
 import type { NETWORK } from './schema-network.ts'
 
 type NetworkValues = ValueOf<typeof NETWORK>

@@ -7,7 +7,7 @@ import { childPath } from './lines.ts'
 import type { Unproven } from './node.ts'
 import { quoteName } from './problem.ts'
 import type { Settings } from './schema.ts'
-import type { ProviderSettings } from './schema-catalog.ts'
+import type { ProviderSettings } from './schema-provider.ts'
 import { suggest } from './suggest.ts'
 import type { ProblemList } from './validate.ts'
 

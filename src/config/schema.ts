@@ -4,7 +4,8 @@
 
 import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
-import { KEY, MODEL, PROVIDER } from './schema-catalog.ts'
+import { KEY, MODEL } from './schema-catalog.ts'
+import { PROVIDER } from './schema-provider.ts'
 import { COMMON_NETWORK } from './schema-network.ts'
 
 const HOUR = 3_600_000
