@@ -174,6 +174,7 @@ function toAbilities(
     tools: abilities.tools,
     jsonSchema: abilities.json_schema,
     chat: abilities.chat,
+    prefill: abilities.prefill,
     contextWindow: abilities.context_window,
   })
 }

@@ -2,6 +2,7 @@
 // Pure: it looks at variables only, and says what it could not use instead of failing the start.
 
 import { isAccessKey, isAwsRegion } from '../core/aws.ts'
+import { entraFromEnvironment, type FoundEntra } from './azure-environment.ts'
 import { checkFormat } from './formats.ts'
 import { type ConfigProblem } from './problem.ts'
 import { type Surroundings, variable } from './surroundings.ts'
@@ -14,6 +15,7 @@ export interface FoundProvider {
   readonly compatible?: string
   readonly api_version?: string
   readonly keys?: readonly string[]
+  readonly entra?: FoundEntra
 }
 
 export interface FoundModel {
@@ -142,13 +144,15 @@ function findAzure(
   models: FoundModel[],
   warn: Warn,
 ): void {
-  const key = keyOf(surroundings, 'AZURE_OPENAI_API_KEY', warn)
-  if (key === undefined) return
   const endpoint = variable(surroundings, 'AZURE_OPENAI_ENDPOINT')
+  const key = keyOf(surroundings, 'AZURE_OPENAI_API_KEY', warn)
   if (endpoint === undefined) {
+    if (key === undefined) return
     warn('AZURE_OPENAI_API_KEY', 'is set without AZURE_OPENAI_ENDPOINT; the provider is left out')
     return
   }
+  const credential = key === undefined ? azureApplication(surroundings, warn) : { keys: [key] }
+  if (credential === undefined) return
   const baseUrl = checkBaseUrl(endpoint, surroundings, 'AZURE_OPENAI_ENDPOINT', warn)
   if (baseUrl === undefined) return
   const apiVersion =
@@ -158,13 +162,41 @@ function findAzure(
     id: 'azure',
     type: 'azure',
     base_url: baseUrl.replace(/\/openai(?:\/v1)?$/i, ''),
-    keys: [key],
+    ...credential,
   }
   providers.push(
     apiVersion === undefined ? provider : { ...provider, api_version: apiVersion.trim() },
   )
   const deployment = variable(surroundings, 'AZURE_OPENAI_DEPLOYMENT')?.trim()
   if (deployment !== undefined) models.push({ id: deployment, provider: 'azure' })
+}
+
+/** In place of a key: the application that Azure's own SDKs would use, where the address says that it is meant for this. */
+function azureApplication(
+  surroundings: Surroundings,
+  warn: Warn,
+): { readonly entra: FoundEntra } | undefined {
+  // A key that cannot be used was meant to be: nothing else stands in for it.
+  if (variable(surroundings, 'AZURE_OPENAI_API_KEY') !== undefined) return undefined
+  const entra = entraFromEnvironment(surroundings)
+  if (entra === undefined) return undefined
+  const context = { folder: surroundings.workingFolder, platform: surroundings.platform }
+  const checks = [
+    ['AZURE_TENANT_ID', 'id', entra.tenant],
+    ['AZURE_CLIENT_ID', 'id', entra.client_id],
+    ['AZURE_CLIENT_SECRET', 'header-value', entra.client_secret],
+    ['AZURE_CLIENT_CERTIFICATE_PATH', 'file', entra.cert_file],
+    ['AZURE_CLIENT_CERTIFICATE_PASSWORD', 'header-value', entra.key_passphrase],
+    ['AZURE_AUTHORITY_HOST', 'base-url', entra.authority],
+  ] as const
+  for (const [name, format, value] of checks) {
+    if (value === undefined) continue
+    const checked = checkFormat(format, value, context)
+    if ('value' in checked) continue
+    warn(name, `${checked.problem}; the provider is left out`)
+    return undefined
+  }
+  return { entra }
 }
 
 /**

@@ -83,7 +83,6 @@ describe('problems', () => {
   })
 
   test.each([
-    ['redis: { url: "redis://x" }', 'redis'],
     ['limits: []', 'limits'],
     ['budgets: [{}]', 'budgets'],
     ['auth: { oidc: [] }', 'auth.oidc'],
@@ -224,6 +223,30 @@ describe('problems', () => {
     [
       `${PROVIDER}, network: { proxy: "http://x/path" } }]`,
       'providers[0].network.proxy: must end after the port',
+    ],
+    [
+      `${PROVIDER}, network: { proxy: "http://169.254.169.254:80" } }]`,
+      'providers[0].network.proxy: points at a link-local or metadata address, which is refused',
+    ],
+    [
+      `${PROVIDER}, network: { no_proxy: [ok.test, "http://x"] } }]`,
+      'providers[0].network.no_proxy[1]: must be a host, .domain, an address or a block, with or without a port, or *',
+    ],
+    [
+      `${PROVIDER}, network: { key_passphrase: hunter22 } }]`,
+      'providers[0].network.key_passphrase: is for an encrypted key_file, and there is none',
+    ],
+    [
+      `${PROVIDER}, network: { min_tls_version: "1.1" } }]`,
+      'providers[0].network.min_tls_version: must be one of 1.2, 1.3 (did you mean 1.2?)',
+    ],
+    [
+      'network: { key_file: weir.yaml }',
+      'network.cert_file: missing; cert_file and key_file need each other',
+    ],
+    [
+      'network: { key_passphrase: hunter22 }',
+      'network.key_passphrase: is for an encrypted key_file, and there is none',
     ],
     [
       'providers: [{ id: a b, type: openai }]',

@@ -50,6 +50,7 @@ export function checkRules(settings: Unproven<Settings>, context: RuleContext): 
   for (const [index, provider] of providers.entries()) {
     if (provider !== undefined) checkProvider(provider, childPath('providers', index), context)
   }
+  checkNetwork('network', context)
   checkTargets(settings, context)
 }
 
@@ -98,6 +99,7 @@ function checkProvider(
     problems.add(childPath(path, 'region'), 'is for providers of type bedrock only')
   }
   if (type === 'bedrock') checkAccessKeys(provider, path, context)
+  if (provider.entra !== undefined) checkEntra(provider, path, context)
   if (type !== undefined && provider.context !== undefined && !RUNS_MODELS.has(type)) {
     problems.add(
       childPath(path, 'context'),
@@ -107,16 +109,56 @@ function checkProvider(
   if (provider.id === 'mock' && type !== undefined && type !== 'mock') {
     problems.add(childPath(path, 'id'), 'mock is kept for the provider of that type')
   }
-  const hasCertificate = context.has(`${path}.network.cert_file`)
-  if (hasCertificate !== context.has(`${path}.network.key_file`)) {
-    const missing = hasCertificate ? 'key_file' : 'cert_file'
-    problems.add(`${path}.network.${missing}`, 'missing; cert_file and key_file need each other')
-  }
+  checkNetwork(`${path}.network`, context)
   if (retries?.base !== undefined && retries.cap !== undefined && retries.base > retries.cap) {
     problems.add(`${path}.retries.base`, 'must not be longer than cap')
   }
   refuseTwice(keys, `${path}.keys`, '', problems)
   for (const name of Object.keys(provider.headers ?? {})) checkHeaderName(name, path, problems)
+}
+
+/** A certificate without its key is of no use, at either level. */
+function checkNetwork(path: string, context: RuleContext): void {
+  const hasCertificate = context.has(`${path}.cert_file`)
+  const hasKey = context.has(`${path}.key_file`)
+  if (hasCertificate !== hasKey) {
+    const missing = hasCertificate ? 'key_file' : 'cert_file'
+    context.problems.add(`${path}.${missing}`, 'missing; cert_file and key_file need each other')
+  }
+  if (context.has(`${path}.key_passphrase`) && !hasKey) {
+    context.problems.add(
+      `${path}.key_passphrase`,
+      'is for an encrypted key_file, and there is none',
+    )
+  }
+}
+
+/** An application proves itself in one way, and stands in for keys. */
+function checkEntra(
+  provider: Unproven<ProviderSettings>,
+  path: string,
+  { has, problems }: RuleContext,
+): void {
+  const at = `${path}.entra`
+  if (provider.type !== undefined && provider.type !== 'azure') {
+    problems.add(at, 'is for providers of type azure only')
+    return
+  }
+  const hasSecret = has(`${at}.client_secret`)
+  const hasCertificate = has(`${at}.cert_file`)
+  if (hasSecret && hasCertificate) {
+    problems.add(`${at}.cert_file`, 'must not stand beside client_secret: choose one')
+  } else if (!hasSecret && !hasCertificate) {
+    problems.add(`${at}.client_secret`, 'missing; the application needs it, or cert_file')
+  }
+  for (const key of ['key_file', 'key_passphrase']) {
+    if (has(`${at}.${key}`) && !hasCertificate) {
+      problems.add(`${at}.${key}`, 'belongs to cert_file, which is missing')
+    }
+  }
+  if ((provider.keys ?? []).length > 0 || has(`${path}.keys[0]`)) {
+    problems.add(`${path}.keys`, 'must not stand beside entra: tokens take their place')
+  }
 }
 
 /** An access key signs for a region, which must be known, and has a form of its own. */

@@ -12,14 +12,14 @@ const KEYS = {
   },
   no_proxy: {
     kind: 'list',
-    doc: 'Hosts reached without the proxy: names, `.domain` for a domain and all below it, addresses and blocks, each with or without `:port`; `*` is all.',
+    doc: 'Hosts reached without the proxy: a name stands for itself and all below it (`.name` and `*.name` are the same), addresses, blocks, each with or without `:port`; `*` is all. A name is not resolved for it.',
     optional: true,
     item: { kind: 'text', format: 'no-proxy', doc: 'A host.', maxChars: 255 },
   },
   ca_file: {
     kind: 'text',
     format: 'file',
-    doc: 'PEM file of certificate authorities trusted beside the usual ones.',
+    doc: 'PEM file of certificate authorities trusted beside the usual ones. This and the other files are read again when they change.',
   },
   cert_file: {
     kind: 'text',
@@ -67,5 +67,5 @@ export const NETWORK = {
 /** How every provider is reached. */
 export const COMMON_NETWORK = {
   ...NETWORK,
-  doc: 'How to reach every provider that says nothing else. Proxy variables of the environment are not used.',
+  doc: 'How to reach every provider that says nothing else; a server on this machine is asked without this proxy. Proxy variables of the environment are not used.',
 } as const satisfies SectionNode

@@ -31,6 +31,11 @@ export const TARGET_ABILITIES = {
       doc: 'Chats; `false` for a model that only completes.',
       absent: 'unknown',
     },
+    prefill: {
+      kind: 'boolean',
+      doc: 'Goes on from the beginning of an answer that it is given as the last message (for `routing.continuation`).',
+      absent: "what is known of the provider's type",
+    },
     context_window: {
       kind: 'integer',
       unit: 'tokens',

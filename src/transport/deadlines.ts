@@ -34,6 +34,10 @@ export class SharedDeadlines implements Deadlines {
     const entry = new Entry(this.clock.monotonicMs() + delayMs, fire, this.entries)
     this.entries.add(entry)
     this.timer ??= setInterval(() => this.sweep(), LIMITS.deadlineTickMs)
+    if (this.idleTicks > 0) {
+      this.idleTicks = 0
+      this.timer.ref()
+    }
     return entry
   }
 
@@ -46,6 +50,8 @@ export class SharedDeadlines implements Deadlines {
     }
     // Under traffic the set empties all the time: the timer goes only once it has stayed empty.
     this.idleTicks = this.entries.size === 0 ? this.idleTicks + 1 : 0
+    // A process with nothing else to do must not wait for that.
+    if (this.idleTicks === 1) this.timer?.unref()
     if (this.idleTicks < 10) return
     clearInterval(this.timer)
     this.timer = undefined

@@ -1,42 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { GatewayError } from '../core/error.ts'
-import type { UpstreamRequest } from '../core/ports.ts'
+import { failure, request, transport } from '../testing/transport.ts'
 import { json, redirect, text } from '../testing/upstream-answers.ts'
 import { startUpstream } from '../testing/upstream.ts'
-import { systemClock } from '../system.ts'
-import { SharedDeadlines } from './deadlines.ts'
-import { HttpTransport } from './http-transport.ts'
-import { AddressGuard, type Lookup } from './resolve.ts'
-
-function transport(lookup?: Lookup): HttpTransport {
-  return new HttpTransport(
-    new AddressGuard(() => performance.now(), lookup),
-    new SharedDeadlines(systemClock),
-  )
-}
-
-function request(url: string, over: Partial<UpstreamRequest> = {}): UpstreamRequest {
-  return {
-    url,
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: 'Bearer canary' },
-    body: '{}',
-    timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
-    network: { verify: true, allowPrivate: true },
-    signal: new AbortController().signal,
-    ...over,
-  }
-}
-
-async function failure(sending: Promise<unknown>): Promise<GatewayError> {
-  try {
-    await sending
-  } catch (error) {
-    if (error instanceof GatewayError) return error
-    throw error
-  }
-  throw new Error('it did not fail')
-}
+import type { Lookup } from './resolve.ts'
 
 describe('the address guard', () => {
   test.each([

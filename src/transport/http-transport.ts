@@ -2,6 +2,7 @@
 // bodies are inflated here within bounds, and every wait has its deadline. It knows no dialect and adds no header of its own
 // beyond what HTTP needs.
 
+import { endReason } from '../core/end-reason.ts'
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import type {
@@ -14,51 +15,75 @@ import type {
   UpstreamResponse,
 } from '../core/ports.ts'
 import { SharedDeadlines } from './deadlines.ts'
-import { inflate, isCompressed } from './inflate.ts'
+import { asGatewayError, isNotConnected, timeoutError, type Way } from './failures.ts'
+import { firstToConnect } from './first-to-connect.ts'
+import { HttpResponse } from './http-response.ts'
+import {
+  fetchProxy,
+  type ForwardProxy,
+  isProxyAnswer,
+  portOf,
+  proxyFor,
+  proxyRefused,
+} from './proxy.ts'
 import { AddressGuard } from './resolve.ts'
-import { TlsFiles } from './tls-files.ts'
+import { FetchSessions } from './sessions.ts'
 
 interface ParsedUrl {
   readonly url: URL
   /** Without the brackets of an IPv6 address. */
   readonly host: string
+  readonly port: number
 }
 
-/** Errors of a connection that was never made: the next address may be better. */
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL'])
+/** How a request reaches its host. */
+interface Route extends ParsedUrl {
+  readonly proxy: ForwardProxy | undefined
+  readonly way: Way
+  /** What is connected to: the host, or the proxy. */
+  readonly place: string
+  readonly placePort: number
+}
 
 export class HttpTransport implements Transport {
   private readonly guard: AddressGuard
   private readonly deadlines: Deadlines
-  private readonly tlsFiles = new TlsFiles()
+  private readonly sessions: FetchSessions
   private readonly parsed = new Map<string, ParsedUrl>()
 
-  constructor(guard: AddressGuard, deadlines: Deadlines) {
+  constructor(guard: AddressGuard, deadlines: Deadlines, monotonicMs: () => number) {
     this.guard = guard
     this.deadlines = deadlines
+    this.sessions = new FetchSessions(monotonicMs)
   }
 
   async send(request: UpstreamRequest): Promise<UpstreamResponse> {
-    if (request.signal.aborted) throw new GatewayError('client_closed')
-    const { url, host } = this.parse(request.url)
-    const { proxy } = request.network
-    // Behind a proxy the proxy resolves names; only what is written as an address can be judged here.
-    const addresses =
-      proxy === undefined
-        ? await this.guard.addresses(host, request.network.allowPrivate === true)
-        : [host]
-    let failure: unknown
-    for (const address of addresses) {
-      try {
-        const response = await this.attempt(request, url, host, address)
-        if (address !== host) this.guard.prefer(host, address)
-        return response
-      } catch (error) {
-        failure = error
-        if (!NOT_CONNECTED.has(causeCode(error))) break
-      }
+    if (request.signal.aborted) throw endReason(request.signal)
+    const route = this.route(request)
+    const addresses = await this.addresses(request, route)
+    try {
+      return await this.tryEach(request, route, addresses)
+    } catch (error) {
+      // Where nobody is at any address that is remembered, the name may have moved.
+      if (!isNotConnected(error) || !this.guard.forget(route.place)) throw error
+      const moved = (await this.addresses(request, route)).filter(
+        (address) => !addresses.includes(address),
+      )
+      if (moved.length === 0) throw error
+      return await this.tryEach(request, route, moved)
     }
-    throw failure
+  }
+
+  private route(request: UpstreamRequest): Route {
+    const parsed = this.parse(request.url)
+    const proxy = proxyFor(request.network, parsed.host, parsed.port)
+    if (proxy === undefined) {
+      return { ...parsed, proxy, way: 'direct', place: parsed.host, placePort: parsed.port }
+    }
+    // The proxy resolves names; only what is written as an address can be judged here.
+    this.guard.judgeLiteral(parsed.host, request.network.allowPrivate === true)
+    const way = proxy.isTls ? 'tls-proxy' : 'proxy'
+    return { ...parsed, proxy, way, place: proxy.host, placePort: proxy.port }
   }
 
   /** A provider's URLs are few and parsing one costs more than the rest of this method. */
@@ -66,40 +91,95 @@ export class HttpTransport implements Transport {
     let parsed = this.parsed.get(text)
     if (parsed === undefined) {
       const url = new URL(text)
-      parsed = { url, host: url.hostname.replace(/^\[|\]$/g, '') }
+      parsed = { url, host: url.hostname.replace(/^\[|\]$/g, ''), port: portOf(url) }
       if (this.parsed.size >= LIMITS.parsedUrlEntriesMax) this.parsed.clear()
       this.parsed.set(text, parsed)
     }
     return parsed
   }
 
+  /** Addresses to connect to, judged, best first. */
+  private async addresses(request: UpstreamRequest, route: Route): Promise<readonly string[]> {
+    const { place, placePort, way } = route
+    // A proxy stands where the operator says, and that is mostly inside.
+    const allowPrivate = way !== 'direct' || request.network.allowPrivate === true
+    const { connectMs } = request.timeouts
+    const known = this.guard.known(place, allowPrivate)
+    const found = known ?? (await this.limited(request, this.guard.addresses(place, allowPrivate)))
+    if (found.length < 2 || this.guard.isProven(place)) return found
+    const first = await firstToConnect(found, placePort, this.deadlines, connectMs, request.signal)
+    if (request.signal.aborted) throw endReason(request.signal)
+    // Refused by all: fetch says it in better words.
+    if (first === undefined) return found
+    return [first, ...found.filter((address) => address !== first)]
+  }
+
+  /** A resolver may take minutes to give up. */
+  private async limited<T>(request: UpstreamRequest, looking: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>()
+    const leave = () => reject(endReason(request.signal))
+    request.signal.addEventListener('abort', leave, { once: true })
+    const limit = this.deadlines.after(request.timeouts.connectMs, () =>
+      reject(timeoutError('connection (its name could not be looked up)')),
+    )
+    try {
+      return await Promise.race([looking, promise])
+    } finally {
+      limit.cancel()
+      request.signal.removeEventListener('abort', leave)
+    }
+  }
+
+  private async tryEach(
+    request: UpstreamRequest,
+    route: Route,
+    addresses: readonly string[],
+  ): Promise<UpstreamResponse> {
+    let failure: unknown
+    for (const address of addresses) {
+      try {
+        const response = await this.attempt(request, route, address)
+        if (address !== route.place) this.guard.prefer(route.place, address)
+        return response
+      } catch (error) {
+        failure = error
+        if (!isNotConnected(error)) break
+      }
+    }
+    throw failure
+  }
+
   private async attempt(
     request: UpstreamRequest,
-    url: URL,
-    host: string,
+    route: Route,
     address: string,
   ): Promise<UpstreamResponse> {
     const controller = new AbortController()
-    const leave = () => controller.abort(new GatewayError('client_closed'))
+    const leave = () => controller.abort(endReason(request.signal))
     request.signal.addEventListener('abort', leave, { once: true })
     const release = () => request.signal.removeEventListener('abort', leave)
     const firstByte = new RestartedDeadline(this.deadlines, request.timeouts.firstByteMs, () =>
       controller.abort(timeoutError('first byte')),
     )
-    const probe = this.probeConnection(request, url, address, controller)
+    const probe = this.probeConnection(request, route, address, controller)
     try {
       const response = await fetch(
-        pinnedUrl(url, host, address),
-        this.init(request, url, host, address, controller.signal, () => firstByte.restart()),
+        route.way === 'direct' ? pinnedUrl(route, address) : route.url.href,
+        this.init(request, route, address, controller.signal, () => firstByte.restart()),
       )
       if (response.status >= 300 && response.status < 400) {
         controller.abort()
         throw new GatewayError('upstream_redirect')
       }
+      // What comes out of a tunnel is the provider's; what is sent in clear, the proxy may answer itself.
+      if (route.way !== 'direct' && route.url.protocol === 'http:' && isProxyAnswer(response)) {
+        controller.abort()
+        throw proxyRefused(response.status)
+      }
       return new HttpResponse(response, controller, release)
     } catch (error) {
       release()
-      throw asGatewayError(error, controller.signal)
+      throw asGatewayError(error, controller.signal, route.way)
     } finally {
       firstByte.cancel()
       probe?.cancel()
@@ -108,22 +188,22 @@ export class HttpTransport implements Transport {
 
   private init(
     request: UpstreamRequest,
-    url: URL,
-    host: string,
+    route: Route,
     address: string,
     signal: AbortSignal,
     onProgress: () => void,
   ): BunFetchRequestInit {
-    const { network } = request
+    const { host, proxy, url } = route
+    const isPinned = proxy === undefined && address !== host
     const headers = { ...request.headers, 'accept-encoding': 'identity' } as Record<string, string>
-    if (address !== host) headers['host'] = url.host
+    if (isPinned) headers['host'] = url.host
     const init: BunFetchRequestInit = {
       method: request.method,
       headers,
       redirect: 'manual',
       decompress: false,
       signal,
-      proxy: network.proxy === undefined ? false : { url: network.proxy, respectNoProxy: false },
+      proxy: proxy === undefined ? false : fetchProxy(proxy, proxy.isTls ? proxy.host : address),
     } as BunFetchRequestInit
     if (isStreamed(request.body)) {
       // Without it the body would go out chunked, which many a provider refuses.
@@ -132,11 +212,8 @@ export class HttpTransport implements Transport {
     } else if (request.body !== undefined) {
       init.body = request.body as NonNullable<typeof init.body>
     }
-    if (url.protocol === 'https:') {
-      init.tls = {
-        ...this.tlsFiles.options(network),
-        ...(address === host ? {} : { serverName: host }),
-      }
+    if (url.protocol === 'https:' || proxy !== undefined) {
+      init.session = this.sessions.of(request.network, isPinned ? host : undefined)
     }
     return init
   }
@@ -144,25 +221,27 @@ export class HttpTransport implements Transport {
   /**
    * fetch does not tell when it has connected. Half-way to the connect limit without an answer, one bare TCP connection
    * is tried: when that cannot be made either by the limit, the host is a black hole and the request ends as timed out.
+   * A handshake is no such sign: a server that is busy with this very request may be too busy for another one's.
    */
   private probeConnection(
     request: UpstreamRequest,
-    url: URL,
+    route: Route,
     address: string,
     controller: AbortController,
   ): Deadline | undefined {
     const half = request.timeouts.connectMs / 2
-    if (request.network.proxy !== undefined || half >= request.timeouts.firstByteMs)
-      return undefined
+    if (half >= request.timeouts.firstByteMs) return undefined
     return this.deadlines.after(half, () => {
       let connected = false
       const limit = this.deadlines.after(half, () => {
-        if (!connected) controller.abort(timeoutError('connection'))
+        if (connected) return
+        this.guard.forget(route.place)
+        const where = route.way === 'direct' ? '' : ' to the forward proxy'
+        controller.abort(timeoutError(`connection${where}`))
       })
-      const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
       void Bun.connect({
         hostname: address,
-        port,
+        port: route.placePort,
         socket: {
           open(socket) {
             connected = true
@@ -227,121 +306,12 @@ function watched(body: StreamedBody, onProgress: () => void): ReadableStream<Uin
   )
 }
 
-class HttpResponse implements UpstreamResponse {
-  readonly status: number
-  readonly headers: Headers
-  private readonly response: Response
-  private readonly controller: AbortController
-  private readonly release: () => void
-  private stream: ReadableStream<Uint8Array> | null | undefined
-
-  constructor(response: Response, controller: AbortController, release: () => void) {
-    this.response = response
-    this.controller = controller
-    this.release = release
-    this.status = response.status
-    this.headers = response.headers
-  }
-
-  /** Made when it is asked for: a stream that `bytes` would have to empty again costs as much as the rest of a request. */
-  get body(): ReadableStream<Uint8Array> | null {
-    this.stream ??= inflate(this.response)
-    return this.stream
-  }
-
-  async bytes(maxBytes: number): Promise<Uint8Array> {
-    try {
-      const length = Number(this.headers.get('content-length') ?? Number.NaN)
-      if (length > maxBytes) throw tooLarge()
-      const plain = !isCompressed(this.headers)
-      if (plain && Number.isFinite(length)) return await this.response.bytes()
-      return await readBounded(this.body, maxBytes)
-    } catch (error) {
-      this.cancel()
-      throw asGatewayError(error, this.controller.signal)
-    } finally {
-      this.release()
-    }
-  }
-
-  cancel(reason?: unknown): void {
-    this.release()
-    if (!this.controller.signal.aborted) this.controller.abort(reason)
-  }
-}
-
-async function readBounded(
-  body: ReadableStream<Uint8Array> | null,
-  maxBytes: number,
-): Promise<Uint8Array> {
-  if (body === null) return new Uint8Array()
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > maxBytes) throw tooLarge()
-    chunks.push(chunk)
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
-}
-
-function tooLarge(): GatewayError {
-  return new GatewayError('upstream_bad_response', {
-    message: 'The provider sent an answer larger than this server takes.',
-  })
-}
-
-function timeoutError(what: string): GatewayError {
-  return new GatewayError('upstream_timeout', { cause: `no ${what} within its limit` })
-}
-
 /** The URL with the judged address in place of the name. */
-function pinnedUrl(url: URL, host: string, address: string): string {
+function pinnedUrl({ host, url }: ParsedUrl, address: string): string {
   if (address === host) return url.href
   const pinned = new URL(url.href)
   pinned.hostname = address.includes(':') ? `[${address}]` : address
   return pinned.href
-}
-
-/** What fetch threw, in our words: our own abort reasons come through as they are. */
-export function asGatewayError(error: unknown, signal?: AbortSignal): GatewayError {
-  if (error instanceof GatewayError) return error
-  if (signal?.aborted && signal.reason instanceof GatewayError) return signal.reason
-  const code = errorCode(error)
-  if (code === 'ERR_PROXY_TUNNEL') {
-    return new GatewayError('upstream_error', {
-      message: 'The forward proxy refused the connection to the provider.',
-      cause: error,
-    })
-  }
-  if (
-    /^Z_|^ERR_ZLIB|^ZSTD_|BROTLI|Decompress/i.test(
-      `${code} ${(error as Error | undefined)?.message ?? ''}`,
-    )
-  ) {
-    return new GatewayError('upstream_bad_response', { cause: error })
-  }
-  if (/CERT|VERIFY|SELF_SIGNED|ALTNAME|TLS|SSL/.test(code)) {
-    return new GatewayError('upstream_error', {
-      message: "The provider's TLS certificate could not be verified.",
-      cause: error,
-    })
-  }
-  return new GatewayError('upstream_error', {
-    message: 'The connection to the provider failed.',
-    cause: error,
-  })
-}
-
-/** The system's code behind a thrown value (`ECONNREFUSED`), or ''. */
-function errorCode(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : ''
-}
-
-/** The system's code behind a GatewayError's cause. */
-export function causeCode(error: unknown): string {
-  return error instanceof GatewayError ? errorCode(error.cause) : errorCode(error)
 }
 
 /** The transport of the running program, with the system's resolver and clock. */
@@ -349,5 +319,6 @@ export function createTransport(
   clock: Clock,
   deadlines: Deadlines = new SharedDeadlines(clock),
 ): HttpTransport {
-  return new HttpTransport(new AddressGuard(() => clock.monotonicMs()), deadlines)
+  const monotonicMs = () => clock.monotonicMs()
+  return new HttpTransport(new AddressGuard(monotonicMs), deadlines, monotonicMs)
 }

@@ -7,8 +7,11 @@ import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 
 interface CachedAddresses {
-  readonly addresses: string[]
-  readonly expiresMs: number
+  /** Best first. */
+  readonly addresses: readonly string[]
+  readonly askedMs: number
+  /** The first of them has answered. */
+  readonly isProven: boolean
 }
 
 export type Lookup = (host: string) => Promise<string[]>
@@ -18,6 +21,7 @@ const systemLookup: Lookup = async (host) =>
 
 export class AddressGuard {
   private readonly cache = new Map<string, CachedAddresses>()
+  private readonly asking = new Map<string, Promise<CachedAddresses>>()
   private readonly kinds = new Map<string, ReturnType<typeof classifyAddress>>()
   private readonly monotonicMs: () => number
   private readonly resolveName: Lookup
@@ -32,21 +36,38 @@ export class AddressGuard {
    * @throws GatewayError `upstream_error` when the name does not resolve or an address is refused; the host is in the
    * cause only.
    */
-  async addresses(host: string, allowPrivate: boolean): Promise<string[]> {
-    const kind = this.kindOf(host)
-    if (kind !== 'name') {
-      requireAllowed(host, kind, allowPrivate)
-      return [host]
-    }
-    const known = this.cache.get(host)
-    const addresses =
-      known !== undefined && known.expiresMs > this.monotonicMs()
-        ? known.addresses
-        : await this.lookup(host)
-    for (const address of addresses) {
-      requireAllowed(host, this.kindOf(address), allowPrivate)
-    }
+  async addresses(host: string, allowPrivate: boolean): Promise<readonly string[]> {
+    const known = this.known(host, allowPrivate)
+    if (known !== undefined) return known
+    const { addresses } = await this.askOnce(host)
+    this.judge(host, addresses, allowPrivate)
     return addresses
+  }
+
+  /** As `addresses`, where no question is needed; else undefined. */
+  known(host: string, allowPrivate: boolean): readonly string[] | undefined {
+    if (this.judgeLiteral(host, allowPrivate)) return [host]
+    const known = this.cache.get(host)
+    if (known === undefined || this.monotonicMs() - known.askedMs >= LIMITS.dnsCacheTtlMs) {
+      return undefined
+    }
+    this.judge(host, known.addresses, allowPrivate)
+    return known.addresses
+  }
+
+  private judge(host: string, addresses: readonly string[], allowPrivate: boolean): void {
+    for (const address of addresses) requireAllowed(host, this.kindOf(address), allowPrivate)
+  }
+
+  /**
+   * Whether the host is written as an address, which is judged; a name is not, as where a proxy resolves it.
+   * @throws GatewayError `upstream_error` when the address is refused
+   */
+  judgeLiteral(host: string, allowPrivate: boolean): boolean {
+    const kind = this.kindOf(host)
+    if (kind === 'name') return false
+    requireAllowed(host, kind, allowPrivate)
+    return true
   }
 
   /** Judging a literal address parses it anew; a provider's is the same every time. */
@@ -63,13 +84,38 @@ export class AddressGuard {
   /** The address that answered is tried first from now on. */
   prefer(host: string, address: string): void {
     const known = this.cache.get(host)
-    if (known === undefined || known.addresses[0] === address) return
-    const rest = known.addresses.filter((other) => other !== address)
-    this.cache.set(host, { ...known, addresses: [address, ...rest] })
+    if (known === undefined || (known.isProven && known.addresses[0] === address)) return
+    this.cache.set(host, { ...known, addresses: firstOf(known.addresses, address), isProven: true })
   }
 
-  private async lookup(host: string): Promise<string[]> {
-    let addresses: string[]
+  /** Whether the first address of a name has answered and has not failed since. */
+  isProven(host: string): boolean {
+    return this.cache.get(host)?.isProven === true
+  }
+
+  /** No connection could be made: the name is looked up anew. False when that was done a moment ago. */
+  forget(host: string): boolean {
+    const known = this.cache.get(host)
+    if (known === undefined) return false
+    if (this.monotonicMs() - known.askedMs < LIMITS.dnsRepeatMinMs) {
+      this.cache.set(host, { ...known, isProven: false })
+      return false
+    }
+    this.cache.delete(host)
+    return true
+  }
+
+  /** Many requests at once ask once. */
+  private askOnce(host: string): Promise<CachedAddresses> {
+    const running = this.asking.get(host)
+    if (running !== undefined) return running
+    const asked = this.ask(host).finally(() => this.asking.delete(host))
+    this.asking.set(host, asked)
+    return asked
+  }
+
+  private async ask(host: string): Promise<CachedAddresses> {
+    let addresses: readonly string[]
     try {
       addresses = await this.resolveName(host)
     } catch (cause) {
@@ -84,10 +130,22 @@ export class AddressGuard {
         cause: host,
       })
     }
+    const before = this.cache.get(host)
+    const proven = before?.isProven === true ? before.addresses[0] : undefined
+    const isProven = proven !== undefined && addresses.includes(proven)
+    const found = {
+      addresses: isProven ? firstOf(addresses, proven) : addresses,
+      askedMs: this.monotonicMs(),
+      isProven,
+    }
     if (this.cache.size >= LIMITS.dnsCacheEntriesMax) this.cache.clear()
-    this.cache.set(host, { addresses, expiresMs: this.monotonicMs() + LIMITS.dnsCacheTtlMs })
-    return addresses
+    this.cache.set(host, found)
+    return found
   }
+}
+
+function firstOf(addresses: readonly string[], first: string): readonly string[] {
+  return [first, ...addresses.filter((other) => other !== first)]
 }
 
 function requireAllowed(

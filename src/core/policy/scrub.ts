@@ -48,11 +48,36 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g
 
-/** Every form in which a provider's text could tell its keys: an access key is sent in parts. */
+/**
+ * Every form in which a text could tell a provider's secrets: an access key is sent in parts, a proxy's password encoded with its
+ * user.
+ */
 export function providerSecrets(provider: Provider): string[] {
-  return provider.keys.flatMap(({ secret }) =>
+  const keys = provider.keys.flatMap(({ secret }) =>
     provider.type === 'bedrock' && isAccessKey(secret) ? [secret, ...secret.split(':')] : [secret],
   )
+  const { entra, network } = provider
+  const others = [network.keyPassphrase, entra?.clientSecret, entra?.keyPassphrase]
+  const secrets = [...keys, ...others.filter((secret) => secret !== undefined)]
+  return network.proxy === undefined ? secrets : [...secrets, ...proxySecrets(network.proxy)]
+}
+
+/** The password of a proxy's address as it is written, as it is meant, and as `Basic` carries it. */
+function proxySecrets(proxy: string): string[] {
+  const { password = '', username = '' } = URL.parse(proxy) ?? {}
+  if (password === '') return []
+  const [user = '', plain = ''] = [username, password].map(unescaped)
+  const bytes = new TextEncoder().encode(`${user}:${plain}`)
+  return [password, plain, btoa(String.fromCharCode(...bytes))]
+}
+
+/** A `%` that begins no escape stands for itself. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /**

@@ -1,0 +1,71 @@
+// A provider's answer as the rest of the program sees it: its body inflated and bounded, its connection closed by whoever has had
+// enough of it. It sends nothing and reads nothing ahead.
+
+import { GatewayError } from '../core/error.ts'
+import type { UpstreamResponse } from '../core/ports.ts'
+import { asGatewayError } from './failures.ts'
+import { inflate, isCompressed } from './inflate.ts'
+
+export class HttpResponse implements UpstreamResponse {
+  readonly status: number
+  readonly headers: Headers
+  private readonly response: Response
+  private readonly controller: AbortController
+  private readonly release: () => void
+  private stream: ReadableStream<Uint8Array> | null | undefined
+
+  constructor(response: Response, controller: AbortController, release: () => void) {
+    this.response = response
+    this.controller = controller
+    this.release = release
+    this.status = response.status
+    this.headers = response.headers
+  }
+
+  /** Made when it is asked for: a stream that `bytes` would have to empty again costs as much as the rest of a request. */
+  get body(): ReadableStream<Uint8Array> | null {
+    this.stream ??= inflate(this.response)
+    return this.stream
+  }
+
+  async bytes(maxBytes: number): Promise<Uint8Array> {
+    try {
+      const length = Number(this.headers.get('content-length') ?? Number.NaN)
+      if (length > maxBytes) throw tooLarge()
+      const plain = !isCompressed(this.headers)
+      if (plain && Number.isFinite(length)) return await this.response.bytes()
+      return await readBounded(this.body, maxBytes)
+    } catch (error) {
+      this.cancel()
+      throw asGatewayError(error, this.controller.signal)
+    } finally {
+      this.release()
+    }
+  }
+
+  cancel(reason?: unknown): void {
+    this.release()
+    if (!this.controller.signal.aborted) this.controller.abort(reason)
+  }
+}
+
+async function readBounded(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  if (body === null) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+function tooLarge(): GatewayError {
+  return new GatewayError('upstream_bad_response', {
+    message: 'The provider sent an answer larger than this server takes.',
+  })
+}
