@@ -32,9 +32,45 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'ask providers whether they answer',
     load: async () => (await import('./providers-test.ts')).providersTest,
   },
+  'providers keys list': {
+    summary: 'show the keys of a provider, masked',
+    load: async () => (await import('./provider-keys-list.ts')).providerKeysList,
+  },
+  'providers keys add': {
+    summary: 'give a provider another key',
+    load: async () => (await import('./provider-keys-add.ts')).providerKeysAdd,
+  },
+  'providers keys drain': {
+    summary: 'use a key no more while another is fit',
+    load: async () => (await import('./provider-keys-drain.ts')).providerKeysDrain,
+  },
+  'providers keys undrain': {
+    summary: 'use a draining key again',
+    load: async () => (await import('./provider-keys-undrain.ts')).providerKeysUndrain,
+  },
+  'providers keys retire': {
+    summary: 'take a key away from a provider',
+    load: async () => (await import('./provider-keys-retire.ts')).providerKeysRetire,
+  },
+  'providers discover': {
+    summary: 'look at what Azure has, and take it over',
+    load: async () => (await import('./providers-discover.ts')).providersDiscover,
+  },
   'models list': {
     summary: 'show models and what is behind them',
     load: async () => (await import('./models-list.ts')).modelsList,
+  },
+  'models refresh': {
+    summary: 'ask providers for their models now, and remember them',
+    load: async () => (await import('./models-refresh.ts')).modelsRefresh,
+  },
+  route: {
+    summary: 'show where a request would go, without sending it',
+    load: async () => (await import('./route.ts')).route,
+  },
+  doctor: {
+    summary: 'find what keeps requests from being answered, and what to do',
+    load: async () => (await import('./doctor.ts')).doctor,
   },
   logs: {
     summary: 'show recorded requests',

@@ -1,13 +1,17 @@
 // Why a provider did not do what it was asked, in words for the person who configured it, and what that person can do. It
 // reads failures only; everything a provider wrote is scrubbed of secrets before it gets here.
 
+import { tokenEndpoint } from '../core/azure-cloud.ts'
 import type { Provider } from '../core/catalog.ts'
 import type { ErrorKind, GatewayError } from '../core/error.ts'
 import { classify, connectionFault, type ConnectionFault } from '../core/policy/classify.ts'
+import { EntraRefusal } from '../auth/entra-refusal.ts'
 
 export interface Advice {
   readonly reason: string
   readonly todo: string
+  /** What the provider meant by its refusal, where it answered with one. */
+  readonly error?: ErrorKind
 }
 
 /** A refused request: status and what the body said, scrubbed. */
@@ -17,6 +21,25 @@ export interface Refusal {
   readonly message: string
   /** `model list`, `completion`. */
   readonly step: string
+}
+
+/** What to say when there is no token to ask it with. */
+export function tokenAdvice(error: GatewayError, provider: Provider): Advice {
+  const { cause } = error
+  if (cause instanceof EntraRefusal) {
+    const { code, reason, todo } = cause.advice
+    return { reason: `no token of Entra ID: ${reason} (${code})`, todo, error: 'upstream_auth' }
+  }
+  const { entra } = provider
+  const place = entra === undefined ? 'the token service' : new URL(tokenEndpoint(entra)).host
+  const fault = connectionFault(error)
+  const code = causeCode(error)
+  const failed = fault === 'connection' ? 'could not be reached' : `failed (${fault})`
+  return {
+    reason: `no token of Entra ID: ${place} ${failed}${code === '' ? '' : ` (${code})`}`,
+    todo: 'The token service is reached through the same network settings as the provider: check that they let it through.',
+    error: 'upstream_auth',
+  }
 }
 
 /** The system's code behind an error (`ECONNREFUSED`), or ''. */
@@ -31,6 +54,10 @@ export function connectionAdvice(error: GatewayError, provider: Provider): Advic
   const code = causeCode(error)
   if (fault === 'connection') return connectAdvice(error, code, provider)
   const told = FAULTS[fault]
+  // Our own words for what a proxy answered are better than their code.
+  if (fault === 'proxy' && error.cause instanceof Error) {
+    return { ...told, reason: `${told.reason}: ${error.cause.message}` }
+  }
   return { ...told, reason: code === '' ? told.reason : `${told.reason} (${code})` }
 }
 
@@ -51,9 +78,17 @@ const FAULTS: Readonly<Record<Exclude<ConnectionFault, 'connection'>, Advice>> =
     reason: 'its TLS certificate could not be verified',
     todo: 'Where the network has a certificate authority of its own, name its file in network.ca_file.',
   },
+  proxy: {
+    reason: 'the forward proxy refused the connection',
+    todo: 'Check user and password in network.proxy, and whether the proxy allows this host and port.',
+  },
   redirect: {
     reason: 'it answered with a redirect, which is not followed',
     todo: 'Set base_url to the address it redirects to.',
+  },
+  credential: {
+    reason: 'no token could be had for it',
+    todo: 'Check every setting of entra.',
   },
   'bad-response': {
     reason: 'its answer is not one of its protocol',
@@ -94,12 +129,13 @@ export function refusalAdvice(refusal: Refusal, provider: Provider, nowMs: numbe
     return {
       reason: `it has no model list at that address (${status})${said}`,
       todo: 'Check base_url: most end in /v1. Where there is no list, test with --model.',
+      error: 'upstream_error',
     }
   }
   const body = message === '' ? undefined : { message }
   const { error } = classify({ status, headers, ...(body === undefined ? {} : { body }) }, nowMs)
   const told = REFUSALS[error] ?? OTHER
-  return { reason: `${told.reason} (${status})${said}`, todo: told.todo(provider) }
+  return { reason: `${told.reason} (${status})${said}`, todo: told.todo(provider), error }
 }
 
 interface RefusalWords {
@@ -130,7 +166,10 @@ const REFUSALS: Readonly<Partial<Record<ErrorKind, RefusalWords>>> = {
   upstream_unavailable: { reason: 'it is overloaded', todo: OTHER.todo },
 }
 
-function keyTodo({ keys, origin, type }: Provider): string {
+function keyTodo({ entra, keys, origin, type }: Provider): string {
+  if (entra !== undefined) {
+    return 'Give the application the role Cognitive Services OpenAI User on this resource; a new role takes minutes to hold.'
+  }
   if (keys.length === 0) return 'Give it a key.'
   const place =
     origin === 'environment'

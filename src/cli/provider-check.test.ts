@@ -5,9 +5,9 @@ import { afterEach, expect, test } from 'bun:test'
 import type { Provider, ProviderType } from '../core/catalog.ts'
 import { sampleProvider } from '../storage/test-store.ts'
 import { type Answer, startUpstream, type Upstream } from '../testing/upstream.ts'
-import { createTransport } from '../transport/http-transport.ts'
-import { checkProvider, type Step } from './provider-check.ts'
-import { systemClock } from '../system.ts'
+import { checkPorts } from './doctor-ports.ts'
+import type { Step } from './doctor-steps.ts'
+import { checkProvider } from './provider-check.ts'
 
 const SECRET = 'sk-live-0123456789-last'
 
@@ -20,9 +20,8 @@ afterEach(async () => {
 
 async function check(provider: Provider, model?: string): Promise<Step[]> {
   const steps: Step[] = []
-  const transport = createTransport(systemClock)
-  for await (const step of checkProvider(provider, model, { transport, clock: systemClock }))
-    steps.push(step)
+  const ports = await checkPorts()(provider)
+  for await (const step of checkProvider(provider, model, ports)) steps.push(step)
   return steps
 }
 
@@ -31,6 +30,7 @@ function testProvider(fields: Partial<Provider> = {}): Provider {
     type: 'custom',
     baseUrl: `${upstream?.url ?? 'http://127.0.0.1:1'}/v1`,
     keys: [{ id: 'k', secret: SECRET }],
+    network: { allowPrivate: true },
     ...fields,
   })
 }

@@ -8,13 +8,14 @@ import { totalInputTokens } from '../core/ir/usage.ts'
 import { asObject, asString, isObject, parseJson, type JsonValue } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 import { providerSecrets, scrubMessage } from '../core/policy/scrub.ts'
-import type { Clock, Transport, UpstreamRequest } from '../core/ports.ts'
+import type { Clock, TokenSource, Transport, UpstreamRequest } from '../core/ports.ts'
 import { maskSecret } from '../config/show.ts'
 import { credentialled } from '../providers/credential.ts'
-import type { ProviderKind } from '../providers/provider.ts'
+import type { ListedModel, ProviderKind } from '../providers/provider.ts'
 import { providerKind } from '../providers/registry.ts'
+import { runStep, type Step, StepFailure } from './doctor-steps.ts'
 import { counted } from './format.ts'
-import { type Advice, connectionAdvice, refusalAdvice } from './provider-advice.ts'
+import { type Advice, connectionAdvice, refusalAdvice, tokenAdvice } from './provider-advice.ts'
 import { unusableText } from './providers.ts'
 
 /** Longest wait for an answer to a question of ours, whatever the provider's own limit is. */
@@ -24,26 +25,13 @@ const ANSWER_CHARS_SHOWN = 40
 /** Few, but enough for models that will not take fewer. */
 const COMPLETION_TOKENS = 16
 
-export interface Step {
-  readonly name: string
-  readonly durationMs: number
-  /** What came of it; absent when it failed. */
-  readonly result?: string
-  readonly failure?: Advice
-}
-
 export interface CheckPorts {
   readonly transport: Transport
   readonly clock: Clock
-}
-
-/** A step that failed, with the words for it. */
-class StepFailure extends Error {
-  readonly advice: Advice
-  constructor(advice: Advice) {
-    super(advice.reason)
-    this.advice = advice
-  }
+  /** For providers that are asked with a token in place of a key. */
+  readonly tokens: TokenSource
+  /** Told the `date` of each answer, and when it came. */
+  readonly heardDate?: (date: string, nowMs: number) => void
 }
 
 /** The steps of one provider, each as soon as it is done. `model` adds a completion by the provider's own model name. */
@@ -52,71 +40,125 @@ export async function* checkProvider(
   model: string | undefined,
   ports: CheckPorts,
 ): AsyncGenerator<Step> {
-  const unusable = unusableText(provider)
-  const kind = providerKind(provider.type)
-  if (unusable !== undefined || kind === undefined) {
-    const todo = 'Declare one under its keys, or set the environment variable of its type.'
-    const reason = unusable ?? 'unknown type'
-    yield {
-      name: 'settings',
-      durationMs: 0,
-      failure: { reason, todo: kind === undefined ? '' : todo },
-    }
+  const { monotonicMs } = ports.clock
+  const settings = await runStep('settings', monotonicMs, () => settingsFinding(provider))
+  if (settings.failure !== undefined) {
+    yield settings
     return
   }
-  const keys = provider.keys.length === 0 ? [undefined] : provider.keys
-  for (const key of keys) {
-    const withKey = key === undefined ? '' : `, key ${maskSecret(key.secret)}`
-    const check = new Check(provider, kind, key, ports)
-    yield await check.step(`model list${withKey}`, () => check.listModels())
+  for (const credential of credentialsOf(provider, ports.tokens)) {
+    const check = new Check(provider, credential, ports)
+    const withKey = credential.label === '' ? '' : `, ${credential.label}`
+    yield await check.step(`model list${withKey}`, async () => await check.countModels())
     if (model !== undefined) {
       yield await check.step(`completion of ${model}${withKey}`, () => check.complete(model))
     }
   }
 }
 
-/** Questions to one provider with one of its keys. */
-class Check {
+/** What can be said of a provider's settings without leaving the program. @throws StepFailure when it cannot be used */
+export function settingsFinding(provider: Provider): string {
+  const unusable = unusableText(provider)
+  if (unusable === undefined) return `type ${provider.type}, from ${provider.origin}`
+  const isKnown = providerKind(provider.type) !== undefined
+  const todo = 'Declare one under its keys, or set the environment variable of its type.'
+  throw new StepFailure({ reason: unusable, todo: isKnown ? todo : '' })
+}
+
+/** What a provider is asked with: one of its keys, a token, or nothing. */
+export interface Credential {
+  /** `key ****last`, `token`; empty where it is asked without. */
+  readonly label: string
+  readonly draining: boolean
+  secret(): Promise<string | undefined>
+}
+
+/** Every credential that requests may go out with, in their order. */
+export function credentialsOf(provider: Provider, tokens: TokenSource): Credential[] {
+  if (provider.entra !== undefined) {
+    return [{ label: 'token', draining: false, secret: () => tokens.bearer(provider) }]
+  }
+  if (provider.keys.length === 0) return [NO_CREDENTIAL]
+  return provider.keys.map(({ draining = false, secret }: ProviderKey) => ({
+    label: `key ${maskSecret(secret)}`,
+    draining,
+    secret: async () => secret,
+  }))
+}
+
+export const NO_CREDENTIAL: Credential = {
+  label: '',
+  draining: false,
+  secret: async () => undefined,
+}
+
+/** Questions to one provider with one of its credentials. The provider must have a kind. */
+export class Check {
   private readonly provider: Provider
   private readonly kind: ProviderKind
-  private readonly key: ProviderKey | undefined
+  private readonly credential: Credential
   private readonly ports: CheckPorts
 
-  constructor(
-    provider: Provider,
-    kind: ProviderKind,
-    key: ProviderKey | undefined,
-    ports: CheckPorts,
-  ) {
+  constructor(provider: Provider, credential: Credential, ports: CheckPorts) {
+    const kind = providerKind(provider.type)
+    if (kind === undefined) throw new Error(`no kind of provider is named ${provider.type}`)
     this.provider = provider
     this.kind = kind
-    this.key = key
+    this.credential = credential
     this.ports = ports
   }
 
-  async step(name: string, ask: () => Promise<string>): Promise<Step> {
-    const startedMs = this.ports.clock.monotonicMs()
-    const durationMs = () => this.ports.clock.monotonicMs() - startedMs
-    try {
-      const result = await ask()
-      return { name, durationMs: durationMs(), result }
-    } catch (error) {
-      return { name, durationMs: durationMs(), failure: this.adviceOf(error) }
-    }
+  /** One question as a step, with words for whatever goes wrong. */
+  step(name: string, question: () => Promise<string>): Promise<Step> {
+    const { monotonicMs } = this.ports.clock
+    return runStep(name, monotonicMs, question, (error) => this.adviceOf(error))
   }
 
-  async listModels(): Promise<string> {
+  get hasList(): boolean {
+    return this.kind.models !== undefined
+  }
+
+  /** Whether a token is to be had. @throws StepFailure */
+  async token(): Promise<string> {
+    await this.secret()
+    const { entra } = this.provider
+    return `for the application ${entra?.clientId ?? ''} in ${entra?.tenant ?? ''}`
+  }
+
+  /** Whether the provider has a page that tells of the key alone, for those whose model list is open to everybody. */
+  get hasKeyPage(): boolean {
+    return this.provider.type === 'openrouter' && this.hasList
+  }
+
+  /** @throws StepFailure, GatewayError when the key is refused or nothing answers */
+  async askKeyPage(): Promise<void> {
+    // https://openrouter.ai/docs/api-reference/limits
+    const url = this.kind.models?.url(this.provider).replace(/\/models$/, '/key') ?? ''
+    await this.ask('key', 'openai-chat', { url, method: 'GET', headers: {} })
+  }
+
+  async countModels(): Promise<string> {
+    if (!this.hasList) return 'it has none; test with --model'
+    return counted((await this.listModels()).length, 'model')
+  }
+
+  /** The provider's list; empty where it has none. @throws StepFailure, GatewayError */
+  async listModels(): Promise<readonly ListedModel[]> {
     const { kind, provider } = this
-    if (kind.models === undefined) return 'it has none; test with --model'
+    if (kind.models === undefined) return []
     const dialect = kind.dialects(provider, 'chat')[0] ?? 'openai-chat'
-    const body = await this.ask('model list', dialect, {
-      url: kind.models.url(provider),
-      method: 'GET',
-      headers: { accept: 'application/json' },
-    })
-    return counted(kind.models.read(body).length, 'model')
+    const headers = { accept: 'application/json' }
+    const models: ListedModel[] = []
+    let url: string | undefined = kind.models.url(provider)
+    for (let page = 0; url !== undefined && page < LIMITS.modelListPagesMax; page += 1) {
+      const body = await this.ask('model list', dialect, { url, method: 'GET', headers })
+      models.push(...kind.models.read(body))
+      url = kind.models.next?.(body, url)
+    }
+    return models
   }
 
+  /** Asks for a few tokens. @throws StepFailure, GatewayError */
   async complete(model: string): Promise<string> {
     const { kind, provider } = this
     const name = kind.dialects(provider, 'chat', model)[0]
@@ -152,28 +194,32 @@ class Check {
     return `"${this.scrub(text)}", ${input ?? '?'} tokens in, ${usage?.outputTokens ?? '?'} out`
   }
 
+  /** An answer of the provider to any question of ours. @throws StepFailure, GatewayError */
   private async ask(
     step: string,
     dialect: DialectName,
     request: Pick<UpstreamRequest, 'url' | 'method' | 'headers' | 'body'>,
   ): Promise<JsonValue> {
-    const { kind, key, provider } = this
+    const { kind, provider } = this
+    const { clock, heardDate, transport } = this.ports
     const { network, timeouts } = provider
-    const nowMs = this.ports.clock.nowMs()
+    const secret = await this.secret()
     const firstByteMs = Math.min(timeouts.firstByteMs, ANSWER_TIMEOUT_MS)
-    const response = await this.ports.transport.send({
+    const response = await transport.send({
       ...request,
-      headers: credentialled({ provider, kind, dialect }, key?.secret, request, nowMs),
+      headers: credentialled({ provider, kind, dialect }, secret, request, clock.nowMs()),
       timeouts: { ...timeouts, firstByteMs },
       network,
       signal: AbortSignal.timeout(Math.min(timeouts.totalMs, 2 * ANSWER_TIMEOUT_MS)),
     })
     const { headers, status } = response
+    const date = headers.get('date')
+    if (date !== null) heardDate?.(date, clock.nowMs())
     if (status < 200 || status > 299) {
       const bytes = await response.bytes(LIMITS.errorBodyBytesMax)
       const message = this.scrub(errorMessage(new TextDecoder().decode(bytes)))
       const refusal = { status, headers, message, step }
-      throw new StepFailure(refusalAdvice(refusal, this.provider, this.ports.clock.nowMs()))
+      throw new StepFailure(refusalAdvice(refusal, provider, clock.nowMs()))
     }
     const bytes = await response.bytes(LIMITS.responseBodyBytesMax)
     const body = parseJson(new TextDecoder().decode(bytes))
@@ -181,7 +227,18 @@ class Check {
     return body
   }
 
-  private adviceOf(error: unknown): Advice {
+  /** @throws StepFailure when there is no token to be had */
+  private async secret(): Promise<string | undefined> {
+    try {
+      return await this.credential.secret()
+    } catch (error) {
+      if (error instanceof GatewayError) throw new StepFailure(tokenAdvice(error, this.provider))
+      throw error
+    }
+  }
+
+  /** Words for what a question threw. @throws what nobody has words for */
+  adviceOf(error: unknown): Advice {
     if (error instanceof StepFailure) return error.advice
     if (error instanceof GatewayError) return connectionAdvice(error, this.provider)
     throw error

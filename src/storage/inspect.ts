@@ -1,0 +1,100 @@
+// Looks at a store without opening it for use: nothing is made, migrated, unlocked for good or written. For diagnosis, beside a server
+// that may be running on the same files.
+
+import { Database } from 'bun:sqlite'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { LIMITS } from '../core/limits.ts'
+import { sqliteCode, StorageError } from './errors.ts'
+import { locateStore } from './locate.ts'
+import { masterKeyFromSecret, readCheck, unlock } from './master-key.ts'
+import { countDone, readJournal } from './migrate.ts'
+import { setBusyTimeout, type StoreKind } from './open.ts'
+
+export interface InspectOptions {
+  readonly dataFolder: string
+  readonly url: string
+  readonly migrationsFolder: string
+}
+
+/** One database file as it was found. */
+export interface InspectedFile {
+  readonly path: string
+  readonly exists: boolean
+  /** Steps of this version's schema that it lacks. */
+  readonly pending: number
+}
+
+/**
+ * The two files of a store: whole, and of which schema.
+ * @throws StorageError in words for the operator when one can be read by no version, or only by a newer one
+ */
+export function inspectFiles(options: InspectOptions): InspectedFile[] {
+  const { control, log } = locateStore(options.dataFolder, options.url)
+  return [inspectFile(control, 'control', options), inspectFile(log, 'log', options)]
+}
+
+function inspectFile(path: string, kind: StoreKind, options: InspectOptions): InspectedFile {
+  const folder = kind === 'control' ? 'sqlite' : 'sqlite-log'
+  const journal = readJournal(join(options.migrationsFolder, folder))
+  if (!existsSync(path)) return { path, exists: false, pending: journal.length }
+  return reading(path, (database) => {
+    const done = countDone(database, journal, path)
+    // The log may be large, and is none the worse for a request that cannot be read.
+    if (kind === 'control') requireWhole(database, path)
+    return { path, exists: true, pending: journal.length - done }
+  })
+}
+
+function requireWhole(database: Database, path: string): void {
+  const row = database.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()
+  if (row?.quick_check === 'ok') return
+  throw new StorageError(
+    'not_a_weir_database',
+    `${path} is damaged. Stop Weir and restore it from a backup.`,
+  )
+}
+
+/**
+ * Whether the master key is the one that the store was sealed with: `none` where nothing was sealed yet.
+ * @throws StorageError when it is missing, unsafe or another one
+ */
+export function inspectMasterKey(options: InspectOptions, secret?: string): 'fits' | 'none' {
+  // Proven to be one, whether or not there is something to compare it with.
+  if (secret !== undefined) masterKeyFromSecret(secret)
+  const { control } = locateStore(options.dataFolder, options.url)
+  if (!existsSync(control)) return 'none'
+  return reading(control, (database) => {
+    const hasSettings =
+      database.query("SELECT 1 FROM sqlite_master WHERE name = 'settings'").get() !== null
+    // Without a check value `unlock` would write one.
+    if (!hasSettings || readCheck(database) === undefined) return 'none'
+    unlock(database, {
+      dataFolder: options.dataFolder,
+      ...(secret === undefined ? {} : { secret }),
+    })
+    return 'fits'
+  })
+}
+
+function reading<T>(path: string, read: (database: Database) => T): T {
+  let database: Database | undefined
+  try {
+    database = new Database(path, { readonly: true })
+    setBusyTimeout(database, LIMITS.controlWriteTimeoutMs)
+    return read(database)
+  } catch (error) {
+    if (error instanceof StorageError) throw error
+    const code = sqliteCode(error) ?? 'unknown'
+    const isForeign = code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')
+    throw new StorageError(
+      isForeign ? 'not_a_weir_database' : 'cannot_open',
+      isForeign
+        ? `${path} is not a database or is damaged (${code}). Restore it from a backup or move it away.`
+        : `${path} could not be read (${code}).`,
+      error,
+    )
+  } finally {
+    database?.close()
+  }
+}
