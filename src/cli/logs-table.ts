@@ -3,7 +3,7 @@
 
 import { lossToken } from '../core/ir/loss.ts'
 import { totalInputTokens } from '../core/ir/usage.ts'
-import type { AttemptRecord, Outcome } from '../core/outcome.ts'
+import type { AttemptRecord, Outcome, RouteRecord } from '../core/outcome.ts'
 import { formatMs, formatTime, formatUsd, printable } from './format.ts'
 import type { Column } from './table.ts'
 
@@ -93,6 +93,7 @@ export function logDetails(outcome: Outcome): string {
     ['first token', firstTokenMs === undefined ? undefined : formatMs(firstTokenMs)],
     ['bytes', `${outcome.requestBytes} in, ${outcome.responseBytes} out`],
     ...losses.map((loss) => ['loss', `${lossToken(loss)} ${loss.action}`] as const),
+    ...(outcome.route ?? []).flatMap(routeLines),
     ...outcome.attempts.map((attempt) => ['attempt', attemptText(attempt)] as const),
   ]
   const width = Math.max(...lines.map(([name]) => name.length))
@@ -124,9 +125,25 @@ function usageText({ usage }: Outcome): string {
   return `${parts.join(', ')}${usage.estimated === true ? ' (estimated)' : ''}`
 }
 
+/** One line for each model that was decided for, one for each of its targets in the order they were tried. */
+function routeLines({
+  by,
+  candidates,
+  fallbackFor,
+  model,
+}: RouteRecord): (readonly [string, string])[] {
+  const cause = fallbackFor === undefined ? '' : `, fallen back to: ${fallbackFor}`
+  const targets = candidates.map((target) => {
+    const place = target.rank === undefined ? '-' : String(target.rank + 1)
+    return ['', `${place}  ${target.providerId}/${target.model}: ${target.reason}`] as const
+  })
+  return [['route', `${model} by ${by}${cause}`], ...targets]
+}
+
 function attemptText(attempt: AttemptRecord): string {
   const key = attempt.keyHint === undefined ? '' : ` key …${attempt.keyHint}`
   const status = attempt.status === undefined ? '' : ` ${attempt.status}`
   const result = attempt.error ?? 'ok'
-  return `${attempt.providerId}/${attempt.model} ${attempt.mode}${key}:${status} ${result} in ${formatMs(attempt.durationMs)}`
+  const as = attempt.as === undefined ? '' : ` (${attempt.as})`
+  return `${attempt.providerId}/${attempt.model} ${attempt.mode}${as}${key}:${status} ${result} in ${formatMs(attempt.durationMs)}`
 }

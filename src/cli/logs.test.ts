@@ -233,3 +233,36 @@ test('a reader that goes away ends it quietly, following or not', async () => {
     expect(await new Response(child.stderr).text()).toBe('')
   }
 })
+
+test('the details of one request tell how its targets were put into an order', async () => {
+  const [row] = await record({
+    route: [
+      {
+        model: 'fast',
+        by: 'latency',
+        candidates: [
+          { providerId: 'a', model: 'm', rank: 0, reason: 'first byte after 20 ms' },
+          { providerId: 'b', model: 'm', reason: 'left alone for another 3 s\u001b[2J' },
+        ],
+      },
+      {
+        model: 'spare',
+        by: 'weighted',
+        fallbackFor: 'failed',
+        candidates: [{ providerId: 'c', model: 'n', rank: 0, reason: 'the only target' }],
+      },
+    ],
+    attempts: [{ providerId: 'a', model: 'm', mode: 'relay', as: 'hedge', durationMs: 3 }],
+  })
+  const { out } = await weir.run('logs', '--id', row!.logId)
+  const lines = out.split('\n').map((line) => line.trim().replace(/ {2,}/g, ' '))
+  const from = lines.indexOf('route fast by latency')
+  expect(lines.slice(from, from + 6)).toEqual([
+    'route fast by latency',
+    '1 a/m: first byte after 20 ms',
+    '- b/m: left alone for another 3 s\\u001b[2J',
+    'route spare by weighted, fallen back to: failed',
+    '1 c/n: the only target',
+    'attempt a/m relay (hedge): ok in 3ms',
+  ])
+})

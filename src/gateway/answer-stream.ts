@@ -1,12 +1,13 @@
 // The stream a client reads: it pulls from the provider only as fast as the client takes (back-pressure), sends keepalives
 // while the provider is quiet, ends on its deadlines, and closes the provider's connection the moment the client leaves.
 
-import { GatewayError } from '../core/error.ts'
+import { endReason } from '../core/end-reason.ts'
+import { GatewayError, toGatewayError } from '../core/error.ts'
 import type { Timeouts } from '../core/catalog.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { GatewayDeps } from './deps.ts'
-import type { Pump } from './pump.ts'
+import type { Pump, Rest } from './pump.ts'
 import type { RequestRecord } from './record.ts'
 import type { Watched } from './stream-watch.ts'
 
@@ -25,6 +26,7 @@ export function answerStream(options: AnswerStreamOptions): ReadableStream<Uint8
   const stream = new AnswerStream(options)
   return new ReadableStream<Uint8Array>(
     {
+      start: (controller) => stream.attach(controller),
       pull: (controller) => stream.pull(controller),
       cancel: () => stream.abandon(),
     },
@@ -34,51 +36,82 @@ export function answerStream(options: AnswerStreamOptions): ReadableStream<Uint8
 
 class AnswerStream implements Watched {
   private readonly options: AnswerStreamOptions
-  private readonly reader: ReadableStreamDefaultReader<Uint8Array>
+  private reader: ReadableStreamDefaultReader<Uint8Array>
+  private upstream: UpstreamResponse
+  private timeouts: Timeouts
+  /** Somebody is asked to go on; resolves when the answer does, or is over. */
+  private goingOn: Promise<void> | undefined
   private controller: Controller | undefined
   private reading = false
   private over = false
   private lastUpstreamMs: number
   private lastSentMs: number
-  private readonly onAbort = () => this.abandon()
+  private readonly onAbort = () => this.breakOff()
 
   constructor(options: AnswerStreamOptions) {
     this.options = options
+    this.upstream = options.upstream
+    this.timeouts = options.timeouts
     // A body of null cannot come here: an attempt without one has failed.
     // The two declarations of streams that Bun's types bring differ in methods nobody calls here.
     this.reader = options.upstream.body!.getReader() as ReadableStreamDefaultReader<Uint8Array>
     this.lastUpstreamMs = this.lastSentMs = options.deps.clock.monotonicMs()
     options.deps.watch.add(this)
     options.record.inbound.signal.addEventListener('abort', this.onAbort, { once: true })
-    if (options.record.inbound.signal.aborted) this.abandon()
+  }
+
+  /** The client's side is there: from here on it can be told of an end, before it has read anything too. */
+  attach(controller: Controller): void {
+    this.controller = controller
+    if (this.options.record.inbound.signal.aborted) this.breakOff()
   }
 
   async pull(controller: Controller): Promise<void> {
-    this.controller = controller
     this.reading = true
     try {
       while (!this.over) {
-        const { done, value } = await this.reader.read()
-        if (this.over) return
-        this.lastUpstreamMs = this.options.deps.clock.monotonicMs()
-        if (done) return this.finish(controller)
-        const bytes = this.options.pump.push(value)
-        if (bytes !== undefined) this.send(controller, bytes)
-        if (this.options.pump.failed !== undefined) return this.close(this.options.pump.failed)
-        if (this.options.pump.complete) return this.closeComplete()
-        if (bytes !== undefined) return
+        if (this.goingOn !== undefined) await this.goingOn
+        else if (await this.step(controller)) return
       }
-    } catch (error) {
-      this.fail(asUpstreamFailure(error))
     } finally {
       this.reading = false
     }
   }
 
+  /** Reads once. True when the client has got something, or the answer is over. */
+  private async step(controller: Controller): Promise<boolean> {
+    const { deps, pump } = this.options
+    const { reader } = this
+    try {
+      const { done, value } = await reader.read()
+      if (this.over) return true
+      if (this.isGivenUp(reader)) return false
+      this.lastUpstreamMs = deps.clock.monotonicMs()
+      if (done) this.finish(controller)
+      else {
+        const bytes = pump.push(value)
+        if (bytes !== undefined) this.send(controller, bytes)
+        if (pump.broken !== undefined) this.fail(pump.broken)
+        else if (pump.failed !== undefined) this.close(pump.failed)
+        else if (pump.complete) this.closeComplete()
+        else return bytes !== undefined
+      }
+    } catch (error) {
+      if (!this.isGivenUp(reader)) this.fail(asUpstreamFailure(error))
+    }
+    return this.over
+  }
+
+  /** What was read from it counts no more: somebody else goes on, or is asked to. */
+  private isGivenUp(reader: ReadableStreamDefaultReader<Uint8Array>): boolean {
+    return this.goingOn !== undefined || reader !== this.reader
+  }
+
   tick(nowMs: number): void {
-    const { timeouts, record, deps, pump } = this.options
+    const { record, deps, pump } = this.options
+    const { timeouts } = this
     if (nowMs - record.inbound.arrivedMonotonicMs > timeouts.totalMs) {
-      return this.fail(timeout('The answer took longer than its total limit.'))
+      return this.failForGood(timeout('The answer took longer than its total limit.'))
     }
     if (!this.reading) {
       if (nowMs - this.lastSentMs > LIMITS.clientStallTimeoutMs) {
@@ -86,13 +119,21 @@ class AnswerStream implements Watched {
       }
       return
     }
-    if (nowMs - this.lastUpstreamMs > timeouts.idleMs) {
+    if (this.goingOn === undefined && nowMs - this.lastUpstreamMs > timeouts.idleMs) {
       return this.fail(timeout('The provider went silent in the middle of its answer.'))
     }
     if (nowMs - this.lastSentMs > deps.settings().keepaliveIntervalMs) {
       const bytes = pump.keepalive()
       if (bytes !== undefined && this.controller !== undefined) this.send(this.controller, bytes)
     }
+  }
+
+  /** The request's signal fired: the client left, or it is told that this server stops. */
+  private breakOff(): void {
+    const reason = endReason(this.options.record.inbound.signal)
+    if (reason.kind === 'client_closed') this.abandon()
+    else if (!this.over && this.options.pump.finished()) this.closeComplete()
+    else this.failForGood(reason)
   }
 
   /**
@@ -133,6 +174,35 @@ class AnswerStream implements Watched {
   }
 
   private fail(error: GatewayError): void {
+    if (this.over || this.goingOn !== undefined) return
+    const rest = this.options.pump.goOn?.(error)
+    if (rest === undefined) return this.failForGood(error)
+    this.dropUpstream(error)
+    this.goingOn = this.goOn(rest, error)
+  }
+
+  /** Reads on from whoever goes on with the answer, or ends it with the error that broke it off. */
+  private async goOn(asked: Promise<Rest | undefined>, error: GatewayError): Promise<void> {
+    try {
+      const rest = await asked
+      this.goingOn = undefined
+      if (rest === undefined || rest.upstream.body === null) {
+        return this.failForGood(error)
+      }
+      this.upstream = rest.upstream
+      if (this.over) {
+        return this.upstream.cancel(error)
+      }
+      this.timeouts = rest.timeouts
+      this.reader = rest.upstream.body.getReader() as ReadableStreamDefaultReader<Uint8Array>
+      this.lastUpstreamMs = this.options.deps.clock.monotonicMs()
+    } catch (fault) {
+      this.goingOn = undefined
+      this.failForGood(toGatewayError(fault))
+    }
+  }
+
+  private failForGood(error: GatewayError): void {
     if (this.over) return
     const bytes = error.kind === 'client_closed' ? undefined : this.options.pump.fail(error)
     if (bytes !== undefined && this.controller !== undefined) this.send(this.controller, bytes)
@@ -149,7 +219,7 @@ class AnswerStream implements Watched {
   }
 
   private dropUpstream(reason: GatewayError): void {
-    this.options.upstream.cancel(reason)
+    this.upstream.cancel(reason)
     // A mock body has no connection behind it that an abort would end.
     void this.dropBody(reason)
   }

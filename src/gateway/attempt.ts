@@ -1,53 +1,60 @@
 // The attempts at one request: how each of the model's targets is asked, and what is an answer of it. Everything here happens
-// before the commit point; nothing has been sent to the client yet. Retries are `target-run`'s.
+// before the commit point; nothing has been sent to the client yet. Who is asked when is `candidates`' and `routing`'s.
 
-import type { ProviderKey, Target } from '../core/catalog.ts'
+import { DEFAULT_ROUTING, type Model, type ProviderKey, type Target } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
-import { orderTargets } from '../core/policy/route.ts'
+import type { Loss } from '../core/ir/loss.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { RouteRecord } from '../core/outcome.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { Framing } from '../dialects/dialect.ts'
+import { firstAnswer, type Candidate } from './candidates.ts'
 import { guardContext, withRoom } from './context-guard.ts'
 import type { GatewayDeps } from './deps.ts'
+import { hasEffects } from './effects.ts'
+import { Fallbacks } from './fallback.ts'
 import { forwardedHeaders } from './headers.ts'
 import { holdersAmong, refuseHeldElsewhere } from './kept-responses.ts'
-import {
-  planTarget,
-  relayBody,
-  translatedBody,
-  type RequestForms,
-  type TargetPlan,
-} from './plan.ts'
+import { planTarget, relayBody, RequestForms, translatedBody, type TargetPlan } from './plan.ts'
 import type { RequestRecord } from './record.ts'
 import { recalledRequest } from './remember.ts'
 import { isUsable } from './resolve.ts'
+import { RouteRefused } from './route-refusal.ts'
+import { routeTargets, type Routed } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
 import {
-  firstAnswer,
   isFailure,
+  isOver,
+  nobodyLeft,
   noProvider,
   notOffered,
-  runTarget,
+  tryTarget,
+  type Repeating,
   type TargetFailure,
 } from './target-run.ts'
-import { answerType, send } from './upstream.ts'
+import { answerType, send, timeoutsLeft } from './upstream.ts'
 import { readWhole, type WholeAnswer } from './whole.ts'
 
 export type Answer = {
+  /** The request as the answering model has it: another than the one asked for where that was fallen back from. */
+  readonly forms: RequestForms
   readonly plan: TargetPlan
   readonly upstream: UpstreamResponse
   readonly withholdUsage: boolean
 } & ({ readonly kind: 'stream' } | ({ readonly kind: 'whole' } & WholeAnswer))
 
-interface Prepared {
+/** What one target is to be sent. */
+export interface Prepared {
   /** How the target is asked in the end: what was to be relayed may have to be translated. */
   readonly plan: TargetPlan
   readonly body: Uint8Array | string
   readonly withholdUsage: boolean
+  readonly losses: readonly Loss[]
 }
 
 /**
- * Tries the model's targets until one answers.
- * @throws GatewayError of the last failure when none does.
+ * Tries the model's targets until one answers, and after them those of the models it falls back to.
+ * @throws GatewayError of the failure that says most when none does
  */
 export async function attemptAll(
   forms: RequestForms,
@@ -55,24 +62,120 @@ export async function attemptAll(
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Answer> {
-  const { earlier } = forms.peeked
-  const holders = holdersAmong(forms.model.targets, earlier)
-  const targets = orderTargets(holders, () => deps.ids.random())
-  return await firstAnswer(targets, record, async (target) => {
-    const prepared = await prepare(target, forms, snapshot, record, deps)
-    if (isFailure(prepared)) return prepared
-    const { plan } = prepared
-    const asking = {
-      provider: plan.provider,
-      model: plan.model,
-      mode: plan.mode,
-      dialect: plan.upstream.name,
-      mayRepeat: true,
-      holderKeyId: earlier?.providerKeyId,
-      attempt: (key: ProviderKey | undefined) => attempt(prepared, key, forms, deps),
+  const fallbacks = new Fallbacks(forms.model, snapshot, deps.directory)
+  let current = forms
+  let fallbackFor: string | undefined
+  let told: GatewayError | undefined
+  for (;;) {
+    const attempts = record.attempts.length
+    try {
+      return await attemptModel(current, fallbackFor, snapshot, record, deps)
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      // That another model could not be asked at all says less than why this one failed.
+      if (told === undefined || record.attempts.length > attempts) told = error
+      if (isOver(record) || record.mayNotBeRepeated) throw told
+      const next = fallbacks.after(told)
+      if (next === undefined) throw told
+      fallbackFor = next.cause
+      current = new RequestForms(forms.inbound, forms.peeked, next.model)
     }
-    return await runTarget<Answer>(asking, record, deps)
-  })
+  }
+}
+
+/** Tries the targets of one model. @throws GatewayError when none answers */
+async function attemptModel(
+  forms: RequestForms,
+  fallbackFor: string | undefined,
+  snapshot: Snapshot,
+  record: RequestRecord,
+  deps: GatewayDeps,
+): Promise<Answer> {
+  const { model, peeked } = forms
+  record.answering = model
+  const holders = holdersAmong(model.targets, peeked.earlier)
+  const noteRoute = (route: RouteRecord) =>
+    record.addRoute(fallbackFor === undefined ? route : { ...route, fallbackFor })
+  const {
+    record: route,
+    retryAfterMs,
+    targets,
+  } = routed(model, holders, forms, snapshot, noteRoute, deps)
+  if (route !== undefined) noteRoute(route)
+  if (targets.length === 0) throw nobodyLeft(retryAfterMs)
+  const repeating = hasEffects(forms.inbound, peeked.body) ? 'unless-begun' : 'freely'
+  const { hedgeAfterMs, retryRefused } = model.routing ?? DEFAULT_ROUTING
+  return await firstAnswer(
+    targets.map((target) => candidateOf(target, forms, repeating, snapshot, record, deps)),
+    {
+      patient: true,
+      hedgeAfterMs: repeating === 'freely' ? hedgeAfterMs : undefined,
+      retryRefused,
+    },
+    record,
+    deps,
+  )
+}
+
+/** The targets in their order. @throws RouteRefused, its decision noted, when none can take the request */
+function routed(
+  model: Model,
+  holders: readonly Target[],
+  forms: RequestForms,
+  snapshot: Snapshot,
+  noteRoute: (route: RouteRecord) => void,
+  deps: GatewayDeps,
+): Routed {
+  try {
+    return routeTargets(model, holders, forms, snapshot, deps)
+  } catch (error) {
+    if (error instanceof RouteRefused) noteRoute(error.route)
+    throw error
+  }
+}
+
+/** One target of the model as it is asked by this request. */
+function candidateOf(
+  target: Target,
+  forms: RequestForms,
+  repeating: Repeating,
+  snapshot: Snapshot,
+  record: RequestRecord,
+  deps: GatewayDeps,
+): Candidate<Answer> {
+  const provider = snapshot.providers.get(target.providerId)
+  let prepared: Prepared | TargetFailure | undefined
+  return {
+    provider,
+    get contextWindow() {
+      return (
+        target.abilities?.contextWindow ??
+        deps.directory.facts(provider, target.model).contextWindow
+      )
+    },
+    async go(going) {
+      // Made once: a second go sends the same.
+      prepared ??= await prepare(target, forms, snapshot, deps)
+      if (isFailure(prepared)) return prepared
+      const { plan, losses } = prepared
+      const ready = prepared
+      return await tryTarget<Answer>(
+        {
+          provider: plan.provider,
+          model: plan.model,
+          mode: plan.mode,
+          dialect: plan.upstream.name,
+          repeating,
+          losses,
+          holderKeyId: forms.peeked.earlier?.providerKeyId,
+          attempt: (key, signal) => attempt(ready, key, forms, signal, deps),
+        },
+        going,
+        record,
+        deps,
+      )
+    },
+  }
 }
 
 /** What this target is to be sent, or why it cannot be asked. */
@@ -80,18 +183,19 @@ async function prepare(
   target: Target,
   forms: RequestForms,
   snapshot: Snapshot,
-  record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Prepared | TargetFailure> {
   const planned = planTarget(target, snapshot, forms.inbound, forms.peeked)
-  if (planned === undefined) return { error: unplanned(target, forms, snapshot), stop: false }
-  record.resetLosses()
+  if (planned === undefined) {
+    return { error: unplanned(target, forms, snapshot), stop: false, unasked: true }
+  }
   try {
-    return await fill(planned, forms, record, deps)
+    return await fill(planned, forms, deps)
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     // What this target cannot be told or hold, another may; what is wrong in the request itself, none can.
-    return { error, stop: error.kind !== 'unsupported' && error.kind !== 'context_length' }
+    const stop = error.kind !== 'unsupported' && error.kind !== 'context_length'
+    return { error, stop, unasked: true }
   }
 }
 
@@ -106,7 +210,6 @@ function unplanned(target: Target, forms: RequestForms, snapshot: Snapshot): Gat
 async function fill(
   planned: TargetPlan,
   forms: RequestForms,
-  record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Prepared> {
   refuseHeldElsewhere(planned, forms.peeked, forms.inbound)
@@ -115,28 +218,33 @@ async function fill(
   const completed = recalling === undefined ? undefined : await recalling
   const guarding = guardContext(planned, forms, deps)
   const room = guarding === undefined ? undefined : await guarding
-  if (planned.mode === 'relay' && completed === undefined) {
+  if (planned.mode === 'relay' && completed === undefined && !mayContinue(forms)) {
     const { bytes, withholdUsage } = relayBody(planned, forms, room)
-    return { plan: planned, body: bytes, withholdUsage }
+    return { plan: planned, body: bytes, withholdUsage, losses: [] }
   }
   const plan: TargetPlan = { ...planned, mode: 'translate' }
   const encoded = translatedBody(plan, forms, completed)
-  record.addLosses(encoded.losses)
   const body = JSON.stringify(withRoom(encoded.value, room))
-  return { plan, body, withholdUsage: false }
+  return { plan, body, withholdUsage: false, losses: encoded.losses.slice(0, LIMITS.lossesMax) }
+}
+
+/** Whether this answer may be gone on with by another target when it breaks off. Then it has to be understood as it streams. */
+export function mayContinue({ inbound, model, peeked }: RequestForms): boolean {
+  return model.routing?.continuation === true && peeked.stream && inbound.operation === 'chat'
 }
 
 /** Sends the body once and reads what has to be read before the commit point: all of an answer that is no stream. */
-async function attempt(
+export async function attempt(
   prepared: Prepared,
   key: ProviderKey | undefined,
   forms: RequestForms,
+  signal: AbortSignal,
   deps: GatewayDeps,
 ): Promise<Answer> {
   const { plan, withholdUsage } = prepared
   const { provider, kind, upstream, operation, model } = plan
   const { stream } = forms.peeked
-  const { hints, headers, signal } = forms.inbound
+  const { arrivedMonotonicMs, hints, headers } = forms.inbound
   const dialect = upstream.name
   const relayed = plan.mode === 'relay'
   const legacy = relayed && hints.legacy === true
@@ -153,6 +261,7 @@ async function attempt(
       },
       body: prepared.body,
       signal,
+      timeouts: timeoutsLeft(provider, deps.clock.monotonicMs() - arrivedMonotonicMs),
     },
     key,
     deps,
@@ -160,10 +269,10 @@ async function attempt(
   const streamed = isStream(response)
   if (stream && streamed) {
     if (response.body === null) throw new GatewayError('upstream_bad_response')
-    return { kind: 'stream', plan, upstream: response, withholdUsage }
+    return { kind: 'stream', forms, plan, upstream: response, withholdUsage }
   }
   const whole = await readWhole(plan, forms, response, streamed, deps)
-  return { kind: 'whole', plan, upstream: response, withholdUsage, ...whole }
+  return { kind: 'whole', forms, plan, upstream: response, withholdUsage, ...whole }
 }
 
 function acceptOf(framing: Framing): string {

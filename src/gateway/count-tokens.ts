@@ -2,12 +2,12 @@
 // nobody counts. Counting is free and never worth a failure: a provider that cannot say it only makes the number an estimate, and
 // the answer says so. It adds no usage and no cost to the log.
 
-import type { ProviderKey } from '../core/catalog.ts'
+import type { ProviderKey, Target } from '../core/catalog.ts'
+import { endReason } from '../core/end-reason.ts'
 import { GatewayError } from '../core/error.ts'
 import type { ChatRequest, DialectName } from '../core/ir/request.ts'
 import { asObject, parseJson } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
-import { orderTargets } from '../core/policy/route.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { TokenCountCodec } from '../dialects/dialect.ts'
 import { dialects } from '../dialects/registry.ts'
@@ -21,8 +21,9 @@ import { peek } from './peek.ts'
 import { encodeTarget, planTarget, relayBody, RequestForms, type TargetPlan } from './plan.ts'
 import { RequestRecord } from './record.ts'
 import { refuse } from './refuse.ts'
+import { routeRelayed } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
-import { isFailure, runTarget } from './target-run.ts'
+import { isFailure, isOver, tryTarget, type Asking } from './target-run.ts'
 import { send } from './upstream.ts'
 
 /** Answers one count. Never rejects. */
@@ -68,6 +69,11 @@ function headersOf({ plan }: Counted): Record<string, string> {
   return { ...type, 'x-weir-provider': plan.provider.id, 'x-weir-mode': plan.mode }
 }
 
+interface CountAnswer {
+  readonly upstream: UpstreamResponse
+  readonly tokens: number
+}
+
 /** One count over the model's targets. */
 class Count {
   private readonly forms: RequestForms
@@ -96,10 +102,10 @@ class Count {
 
   /** @throws GatewayError when a provider finds the request itself wrong, or the client has left */
   async run(): Promise<Counted> {
-    const { deps, forms, request, snapshot } = this
-    const targets = orderTargets(forms.model.targets, () => deps.ids.random())
+    const { forms, request, snapshot } = this
+    const targets = this.targets()
     for (const target of targets) {
-      if (this.signal.aborted || this.record.attempts.length >= LIMITS.attemptsMax) break
+      if (this.signal.aborted || isOver(this.record)) break
       const plan = planTarget(target, snapshot, forms.inbound, forms.peeked)
       if (plan === undefined) {
         // It answers and cannot count: another's count would be of another tokenizer.
@@ -109,8 +115,26 @@ class Count {
       const tokens = await this.ask(plan)
       if (tokens !== undefined) return { tokens, plan }
     }
-    if (forms.inbound.signal.aborted) throw new GatewayError('client_closed')
+    if (forms.inbound.signal.aborted) throw endReason(forms.inbound.signal)
     return { tokens: estimateInputTokens(request, targets[0]?.model) }
+  }
+
+  /** Those that would answer, in their order. Who cannot count is not passed over: another's count would be of another tokenizer. */
+  private targets(): readonly Target[] {
+    const { deps, forms, snapshot } = this
+    const { inbound, model, peeked } = forms
+    return routeRelayed(
+      {
+        model,
+        candidates: model.targets,
+        requested: peeked.model,
+        operation: { name: inbound.operation, offers: () => true },
+        arrival: inbound,
+        body: peeked.body,
+      },
+      snapshot,
+      deps,
+    ).targets
   }
 
   /** Undefined when the target brings no count. @throws GatewayError of a request that the provider finds wrong */
@@ -119,20 +143,20 @@ class Count {
     const { model, mode, provider, upstream } = plan
     const body = this.bodyFor(plan)
     if (body === undefined) return undefined
-    const result = await runTarget(
-      {
-        provider,
-        model,
-        mode,
-        dialect: upstream.name,
-        // An estimate now is worth more than a count after a wait.
-        mayRepeat: false,
-        attempt: (key) => this.attempt(plan, body, key),
-      },
-      record,
-      deps,
-    )
-    if (!isFailure(result)) return result.tokens
+    const asking: Asking<CountAnswer> = {
+      provider,
+      model,
+      mode,
+      dialect: upstream.name,
+      repeating: 'never',
+      attempt: (key) => this.attempt(plan, body, key),
+    }
+    const going = { mayQueue: false, signal: this.signal }
+    const result = await tryTarget(asking, going, record, deps)
+    if (!isFailure(result)) {
+      result.over()
+      return result.answer.tokens
+    }
     const { error, status } = result
     if (status === 400 && error.status === 400) throw error
     deps.logger.debug('provider did not count tokens', { provider: provider.id, error: error.kind })
@@ -155,7 +179,7 @@ class Count {
     plan: TargetPlan,
     body: Uint8Array | string,
     key: ProviderKey | undefined,
-  ): Promise<{ upstream: UpstreamResponse; tokens: number }> {
+  ): Promise<CountAnswer> {
     const { deps, forms, signal } = this
     const { kind, mode, model, operation, provider } = plan
     const dialect = plan.upstream.name

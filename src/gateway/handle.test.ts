@@ -272,7 +272,7 @@ describe('faults before the commit point', () => {
       usage: { prompt_tokens: 4, completion_tokens: 2, total_tokens: 6 },
     })
     const outcome = await gateway.outcome()
-    expect(outcome.attempts.map((attempt) => attempt.providerId)).toEqual(['p', 'p', 'p', 'a'])
+    expect(outcome.attempts.map((attempt) => attempt.providerId)).toEqual(['p', 'a'])
     expect(outcome.losses.length).toBeGreaterThan(0)
   })
 

@@ -33,7 +33,7 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
       : peeked
     const forms = new RequestForms(inbound, whole, model)
     const answer = await attemptAll(forms, snapshot, record, deps)
-    return replyTo(answer, forms, record, deps)
+    return replyTo(answer, answer.forms, record, deps)
   } catch (thrown) {
     return refuse(record, thrown, deps)
   }

@@ -30,6 +30,10 @@ export function providerHeaders(
   if (model !== '') headers['x-weir-model'] = headerSafe(model)
   headers['x-weir-mode'] = mode
   headers['x-weir-attempts'] = String(record.attempts.length)
+  const { answering } = record
+  if (answering !== undefined && answering.id !== record.model) {
+    headers['x-weir-fallback'] = headerSafe(answering.id)
+  }
   const upstreamId = upstreamRequestId(upstream.headers)
   if (upstreamId !== undefined) headers['x-upstream-request-id'] = upstreamId
   return headers

@@ -1,7 +1,15 @@
 // What turns an upstream's bytes into the client's bytes while they stream. Two ways exist, relay and translate; both look
 // the same to the stream that drives them. A pump holds no timers and does no I/O.
 
+import type { Timeouts } from '../core/catalog.ts'
 import type { GatewayError } from '../core/error.ts'
+import type { UpstreamResponse } from '../core/ports.ts'
+
+/** Where the rest of an answer comes from. */
+export interface Rest {
+  readonly upstream: UpstreamResponse
+  readonly timeouts: Timeouts
+}
 
 export interface Pump {
   /** Bytes for the client, or undefined when this chunk yields none yet. Throws GatewayError for a frame over its bound. */
@@ -12,6 +20,13 @@ export interface Pump {
   readonly complete: boolean
   /** The failure told by the upstream inside its stream, already passed on to the client in `push`. */
   readonly failed: GatewayError | undefined
+  /** A failure told by the upstream inside its stream that the client does not know of: it may still be made good. */
+  readonly broken?: GatewayError | undefined
+  /**
+   * Asks somebody else to go on where this upstream broke off; undefined where that cannot be. Resolves to the upstream that the next
+   * chunks come from, or to undefined when nobody goes on.
+   */
+  goOn?(error: GatewayError): Promise<Rest | undefined> | undefined
   /** These bytes have no form for an error (audio, a file): after a failure the client's connection breaks. */
   readonly breaksOnFailure?: boolean
   /** The error in the client's own stream form, or undefined when it has been told already. */

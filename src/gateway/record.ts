@@ -1,13 +1,13 @@
 // What is gathered about a request on its way, and the one place where it becomes an Outcome. It settles exactly once,
 // whatever ends the request: an answer, an error, a client that left.
 
-import type { Provider } from '../core/catalog.ts'
+import type { Model, Provider } from '../core/catalog.ts'
 import type { GatewayError } from '../core/error.ts'
-import { mergeUsage, type Usage } from '../core/ir/usage.ts'
+import { addedUsage, mergeUsage, type Usage } from '../core/ir/usage.ts'
 import type { Loss } from '../core/ir/loss.ts'
 import type { DialectName } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { AttemptRecord, Outcome } from '../core/outcome.ts'
+import type { AttemptRecord, Outcome, RouteRecord } from '../core/outcome.ts'
 import { providerSecrets, scrubMessage } from '../core/policy/scrub.ts'
 import { costNanoUsd } from '../core/price.ts'
 import type { GatewayDeps } from './deps.ts'
@@ -33,9 +33,18 @@ export class RequestRecord {
   /** Size of a body that is not among `inbound.bytes`. */
   requestBytes: number | undefined
   private readonly deps: GatewayDeps
+  /** A provider may have begun to do what must not be done twice: nobody else may be asked. */
+  mayNotBeRepeated = false
+  /** The model whose target answers: the one asked for, or one it falls back to. */
+  answering: Model | undefined
   private losses: readonly Loss[] = []
+  private readonly routes: RouteRecord[] = []
+  private readonly ends: ((error: GatewayError | undefined) => void)[] = []
   private chosen: Chosen | undefined
   private usage: Usage | undefined
+  private earlierUsage: Usage | undefined
+  private earlierCostNanoUsd = 0
+  private isCostKnown = true
   private finish: string | undefined
   private modelReported: string | undefined
   private providerStartMs: number | undefined
@@ -50,10 +59,50 @@ export class RequestRecord {
     if (deps.settings().logRequests === 'content') this.responseBody = []
   }
 
-  /** An attempt begins at this target. */
-  attempting(chosen: Chosen): void {
+  /**
+   * An attempt begins at this target.
+   * @param losses of the request as it is put to this target
+   */
+  attempting(chosen: Chosen, losses: readonly Loss[]): void {
     this.chosen = chosen
+    this.losses = losses
     this.providerStartMs = this.deps.clock.monotonicMs()
+  }
+
+  /** This target answers: of two that were asked beside each other it need not be the one that was asked last. */
+  answeredBy(chosen: Chosen, losses: readonly Loss[]): void {
+    this.chosen = chosen
+    this.losses = losses
+  }
+
+  /** How the targets of one model were put into an order. */
+  addRoute(route: RouteRecord): void {
+    this.routes.push(route)
+  }
+
+  /** What was to run at the end, for whoever takes care of it from now on. */
+  detachEnds(): readonly ((error: GatewayError | undefined) => void)[] {
+    return this.ends.splice(0)
+  }
+
+  /** The answer broke off and another target goes on with it: usage and cost so far stand, and counting begins anew. */
+  partOver(provider: Provider, model: string): void {
+    const cost = this.partCostNanoUsd(provider, model)
+    if (cost === undefined) this.isCostKnown = false
+    else this.earlierCostNanoUsd += cost
+    this.earlierUsage = addedUsage(this.earlierUsage, this.usage)
+    this.usage = undefined
+  }
+
+  /** Usage of the parts of the answer that are over. */
+  get usageBefore(): Usage | undefined {
+    return this.earlierUsage
+  }
+
+  /** Runs once when the request is over, with the error that ended it, if any. */
+  atEnd(run: (error: GatewayError | undefined) => void): void {
+    if (this.settled) run(undefined)
+    else this.ends.push(run)
   }
 
   /** The key of the provider that answers; undefined where none is used. */
@@ -68,11 +117,6 @@ export class RequestRecord {
 
   lossList(): readonly Loss[] {
     return this.losses
-  }
-
-  /** A fallback target starts its own list. */
-  resetLosses(): void {
-    this.losses = []
   }
 
   addUsage(usage: Usage): void {
@@ -115,11 +159,15 @@ export class RequestRecord {
   }
 
   costNanoUsd(): number | undefined {
-    if (this.usage === undefined || this.chosen === undefined) return undefined
+    if (this.chosen === undefined || !this.isCostKnown) return undefined
     const { provider, model } = this.chosen
-    const configured =
-      this.model === undefined ? undefined : this.deps.snapshot().models.get(this.model)?.price
-    const price = configured ?? this.deps.prices.find(provider, model)?.price
+    const cost = this.partCostNanoUsd(provider, model)
+    return cost === undefined ? undefined : cost + this.earlierCostNanoUsd
+  }
+
+  private partCostNanoUsd(provider: Provider, model: string): number | undefined {
+    if (this.usage === undefined) return undefined
+    const price = this.answering?.price ?? this.deps.prices.find(provider, model)?.price
     return price === undefined ? undefined : costNanoUsd(this.usage, price)
   }
 
@@ -127,6 +175,8 @@ export class RequestRecord {
   settle(status: number, error?: GatewayError): void {
     if (this.settled) return
     this.settled = true
+    this.inbound.slot?.release()
+    for (const run of this.ends) run(error)
     this.deps.sink.record(this.outcome(status, error))
   }
 
@@ -164,8 +214,10 @@ export class RequestRecord {
       outcome.mode = this.chosen.mode
       if (this.chosen.dialect !== undefined) outcome.providerDialect = this.chosen.dialect
     }
+    if (this.routes.length > 0) outcome.route = this.routes
     if (this.finish !== undefined) outcome.finish = this.finish
-    if (this.usage !== undefined) outcome.usage = this.usage
+    const usage = addedUsage(this.earlierUsage, this.usage)
+    if (usage !== undefined) outcome.usage = usage
     const cost = this.costNanoUsd()
     if (cost !== undefined) outcome.costNanoUsd = cost
     if (this.providerStartMs !== undefined) outcome.providerMs = nowMs - this.providerStartMs

@@ -11,7 +11,8 @@ import { providerSecrets } from '../core/policy/scrub.ts'
 import type { Framing, ReplyContext } from '../dialects/dialect.ts'
 import { dialects } from '../dialects/registry.ts'
 import { answerStream } from './answer-stream.ts'
-import type { Answer } from './attempt.ts'
+import { mayContinue, type Answer } from './attempt.ts'
+import { Continuation } from './continuation.ts'
 import type { GatewayDeps } from './deps.ts'
 import { estimateInputTokens, estimateUsage, tokensInBytes } from './estimate.ts'
 import { formatUsd, headerSafe, providerHeaders } from './headers.ts'
@@ -133,6 +134,7 @@ function streamReply(
 ): Reply {
   const { plan } = answer
   const headers = answerHeaders(answer, record, streamType(dialects[forms.inbound.dialect].framing))
+  if (mayContinue(forms)) headers['x-weir-continuation'] = 'on'
   const body = answerStream({
     upstream: answer.upstream,
     pump: createPump(answer, forms, record, deps),
@@ -182,6 +184,9 @@ function createPump(
     answerId: answerIdOf(answer, forms, reply),
     turns,
     responses,
+    continuation: mayContinue(forms) ? new Continuation(answer, record, deps) : undefined,
+    provider: plan.provider,
+    providerModel: plan.model,
     nowMs,
   })
 }

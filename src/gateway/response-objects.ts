@@ -167,7 +167,7 @@ async function forwarded(
       headers: {
         accept: inbound.query.get('stream') === 'true' ? 'text/event-stream' : 'application/json',
       },
-      mayRepeat: METHODS[action] === 'GET',
+      repeating: METHODS[action] === 'GET' ? 'freely' : 'unless-begun',
       holderKeyId: kept.providerKeyId,
       wholeJson: true,
       raw: false,

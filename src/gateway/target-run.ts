@@ -1,18 +1,35 @@
-// All attempts at one target: its provider's keys in turn and the waits its failures call for, until it answers or may not be
-// asked again; and one target after the other. How an attempt is sent and read is the caller's. All of it happens before
-// anything is sent to the client.
+// One go at one target: its provider's keys in turn until one is answered, without any wait. What became of it is told to the
+// provider's health and to the record. How an attempt is sent and read is the caller's; whether and when another go follows is
+// `candidates`'. All of it happens before anything is sent to the client.
 
-import type { Provider, ProviderKey, Target } from '../core/catalog.ts'
-import { GatewayError } from '../core/error.ts'
+import type { Provider, ProviderKey } from '../core/catalog.ts'
+import { GatewayError, type ErrorKind } from '../core/error.ts'
+import type { Loss } from '../core/ir/loss.ts'
 import type { DialectName } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
-import { classify, connectionFault, type Decision, type Failure } from '../core/policy/classify.ts'
-import { retryWaitMs } from '../core/policy/retry.ts'
+import {
+  classify,
+  connectionFault,
+  mayHaveBegun,
+  type Decision,
+  type Failure,
+} from '../core/policy/classify.ts'
+import type { KeyRing } from '../core/policy/key-choice.ts'
 import { upstreamError } from '../core/policy/upstream-error.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { GatewayDeps } from './deps.ts'
-import type { RequestRecord } from './record.ts'
+import type { Slot } from './gates.ts'
+import type { Attempting } from './health.ts'
+import type { Chosen, RequestRecord } from './record.ts'
 import { AttemptFailure, scrubbed, type AnsweredFailure } from './upstream.ts'
+
+/** Whether a request may be put to a provider a second time, the same or another one. */
+export type Repeating =
+  /** It asks for words alone. */
+  | 'freely'
+  /** It may do more than write: only after a failure that shows nothing was begun. */
+  | 'unless-begun'
+  | 'never'
 
 /** One target as it is to be asked. */
 export interface Asking<T> {
@@ -21,19 +38,35 @@ export interface Asking<T> {
   readonly model: string
   readonly mode: 'relay' | 'translate'
   readonly dialect: DialectName
-  /** Asked again after a failure that may pass. False where asking twice could make two of what is wanted once. */
-  readonly mayRepeat: boolean
+  readonly repeating: Repeating
+  /** What the request as it is put to this target could not say. */
+  readonly losses?: readonly Loss[]
   /** The key that holds what is asked for: it is asked first, even while it rests, and others only where it is refused. */
   readonly holderKeyId?: string | undefined
   /** One attempt. @throws AttemptFailure, or GatewayError of the transport or of an answer that is none */
-  attempt(key: ProviderKey | undefined): Promise<T>
+  attempt(key: ProviderKey | undefined, signal: AbortSignal): Promise<T>
 }
 
-/** Why a target did not answer in the end. */
+/** What this go is among the others of its request. */
+export interface Going {
+  readonly as?: 'retry' | 'hedge' | 'continuation'
+  /** Waits for a place at a busy provider instead of giving up at once: nobody else is left to be asked. */
+  readonly mayQueue: boolean
+  /** Fires when the client leaves, or when another target has answered first. */
+  readonly signal: AbortSignal
+}
+
+/** Why a target did not answer. */
 export interface TargetFailure {
   readonly error: GatewayError
   /** The failure is the request's own: another target would say the same. */
   readonly stop: boolean
+  /** It was not asked: left alone, without a key that is fit, unable to take the request. Another's failure says more. */
+  readonly unasked?: true
+  /** Its provider has no place free at the moment. */
+  readonly busy?: true
+  /** The same target may be asked again, after the wait it named. */
+  readonly again?: { readonly retryAfterMs?: number }
   /** The provider's last status, where it answered at all. */
   readonly status?: number
   /** The key that was asked last. */
@@ -41,141 +74,195 @@ export interface TargetFailure {
   readonly answered?: AnsweredFailure
 }
 
-/** How long a refused key is left out: long enough to stop a storm, short enough to notice that it was renewed. */
-const REFUSED_KEY_PAUSE_MS = 60_000
+/** A target that answered. */
+export interface Reached<T> {
+  readonly answer: T
+  readonly chosen: Chosen
+  readonly losses: readonly Loss[]
+  /** Must be called once, when the answer is over: with the error that broke it off, if any. */
+  over(error?: GatewayError): void
+}
+
+/** Pause of a key that was limited by a provider that does not say for how long. */
 const LIMITED_KEY_PAUSE_MS = 1_000
 
 export function isFailure(result: object): result is TargetFailure {
   return 'error' in result
 }
 
-/**
- * Tries targets until one answers.
- * @throws GatewayError of the failure that says most when none does
- */
-export async function firstAnswer<T extends object>(
-  targets: readonly Target[],
-  record: RequestRecord,
-  tryTarget: (target: Target) => Promise<T | TargetFailure>,
-): Promise<T> {
-  let last: GatewayError | undefined
-  for (const target of targets) {
-    const result = await tryTarget(target)
-    if (!isFailure(result)) return result
-    // That this target cannot be asked this says less than why another failed.
-    if (last === undefined || result.error.kind !== 'unsupported') last = result.error
-    if (result.stop || record.attempts.length >= LIMITS.attemptsMax) break
-  }
-  throw last ?? noProvider()
-}
-
-/** Asks one target until there is an answer or no more may be tried. Rejects only for a fault of this program. */
-export function runTarget<T extends { readonly upstream: UpstreamResponse }>(
+/** Asks one target with its keys until there is an answer or no key is left. Rejects only for a fault of this program. */
+export async function tryTarget<T extends { readonly upstream: UpstreamResponse }>(
   asking: Asking<T>,
+  going: Going,
   record: RequestRecord,
   deps: GatewayDeps,
-): Promise<T | TargetFailure> {
-  return new TargetRun(asking, record, deps).run()
+): Promise<Reached<T> | TargetFailure> {
+  const gate = deps.gates.of(asking.provider)
+  let slot: Slot | undefined
+  if (gate !== undefined) {
+    slot = gate.tryEnter()
+    if (slot === undefined) {
+      if (!going.mayQueue) return { error: new GatewayError('overloaded'), stop: false, busy: true }
+      try {
+        slot = await gate.enter(record.inbound.principal.keyId ?? '', going.signal)
+      } catch (error) {
+        if (!(error instanceof GatewayError)) throw error
+        return { error, stop: isOwn(error.kind), unasked: true }
+      }
+    }
+  }
+  let kept = false
+  try {
+    const result = await new TargetRun(asking, going, record, deps).run()
+    if (isFailure(result) || slot === undefined) return result
+    kept = true
+    const taken = slot
+    return {
+      ...result,
+      over(error) {
+        taken.release()
+        result.over(error)
+      },
+    }
+  } finally {
+    if (!kept) slot?.release()
+  }
 }
 
 class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
   private readonly asking: Asking<T>
+  private readonly going: Going
   private readonly record: RequestRecord
   private readonly deps: GatewayDeps
+  private readonly ring: KeyRing
   private readonly tried = new Set<string>()
-  private retries = 0
 
-  constructor(asking: Asking<T>, record: RequestRecord, deps: GatewayDeps) {
+  constructor(asking: Asking<T>, going: Going, record: RequestRecord, deps: GatewayDeps) {
     this.asking = asking
+    this.going = going
     this.record = record
     this.deps = deps
+    this.ring = deps.health.keys(asking.provider)
   }
 
-  async run(): Promise<T | TargetFailure> {
-    const { asking, record, deps } = this
-    const { provider, model, mode, dialect } = asking
+  async run(): Promise<Reached<T> | TargetFailure> {
     for (;;) {
       const key = this.chooseKey()
-      if (key instanceof GatewayError) return { error: key, stop: false }
-      const startedMs = deps.clock.monotonicMs()
-      try {
-        record.attempting({ provider, model, mode, dialect, keyId: key?.id })
-        const answer = await asking.attempt(key)
-        this.note(key, startedMs, answer.upstream.status)
-        if (key !== undefined) deps.health.keys(provider).restore(key.id)
-        return answer
-      } catch (thrown) {
-        const failure = failureOf(thrown)
-        const decision = classify(failure, deps.clock.nowMs())
-        this.note(key, startedMs, failure.status, decision.error)
-        if (!isUnsayable(thrown) && (await this.again(key, failure, decision))) continue
-        const answered = thrown instanceof AttemptFailure ? thrown.answered : undefined
-        return {
-          error: this.clientError(failure, decision, thrown),
-          stop: decision.action === 'stop',
-          ...(failure.status === undefined ? {} : { status: failure.status }),
-          ...(key === undefined ? {} : { keyId: key.id }),
-          ...(answered === undefined ? {} : { answered }),
-        }
-      }
+      if (key instanceof GatewayError) return { error: key, stop: false, unasked: true }
+      const attempting = this.deps.health.begin(this.asking.provider, this.asking.model)
+      if (attempting === undefined) return this.leftAlone()
+      const result = await this.attempt(key, attempting)
+      if (result !== 'next-key') return result
     }
   }
 
+  /** Asks once. `next-key` when this key is to blame and another is there. */
+  private async attempt(
+    key: ProviderKey | undefined,
+    attempting: Attempting,
+  ): Promise<Reached<T> | TargetFailure | 'next-key'> {
+    const { asking, deps, going, record, ring } = this
+    const { provider, model, mode, dialect, losses = [] } = asking
+    const startedMs = deps.clock.monotonicMs()
+    if (key !== undefined) ring.began(key.id)
+    const chosen = { provider, model, mode, dialect, keyId: key?.id }
+    try {
+      record.attempting(chosen, losses)
+      const answer = await asking.attempt(key, going.signal)
+      this.note(key, startedMs, answer.upstream.status)
+      attempting.answered()
+      if (key !== undefined) ring.answered(key.id, answer.upstream.headers, startedMs)
+      return {
+        answer,
+        chosen,
+        losses,
+        over(error) {
+          attempting.ended(error === undefined || isOwn(error.kind))
+          if (key !== undefined) ring.ended(key.id)
+        },
+      }
+    } catch (thrown) {
+      if (key !== undefined) ring.ended(key.id)
+      const failure = failureOf(thrown, attempting)
+      const decision = classify(failure, deps.clock.nowMs())
+      const error = this.clientError(failure, decision, thrown)
+      this.note(key, startedMs, failure.status, error.kind)
+      if (isTargetsFault(error.kind)) attempting.failed()
+      else attempting.released()
+      if (this.blamesKey(key, failure, decision)) return 'next-key'
+      return this.failed(key, failure, decision, thrown, error)
+    }
+  }
+
+  private failed(
+    key: ProviderKey | undefined,
+    failure: Failure,
+    decision: Decision,
+    thrown: unknown,
+    error: GatewayError,
+  ): TargetFailure {
+    const { repeating } = this.asking
+    const begun = repeating === 'unless-begun' && mayHaveBegun(failure, thrown)
+    if (begun) this.record.mayNotBeRepeated = true
+    const stop = decision.action === 'stop' || isOwn(error.kind) || begun
+    const again = decision.action === 'retry' && !stop && repeating !== 'never'
+    const answered = thrown instanceof AttemptFailure ? thrown.answered : undefined
+    return {
+      error,
+      stop,
+      ...(again ? { again: waitOf(decision) } : {}),
+      ...(failure.status === undefined ? {} : { status: failure.status }),
+      ...(key === undefined ? {} : { keyId: key.id }),
+      ...(answered === undefined ? {} : { answered }),
+    }
+  }
+
+  private leftAlone(): TargetFailure {
+    const { provider, model } = this.asking
+    const { opensInMs } = this.deps.health.view(provider, model)
+    const error = new GatewayError('upstream_unavailable', {
+      cause: 'left alone after it failed',
+      retryAfterMs: Math.max(1, opensInMs),
+    })
+    return { error, stop: false, unasked: true }
+  }
+
   private chooseKey(): ProviderKey | undefined | GatewayError {
-    const { provider, holderKeyId } = this.asking
+    const { holderKeyId, provider } = this.asking
     const { keys } = provider
     if (keys.length === 0) return undefined
     const holder = keys.find((key) => key.id === holderKeyId)
     if (holder !== undefined && !this.tried.has(holder.id)) return holder
-    const ring = this.deps.health.keys(provider)
-    const choice = ring.choose(keys, this.deps.clock.monotonicMs(), this.tried)
+    const { ring, tried } = this
+    const nowMs = this.deps.clock.monotonicMs()
+    const strategy = provider.keyStrategy ?? 'round_robin'
+    const choice = ring.choose({ keys, strategy, nowMs, tried })
     if (choice.key !== undefined) return choice.key
-    return new GatewayError('upstream_unavailable', {
-      message: 'Every key of this provider is refused or limited at the moment.',
+    const limited = ring.report(keys, nowMs).some(({ state }) => state === 'limited')
+    return new GatewayError(limited ? 'upstream_rate_limited' : 'upstream_unavailable', {
+      cause: 'every key of the provider is refused or limited at the moment',
       ...(choice.freeInMs === undefined ? {} : { retryAfterMs: choice.freeInMs }),
     })
   }
 
-  /** True when the target is to be asked once more, after the wait that takes. */
-  private async again(
-    key: ProviderKey | undefined,
-    failure: Failure,
-    decision: Decision,
-  ): Promise<boolean> {
-    const { asking, record, deps } = this
+  /** Sets the key aside where it is to blame; true when another one is to be tried at once. */
+  private blamesKey(key: ProviderKey | undefined, failure: Failure, decision: Decision): boolean {
+    const { asking, deps, record, ring } = this
     const { keys } = asking.provider
-    if (decision.action === 'stop' || decision.action === 'next-target') return false
-    if (record.attempts.length >= LIMITS.attemptsMax) return false
+    if (key === undefined || isOver(record)) return false
     const limited = failure.status === 429
-    const passOn = limited && keys.length > 1 && key?.id !== asking.holderKeyId
-    if (key !== undefined && (decision.action === 'next-key' || passOn)) {
-      const pauseMs = limited
-        ? (decision.retryAfterMs ?? LIMITED_KEY_PAUSE_MS)
-        : REFUSED_KEY_PAUSE_MS
-      const ring = deps.health.keys(asking.provider)
-      ring.setAside(keys, key.id, deps.clock.monotonicMs() + pauseMs)
-      this.tried.add(key.id)
-      return keys.some((other) => !this.tried.has(other.id))
+    if (decision.action !== 'next-key' && !limited) return false
+    const nowMs = deps.clock.monotonicMs()
+    const { retryAfterMs } = decision
+    if (decision.action === 'next-key') ring.refused(keys, key.id, failure.status ?? 0, nowMs)
+    // A lone key rests only for as long as it was told to: there is nothing better to do than to ask it.
+    else if (keys.length > 1 || retryAfterMs !== undefined) {
+      ring.limited(keys, key.id, nowMs + (retryAfterMs ?? LIMITED_KEY_PAUSE_MS))
     }
-    if (decision.action === 'next-key' || !asking.mayRepeat) return false
-    return await this.waited(decision)
-  }
-
-  private async waited(decision: Decision): Promise<boolean> {
-    const { record, deps } = this
-    const { retries: settings, timeouts } = this.asking.provider
-    const { arrivedMonotonicMs, signal } = record.inbound
-    const elapsedMs = deps.clock.monotonicMs() - arrivedMonotonicMs
-    const waitMs = retryWaitMs({
-      retries: this.retries,
-      settings,
-      remainingMs: timeouts.totalMs - elapsedMs,
-      random: deps.ids.random(),
-      ...(decision.retryAfterMs === undefined ? {} : { retryAfterMs: decision.retryAfterMs }),
-    })
-    if (waitMs === undefined) return false
-    this.retries += 1
-    return await waited(waitMs, signal)
+    this.tried.add(key.id)
+    // What the holder was asked for no other key has, while it only rests.
+    if (limited && key.id === asking.holderKeyId) return false
+    return keys.some((other) => !this.tried.has(other.id))
   }
 
   private clientError(failure: Failure, decision: Decision, thrown: unknown): GatewayError {
@@ -191,6 +278,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     error?: string,
   ): void {
     const { provider, model, mode } = this.asking
+    const { as } = this.going
     this.record.attempts.push({
       providerId: provider.id,
       model,
@@ -199,38 +287,61 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       ...(key === undefined ? {} : { keyHint: key.secret.slice(-4) }),
       ...(status === undefined ? {} : { status }),
       ...(error === undefined ? {} : { error }),
+      ...(as === undefined ? {} : { as }),
     })
   }
 }
 
-function failureOf(thrown: unknown): Failure {
+/** No more attempts may be made for this request. */
+export function isOver(record: RequestRecord): boolean {
+  return record.attempts.length >= LIMITS.attemptsMax
+}
+
+function failureOf(thrown: unknown, attempting: Attempting): Failure {
   if (thrown instanceof AttemptFailure) return thrown.failure
   if (thrown instanceof GatewayError) return { fault: connectionFault(thrown) }
+  attempting.released()
   throw thrown
 }
 
-/** Nothing was sent, and nothing else would be: the request cannot be put to this provider. */
-function isUnsayable(thrown: unknown): boolean {
-  return thrown instanceof GatewayError && thrown.kind === 'unsupported'
+function waitOf({ retryAfterMs }: Decision): { retryAfterMs?: number } {
+  return retryAfterMs === undefined ? {} : { retryAfterMs }
 }
 
-/** Resolves true after the wait, false as soon as the client leaves. */
-async function waited(waitMs: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return false
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const leave = () => resolve(false)
-  signal.addEventListener('abort', leave, { once: true })
-  const timer = setTimeout(() => resolve(true), waitMs)
-  const mayGoOn = await promise
-  clearTimeout(timer)
-  signal.removeEventListener('abort', leave)
-  return mayGoOn
+/** Ends the request whoever is asked: its client left, or this server stops. */
+function isOwn(kind: ErrorKind): boolean {
+  return kind === 'client_closed' || kind === 'shutting_down'
+}
+
+const TARGETS_FAULT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
+  'upstream_error',
+  'upstream_timeout',
+  'upstream_unavailable',
+  'upstream_bad_response',
+  'upstream_redirect',
+])
+
+/** What speaks against the target itself, and not against a key, a limit or the request. */
+function isTargetsFault(kind: ErrorKind): boolean {
+  return TARGETS_FAULT.has(kind)
 }
 
 /** No provider of the model is there, or fit to be asked. */
 export function noProvider(): GatewayError {
   return new GatewayError('upstream_unavailable', {
     message: 'No provider of this model can be asked.',
+  })
+}
+
+/**
+ * No target is left to be asked: all are left alone, or there are none.
+ * @param retryAfterMs when the first of those that are left alone may be asked again
+ */
+export function nobodyLeft(retryAfterMs: number | undefined): GatewayError {
+  if (retryAfterMs === undefined) return noProvider()
+  return new GatewayError('upstream_unavailable', {
+    cause: 'every target is left alone after it failed',
+    retryAfterMs: Math.max(1, retryAfterMs),
   })
 }
 

@@ -1,15 +1,18 @@
 // Translate: provider frames → IR events → the client's wire text. One write per read, not per event. What the IR says on
 // the way (usage, finish, errors) goes into the record.
 
+import type { Provider } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { IrEvent } from '../core/ir/event.ts'
 import type { StreamError } from '../core/ir/response.ts'
+import { addedUsage } from '../core/ir/usage.ts'
 import { scrubMessage } from '../core/policy/scrub.ts'
 import type { Dialect, Frame, StreamDecoder, StreamEncoder } from '../dialects/dialect.ts'
 import { createFramer, type Framer } from '../dialects/sse.ts'
+import type { Continuation } from './continuation.ts'
 import { estimateUsage, tokensInBytes } from './estimate.ts'
 import type { ResponseKeeper } from './kept-responses.ts'
-import type { Pump } from './pump.ts'
+import type { Pump, Rest } from './pump.ts'
 import type { RequestRecord } from './record.ts'
 import { truncatedError } from './relay-pump.ts'
 import type { TurnKeeper } from './remember.ts'
@@ -30,14 +33,23 @@ export interface TranslateOptions {
   /** Told of the answer once it has come to its proper end. */
   readonly turns?: TurnKeeper | undefined
   readonly responses?: ResponseKeeper | undefined
+  /** Goes on with the answer where it breaks off. */
+  readonly continuation?: Continuation | undefined
+  /** Who answers, for what it costs until it breaks off. */
+  readonly provider: Provider
+  readonly providerModel: string
   nowMs(): number
 }
 
 export class TranslatePump implements Pump {
   complete = false
   failed: GatewayError | undefined
+  broken: GatewayError | undefined
   private readonly options: TranslateOptions
-  private readonly framer: Framer
+  private framer: Framer
+  private decoder: StreamDecoder
+  private secrets: readonly string[]
+  private answering: { readonly provider: Provider; readonly model: string }
   private started = false
   private textChars = 0
   private outputToldByProvider = false
@@ -47,20 +59,50 @@ export class TranslatePump implements Pump {
   constructor(options: TranslateOptions) {
     this.options = options
     this.framer = createFramer(options.upstream.framing)
+    this.decoder = options.decoder
+    this.secrets = options.secrets
+    this.answering = { provider: options.provider, model: options.providerModel }
   }
 
   push(chunk: Uint8Array): Uint8Array | undefined {
     let text = this.frames(this.framer.push(chunk))
     // A provider may keep its connection open after its terminator; the client need not wait for that.
-    if (this.options.decoder.ended && this.failed === undefined) text += this.finishEncoding()
+    if (this.decoder.ended && !this.isBroken()) text += this.finishEncoding()
     return text === '' ? undefined : textEncoder.encode(text)
   }
 
   end(): { bytes?: Uint8Array; error?: GatewayError } {
     let text = this.frames(this.framer.end())
-    if (this.failed === undefined) text += this.events(this.options.decoder.end())
-    if (this.failed === undefined) text += this.finishEncoding()
-    return text === '' ? {} : { bytes: textEncoder.encode(text) }
+    if (!this.isBroken()) text += this.events(this.decoder.end())
+    if (!this.isBroken()) text += this.finishEncoding()
+    const bytes = text === '' ? {} : { bytes: textEncoder.encode(text) }
+    return this.broken === undefined ? bytes : { ...bytes, error: this.broken }
+  }
+
+  goOn(error: GatewayError): Promise<Rest | undefined> | undefined {
+    const { continuation } = this.options
+    if (continuation === undefined || this.failed !== undefined || this.complete) return undefined
+    return this.taken(continuation, error)
+  }
+
+  private async taken(continuation: Continuation, error: GatewayError): Promise<Rest | undefined> {
+    const source = await continuation.next(error)
+    if (source === undefined) return undefined
+    if (!this.outputToldByProvider) this.estimate()
+    const { record } = this.options
+    record.partOver(this.answering.provider, this.answering.model)
+    this.answering = source.answering
+    this.framer = createFramer(source.dialect.framing)
+    this.decoder = source.decoder
+    this.secrets = source.secrets
+    this.broken = undefined
+    this.outputToldByProvider = false
+    this.textChars = 0
+    return source
+  }
+
+  private isBroken(): boolean {
+    return this.failed !== undefined || this.broken !== undefined
   }
 
   fail(error: GatewayError): Uint8Array | undefined {
@@ -85,6 +127,11 @@ export class TranslatePump implements Pump {
     if (!aborted && this.failed === undefined) this.keep()
     record.addLosses(encoder.losses())
     if (this.outputToldByProvider && (this.complete || !aborted)) return
+    this.estimate()
+  }
+
+  private estimate(): void {
+    const { record } = this.options
     const estimate = estimateUsage(record.inbound.bytes.length, tokensInBytes(this.textChars))
     if (record.hasUsage()) {
       // The provider's own numbers so far stay where they are: what is estimated is the output alone.
@@ -109,19 +156,28 @@ export class TranslatePump implements Pump {
   private frames(frames: readonly Frame[]): string {
     let text = ''
     for (const frame of frames) {
-      if (this.failed !== undefined) break
-      text += this.events(this.options.decoder.push(frame))
+      if (this.isBroken()) break
+      text += this.events(this.decoder.push(frame))
     }
     return text
   }
 
   private events(events: readonly IrEvent[]): string {
+    const { continuation } = this.options
     let text = ''
     for (const event of events) {
-      text += this.options.encoder.push(this.observe(event))
-      if (this.failed !== undefined) break
+      if (continuation === undefined) text += this.encoded(event)
+      else if (event.type === 'error') {
+        const message = scrubMessage(event.error.message, this.secrets)
+        this.broken = streamFailure({ ...event.error, message })
+      } else for (const one of continuation.seam.join(event)) text += this.encoded(one)
+      if (this.isBroken()) break
     }
     return text
+  }
+
+  private encoded(event: IrEvent): string {
+    return this.options.encoder.push(this.observe(event))
   }
 
   private observe(event: IrEvent): IrEvent {
@@ -140,13 +196,16 @@ export class TranslatePump implements Pump {
       case 'usage':
         record.addUsage(event.usage)
         if (event.usage.outputTokens !== undefined) this.outputToldByProvider = true
-        return event
+        // What the parts before have used is part of what this answer used.
+        return record.usageBefore === undefined
+          ? event
+          : { type: 'usage', usage: addedUsage(record.usageBefore, event.usage) ?? event.usage }
       case 'finish':
         this.finishTold = true
         record.setFinish(event.finish.raw ?? event.finish.unified)
         return event
       case 'error': {
-        const message = scrubMessage(event.error.message, this.options.secrets)
+        const message = scrubMessage(event.error.message, this.secrets)
         this.failed = streamFailure({ ...event.error, message })
         return { type: 'error', error: { ...event.error, message: this.failed.message } }
       }

@@ -1,7 +1,7 @@
 // One request put to a provider: its header fields together, its credential on top, and what a failing answer says read in
 // time and within bounds. It asks once; whether to ask again is decided in `target-run`.
 
-import type { Provider, ProviderKey } from '../core/catalog.ts'
+import type { Provider, ProviderKey, Timeouts } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { DialectName } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -16,7 +16,8 @@ import type { GatewayDeps } from './deps.ts'
 export type Upstream = Presenting
 
 /** What is sent. Header names are lower-case; the provider's own fields and the credential win over them. */
-export type Sending = Pick<UpstreamRequest, 'url' | 'method' | 'headers' | 'body' | 'signal'>
+export type Sending = Pick<UpstreamRequest, 'url' | 'method' | 'headers' | 'body' | 'signal'> &
+  Partial<Pick<UpstreamRequest, 'timeouts'>>
 
 /** A failing answer with its body, as far as it could be read. */
 export interface AnsweredFailure {
@@ -47,14 +48,40 @@ export async function send(
   deps: GatewayDeps,
 ): Promise<UpstreamResponse> {
   const { provider, dialect } = asked
-  const response = await deps.transport(provider).send({
-    ...sending,
-    headers: credentialled(asked, key?.secret, sending, deps.clock.nowMs()),
-    timeouts: provider.timeouts,
-    network: provider.network,
-  })
+  const response = await (provider.entra === undefined
+    ? put(asked, sending, key?.secret, deps)
+    : putWithToken(asked, sending, deps))
   if (response.status >= 200 && response.status <= 299) return response
   throw await refused(provider, dialect, response, deps)
+}
+
+function put(
+  asked: Upstream,
+  sending: Sending,
+  secret: string | undefined,
+  deps: GatewayDeps,
+): Promise<UpstreamResponse> {
+  const { provider } = asked
+  return deps.transport(provider).send({
+    ...sending,
+    headers: credentialled(asked, secret, sending, deps.clock.nowMs()),
+    timeouts: sending.timeouts ?? provider.timeouts,
+    network: provider.network,
+  })
+}
+
+/** With a token for a credential. One that ended early or was revoked is refused before any work: a fresh one is tried once. */
+async function putWithToken(
+  asked: Upstream,
+  sending: Sending,
+  deps: GatewayDeps,
+): Promise<UpstreamResponse> {
+  const { provider } = asked
+  const token = await deps.tokens.bearer(provider)
+  const response = await put(asked, sending, token, deps)
+  if (response.status !== 401 || !deps.tokens.refused(provider, token)) return response
+  response.cancel()
+  return await put(asked, sending, await deps.tokens.bearer(provider), deps)
 }
 
 /** The provider answered with a failing status: its words, read. */
@@ -105,6 +132,18 @@ export function answerType(upstream: UpstreamResponse): string {
   if (!type.includes('text/html')) return type
   upstream.cancel()
   throw new GatewayError('upstream_bad_response', { cause: `content-type ${type}` })
+}
+
+/**
+ * The provider's limits for an attempt that is not the first of its request: no longer a wait than what is left of the whole. The same
+ * object where there is nothing to shorten.
+ * @param elapsedMs since the request arrived
+ */
+export function timeoutsLeft({ timeouts }: Provider, elapsedMs: number): Timeouts {
+  const leftMs = timeouts.totalMs - elapsedMs
+  if (leftMs >= timeouts.firstByteMs) return timeouts
+  const firstByteMs = Math.max(1, leftMs)
+  return { ...timeouts, firstByteMs, connectMs: Math.min(timeouts.connectMs, firstByteMs) }
 }
 
 /** A provider's text without our keys and its address. */

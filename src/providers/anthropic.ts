@@ -5,8 +5,9 @@ import type { Provider } from '../core/catalog.ts'
 import { asArray, asObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { type ModelTraits, modelTraits } from '../dialects/anthropic/models.ts'
 import type { Operation, Quirks } from '../dialects/dialect.ts'
+import { claudeGoesOn } from './going-on.ts'
 import type { ListedModel, ProviderKind } from './provider.ts'
-import { capabilities, hasSecret, listedModel, readModels, trimBase } from './shared.ts'
+import { capabilities, hasSecret, listedModel, pageAfter, readModels, trimBase } from './shared.ts'
 
 /** The version of the protocol that the `anthropic` dialect speaks. */
 export const ANTHROPIC_VERSION = '2023-06-01'
@@ -22,7 +23,7 @@ export function anthropicEndpoint(provider: Provider, operation: Operation): str
   return operation === 'token-count' ? `${messages}/count_tokens` : messages
 }
 
-/** The whole list in one page: 1,000 is the most the API gives. */
+/** The list in pages of 1,000, which is the most the API gives. */
 export function anthropicModelsUrl(provider: Provider): string {
   return `${root(provider)}/v1/models?limit=1000`
 }
@@ -53,6 +54,12 @@ export function readAnthropicModels(body: JsonValue): ListedModel[] {
             }),
     })
   })
+}
+
+/** The page behind one that says `has_more`. */
+export function nextAnthropicModels(body: JsonValue, url: string): string | undefined {
+  if (asObject(body)?.has_more !== true) return undefined
+  return pageAfter(body, url, { member: 'last_id', parameter: 'after_id' })
 }
 
 /**
@@ -86,6 +93,7 @@ export const anthropic: ProviderKind = {
   dialects: (_provider, operation) => (operation === 'embedding' ? [] : ['anthropic']),
   endpoint: ({ provider, operation }) => anthropicEndpoint(provider, operation),
   authorize: (_provider, secret) => anthropicHeaders(secret),
+  goingOn: claudeGoesOn,
   quirks: (_provider, model) => modelQuirks(model),
-  models: { url: anthropicModelsUrl, read: readAnthropicModels },
+  models: { url: anthropicModelsUrl, read: readAnthropicModels, next: nextAnthropicModels },
 }

@@ -4,9 +4,19 @@
 import { awsCredentials, isAccessKey, regionOfUrl } from '../core/aws.ts'
 import type { Provider } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
+import { asObject } from '../core/json.ts'
+import { claudeGoesOn } from './going-on.ts'
 import { signatureHeaders } from './bedrock-signature.ts'
 import type { ProviderKind, SigningRequest } from './provider.ts'
-import { bearer, capabilities, listedModel, lists, readModels, trimBase } from './shared.ts'
+import {
+  bearer,
+  capabilities,
+  listedModel,
+  lists,
+  pageAfter,
+  readModels,
+  trimBase,
+} from './shared.ts'
 
 /** `https://bedrock-runtime.eu-central-1.amazonaws.com`, whatever path was copied along. */
 function root(provider: Provider): string {
@@ -66,6 +76,7 @@ export const bedrock: ProviderKind = {
   authorize: (_provider, secret) =>
     secret !== undefined && isAccessKey(secret) ? {} : bearer(secret),
   sign: (request) => (isAccessKey(request.secret) ? signed(request) : {}),
+  goingOn: claudeGoesOn,
   quirks: () => ({ modelInPath: true }),
   models: {
     // The list is kept by the service that manages models, under a name of its own.
@@ -77,6 +88,8 @@ export const bedrock: ProviderKind = {
         if (!lists(entry.inferenceTypesSupported, 'ON_DEMAND')) return undefined
         return listedModel({
           id: entry.modelId,
+          status: asObject(entry.modelLifecycle)?.status,
+          retires: asObject(entry.modelLifecycle)?.endOfLifeTime,
           capabilities: capabilities({
             completion: lists(entry.outputModalities, 'TEXT'),
             vision: lists(entry.inputModalities, 'IMAGE') && lists(entry.outputModalities, 'TEXT'),
@@ -84,5 +97,6 @@ export const bedrock: ProviderKind = {
           }),
         })
       }),
+    next: (body, url) => pageAfter(body, url, { member: 'nextToken', parameter: 'nextToken' }),
   },
 }

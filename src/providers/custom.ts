@@ -1,11 +1,13 @@
 // Any other upstream that speaks OpenAI's or Anthropic's protocol, at whatever address it was given. Nothing is assumed
 // beyond that protocol: the base URL is used as written, and a key is sent only where there is one.
 
+import { toldGoesOn } from './going-on.ts'
 import type { ProviderKind } from './provider.ts'
 import {
   anthropicEndpoint,
   anthropicHeaders,
   anthropicModelsUrl,
+  nextAnthropicModels,
   readAnthropicModels,
 } from './anthropic.ts'
 import { habitsOf } from './habits.ts'
@@ -28,6 +30,7 @@ export const custom: ProviderKind = {
       : `${trimBase(provider.baseUrl)}${openaiPath(dialect)}`,
   authorize: (provider, secret) =>
     provider.compatible === 'anthropic' ? anthropicHeaders(secret) : bearer(secret),
+  goingOn: toldGoesOn,
   quirks: (provider) => (provider.compatible === 'anthropic' ? {} : habitsOf(provider.baseUrl)),
   // What such a server lacks it says itself.
   relayed: (request) =>
@@ -42,5 +45,7 @@ export const custom: ProviderKind = {
       const first = asObject(asArray(asObject(body)?.data)?.[0])
       return first?.type === 'model' ? readAnthropicModels(body) : readOpenaiModels(body)
     },
+    // No list in OpenAI's shape has pages, so what says `has_more` is Anthropic's.
+    next: nextAnthropicModels,
   },
 }

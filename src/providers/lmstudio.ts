@@ -1,6 +1,7 @@
 // LM Studio: a local OpenAI-compatible server for chat, completions and embeddings. It wants no key unless its owner has
 // switched that on. Data and small functions only.
 
+import { toldGoesOn } from './going-on.ts'
 import type { ProviderKind } from './provider.ts'
 import {
   baseWithDefaultPath,
@@ -25,6 +26,7 @@ export const lmstudio: ProviderKind = {
       : openaiDialects(operation),
   endpoint: ({ provider, dialect }) => `${base(provider.baseUrl)}${openaiPath(dialect)}`,
   authorize: (_provider, secret) => bearer(secret),
+  goingOn: toldGoesOn,
   quirks: () => ({
     maxTokensField: 'max_tokens',
     reasoningField: 'reasoning_content',

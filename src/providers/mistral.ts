@@ -2,6 +2,7 @@
 // so a client's body that has one is translated, which leaves it out and says so.
 
 import { asObject } from '../core/json.ts'
+import { markedGoesOn } from './going-on.ts'
 import type { ProviderKind } from './provider.ts'
 import { relayedBelow } from './relayed.ts'
 import type { Quirks } from '../dialects/dialect.ts'
@@ -102,6 +103,7 @@ export const mistral: ProviderKind = {
   endpoint: ({ provider, dialect }) => `${base(provider.baseUrl)}${openaiPath(dialect)}`,
   authorize: (_provider, secret) => bearer(secret),
   relayed: relayedBelow(base, ['moderation', 'audio-transcription', 'audio-speech', 'file']),
+  goingOn: markedGoesOn,
   quirks(_provider, model) {
     if (model.startsWith('magistral-')) return MAGISTRAL_QUIRKS
     return TAKES_REASONING_EFFORT.test(model) ? REASONING_QUIRKS : MISTRAL_QUIRKS
@@ -115,6 +117,8 @@ export const mistral: ProviderKind = {
           id: entry.id,
           created: entry.created,
           contextWindow: entry.max_context_length,
+          status: entry.archived === true ? 'archived' : undefined,
+          retires: entry.deprecation,
           capabilities: capabilities({
             completion: can?.completion_chat,
             tools: can?.function_calling,

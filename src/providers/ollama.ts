@@ -2,6 +2,7 @@
 // so that an OpenAI client is relayed. A key is wanted by Ollama's cloud and by proxies in front of it alone.
 
 import { DEFAULT_CONTEXT, type Provider } from '../core/catalog.ts'
+import { templateGoesOn } from './going-on.ts'
 import { readLoaded, readShow } from './ollama-local.ts'
 import type { ProviderKind } from './provider.ts'
 import { asArray } from '../core/json.ts'
@@ -45,6 +46,7 @@ export const ollama: ProviderKind = {
     }
   },
   authorize: (_provider, secret) => bearer(secret),
+  goingOn: templateGoesOn,
   quirks: () => ({ maxTokensField: 'max_tokens', reasoningField: 'reasoning' }),
   local: {
     showUrl: (provider) => `${root(provider)}/api/show`,

@@ -2,6 +2,7 @@
 // models, and embeddings. Data and small functions only; nothing here sends.
 
 import type { DialectName, Operation } from '../dialects/dialect.ts'
+import { toldGoesOn } from './going-on.ts'
 import type { ProviderKind } from './provider.ts'
 import { OPENAI_RELAYED, relayedBelow } from './relayed.ts'
 import { baseWithDefaultPath, bearer, openaiPath, readOpenaiModels } from './shared.ts'
@@ -62,6 +63,7 @@ export const openai: ProviderKind = {
   endpoint: ({ provider, dialect, operation }) =>
     `${base(provider.baseUrl)}${openaiPath(dialect, operation)}`,
   authorize: (_provider, secret) => bearer(secret),
+  goingOn: toldGoesOn,
   quirks: () => ({ maxTokensField: 'auto', refusedMessageFields: OPENAI_REFUSED_MESSAGE_FIELDS }),
   relayed: relayedBelow(base, OPENAI_RELAYED),
   models: {

@@ -3,6 +3,7 @@
 
 import { asObject } from '../core/json.ts'
 import type { Quirks } from '../dialects/dialect.ts'
+import { toldGoesOn } from './going-on.ts'
 import type { ProviderKind } from './provider.ts'
 import { relayedBelow } from './relayed.ts'
 import {
@@ -49,6 +50,7 @@ export const openrouter: ProviderKind = {
   endpoint: ({ provider, dialect }) => `${base(provider.baseUrl)}${openaiPath(dialect)}`,
   authorize: (_provider, secret) => ({ ...bearer(secret), ...ATTRIBUTION }),
   relayed: relayedBelow(base, ['rerank']),
+  goingOn: toldGoesOn,
   quirks: (_provider, _model, dialect) =>
     dialect === 'openai-responses' ? RESPONSES_QUIRKS : OPENROUTER_QUIRKS,
   models: {
@@ -61,6 +63,7 @@ export const openrouter: ProviderKind = {
           id: entry.id,
           created: entry.created,
           contextWindow: entry.context_length,
+          retires: entry.expiration_date,
           capabilities: capabilities({
             completion: lists(modalities?.output_modalities, 'text'),
             tools: lists(parameters, 'tools'),

@@ -3,7 +3,8 @@
 
 import type { Provider, ProviderType } from '../core/catalog.ts'
 import type { DialectName } from '../core/ir/request.ts'
-import type { JsonValue } from '../core/json.ts'
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import type { ModelFacts } from '../core/model-status.ts'
 import type { UpstreamRequest } from '../core/ports.ts'
 import type { Operation, Quirks } from '../dialects/dialect.ts'
 
@@ -13,6 +14,8 @@ export interface ListedModel {
   readonly contextWindow?: number
   readonly capabilities?: readonly string[]
   readonly createdMs?: number
+  /** What else is said of it: the model behind a deployment, its condition, when it ends. */
+  readonly facts?: ModelFacts
 }
 
 /** What a local server says of one of its models. */
@@ -100,6 +103,15 @@ export interface ProviderKind {
   sign?(request: SigningRequest): Record<string, string>
   /** `dialect` is the one chosen: some upstreams keep their habits to one of theirs. */
   quirks(provider: Provider, model: string, dialect?: DialectName): Quirks
+  /**
+   * The body of a request whose last message is the beginning of an answer, so that this upstream goes on from there; undefined
+   * where it would begin anew. Absent: it always would.
+   * @param told what the operator says of the target (`abilities.prefill`)
+   */
+  goingOn?(
+    body: JsonObject,
+    target: { readonly model: string; readonly dialect: DialectName; readonly told?: boolean },
+  ): JsonObject | undefined
   /** Absolute URL of an operation beyond chat; undefined where this upstream does not have it. Absent: it has none. */
   relayed?(request: RelayedRequest): string | undefined
   /** How a server that loads models is asked about one of them; absent where it cannot be. */
@@ -115,5 +127,7 @@ export interface ProviderKind {
   readonly models?: {
     url(provider: Provider): string
     read(body: JsonValue): ListedModel[]
+    /** Address of the page behind this one, made of its own; undefined where it was the last. Absent: there is only one. */
+    next?(body: JsonValue, url: string): string | undefined
   }
 }

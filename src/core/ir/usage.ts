@@ -35,3 +35,15 @@ export function mergeUsage(earlier: Usage | undefined, later: Usage): Usage {
 export function tokenCount(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
+
+/** Usage of two requests together; an absent field of both stays absent. */
+export function addedUsage(first: Usage | undefined, second: Usage | undefined): Usage | undefined {
+  if (first === undefined || second === undefined) return first ?? second
+  const { estimated: _first, ...counts } = first
+  const sum: Usage = { ...counts }
+  const { estimated: _second, ...more } = second
+  for (const [name, tokens] of Object.entries(more) as [keyof typeof more, number][]) {
+    sum[name] = (sum[name] ?? 0) + tokens
+  }
+  return first.estimated === true || second.estimated === true ? { ...sum, estimated: true } : sum
+}

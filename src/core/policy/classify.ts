@@ -13,9 +13,13 @@ export type ConnectionFault =
   /** Connected and sent, but no answer in time: it may be at work, and billed. */
   | 'answer-timeout'
   | 'tls'
+  /** The forward proxy does not let it through, and will not in a second either. */
+  | 'proxy'
   | 'redirect'
   /** An answer that is not one: HTML, broken JSON, too large. */
   | 'bad-response'
+  /** No token could be had for it: nothing was sent. */
+  | 'credential'
   | 'client-closed'
 
 export interface Failure {
@@ -46,8 +50,10 @@ const FAULTS: Readonly<Record<ConnectionFault, Decision>> = {
   'connect-timeout': retry('upstream_timeout'),
   'answer-timeout': nextTarget('upstream_timeout'),
   tls: nextTarget('upstream_error'),
+  proxy: nextTarget('upstream_error'),
   redirect: nextTarget('upstream_redirect'),
   'bad-response': nextTarget('upstream_bad_response'),
+  credential: nextTarget('upstream_auth'),
   'client-closed': stop('client_closed'),
 }
 
@@ -145,17 +151,49 @@ export function connectionFault(error: GatewayError): ConnectionFault {
       return 'redirect'
     case 'upstream_bad_response':
       return 'bad-response'
+    case 'upstream_auth':
+      return 'credential'
     case 'upstream_timeout':
       return typeof error.cause === 'string' && error.cause.includes('connection')
         ? 'connect-timeout'
         : 'answer-timeout'
     default:
+      if (isProxyRefusal(error.cause)) return 'proxy'
       return isTlsCode(error.cause) ? 'tls' : 'connection'
   }
+}
+
+/** Wrong passwords asked again and again lock accounts. */
+function isProxyRefusal(cause: unknown): boolean {
+  return (cause as { code?: unknown } | null | undefined)?.code === 'ERR_PROXY_REFUSED'
 }
 
 /** A certificate that does not hold now will not hold in a second either. */
 function isTlsCode(cause: unknown): boolean {
   const code = (cause as { code?: unknown } | null | undefined)?.code
   return typeof code === 'string' && /CERT|VERIFY|SELF_SIGNED|ALTNAME|TLS|SSL/.test(code)
+}
+
+/** Statuses with which a provider says that it has not begun: the request was refused before any work. */
+const NOT_BEGUN: ReadonlySet<number> = new Set([429, 503, 529])
+
+/** Below HTTP, the codes of a connection that was never made. */
+const NEVER_CONNECTED =
+  /^(ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN|DNS_\w+|ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|ERR_PROXY_TUNNEL|FailedToOpenSocket)$/
+
+/**
+ * Whether the provider may have begun to work on a request that failed. A second time would then do twice what it does beyond
+ * writing an answer.
+ * @param thrown what the attempt ended with
+ */
+export function mayHaveBegun(failure: Failure, thrown: unknown): boolean {
+  const { fault, status } = failure
+  if (fault === 'connect-timeout' || fault === 'tls' || fault === 'redirect') return false
+  if (fault === 'credential' || fault === 'proxy') return false
+  if (fault === 'connection') {
+    const cause = (thrown as { cause?: { code?: unknown } } | undefined)?.cause
+    return !(typeof cause?.code === 'string' && NEVER_CONNECTED.test(cause.code))
+  }
+  if (fault !== undefined || status === undefined) return true
+  return status < 400 || (status >= 500 && !NOT_BEGUN.has(status)) || status === 408
 }

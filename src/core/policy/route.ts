@@ -1,43 +1,89 @@
-// The order in which a model's targets are tried. Pure: chance is an argument.
+// The order in which a model's targets are tried by one request, with the reason for each place and for each target that is
+// passed over. Pure: what is known of targets and request, chance and turns are arguments. It sends nothing and counts nothing.
 
-import type { Target } from '../catalog.ts'
+import type { RouteCandidate } from '../outcome.ts'
+import type { PassedOver, RouteDecision, RouteQuestion, RouteTarget } from './route-candidate.ts'
+import { judge } from './route-conditions.ts'
+import { arrange } from './route-strategy.ts'
+
+export { orderTargets } from './route-lot.ts'
+
+/** A target that may be asked, and what is to be said of it. */
+interface Fit {
+  readonly candidate: RouteTarget
+  readonly note: string | undefined
+}
 
 /**
- * All targets in the order to try them: by `order`, lowest first, and within one order by lot, where a target's chance to
- * come first is its share of the weights (weighted sampling without replacement). A target of weight 0 comes after the
- * others of its order: it takes no traffic of its own but stays a fallback.
- * @param random a source of numbers in [0, 1); asked once per draw between two or more
+ * Puts the targets into an order: those that nothing speaks against first, by `order` and within one order by the strategy; then,
+ * likewise, those that others than the operator say cannot serve the request.
  */
-export function orderTargets(targets: readonly Target[], random: () => number): Target[] {
-  if (targets.length < 2) return [...targets]
-  const groups = Map.groupBy(targets, (target) => target.order)
+export function decideRoute(question: RouteQuestion): RouteDecision {
+  const among: Fit[] = []
+  const behind: Fit[] = []
+  const passedOver: PassedOver[] = []
+  const left: RouteCandidate[] = []
+  let opensInMs: number | undefined
+  for (const candidate of question.candidates) {
+    const verdict = judge(candidate, question)
+    if (verdict.place !== 'passed over') {
+      const list = verdict.place === 'among' ? among : behind
+      list.push({ candidate, note: verdict.note })
+      continue
+    }
+    const { reason, why } = verdict
+    passedOver.push(why)
+    left.push({ ...named(candidate), reason })
+    if (why === 'open') opensInMs = Math.min(opensInMs ?? Infinity, candidate.health.opensInMs)
+  }
+  const before = among.length === 0 ? 'nobody else is left: ' : 'behind the others: '
+  const taken = [...placed(among, question, ''), ...placed(behind, question, before)]
+  return {
+    targets: taken.map(({ candidate }) => candidate.target),
+    record: {
+      model: question.model,
+      by: strategyWord(question),
+      candidates: [
+        ...taken.map(({ candidate, reason }, rank) => ({ ...named(candidate), rank, reason })),
+        ...left,
+      ],
+    },
+    passedOver,
+    ...(opensInMs === undefined ? {} : { opensInMs }),
+  }
+}
+
+function named({ target }: RouteTarget): { providerId: string; model: string } {
+  return { providerId: target.providerId, model: target.model }
+}
+
+function strategyWord({ pin, routing, stickyValue }: RouteQuestion): string {
+  if (pin !== undefined) return 'pinned'
+  return stickyValue === undefined ? routing.strategy : 'sticky'
+}
+
+/** Orders ascending, each arranged by itself. */
+function placed(
+  fits: readonly Fit[],
+  question: RouteQuestion,
+  before: string,
+): { readonly candidate: RouteTarget; readonly reason: string }[] {
+  if (fits.length === 0) return []
+  const notes = new Map(fits.map(({ candidate, note }) => [candidate, note]))
+  const groups = Map.groupBy(notes.keys(), ({ target }) => target.order)
   const orders = [...groups.keys()].toSorted((a, b) => a - b)
-  return orders.flatMap((order) => drawAll(groups.get(order) ?? [], random))
+  const hasOrders = orders.length > 1 || orders[0] !== 0
+  return orders.flatMap((order) =>
+    arrange(groups.get(order) ?? [], question).map(({ candidate, reason }) => {
+      const note = notes.get(candidate)
+      if (before !== '') return { candidate, reason: `${before}${note}` }
+      const place = placeText(hasOrders ? `order ${order}, ${reason}` : reason, question)
+      return { candidate, reason: note === undefined ? place : `${place}; ${note}` }
+    }),
+  )
 }
 
-function drawAll(group: readonly Target[], random: () => number): Target[] {
-  const left = group.filter((target) => weightOf(target) > 0)
-  const unweighted = group.filter((target) => weightOf(target) === 0)
-  const drawn: Target[] = []
-  while (left.length > 1) {
-    const [target] = left.splice(drawIndex(left, random()), 1)
-    if (target !== undefined) drawn.push(target)
-  }
-  return [...drawn, ...left, ...unweighted]
-}
-
-/** Index of the target whose stretch of the summed weights holds `share` of the whole. */
-function drawIndex(targets: readonly Target[], share: number): number {
-  const total = targets.reduce((sum, target) => sum + weightOf(target), 0)
-  let at = share * total
-  for (const [index, target] of targets.entries()) {
-    at -= weightOf(target)
-    if (at < 0) return index
-  }
-  return targets.length - 1
-}
-
-/** A weight that is not a positive finite number counts as 0. */
-function weightOf(target: Target): number {
-  return Number.isFinite(target.weight) && target.weight > 0 ? target.weight : 0
+function placeText(place: string, { candidates, pin }: RouteQuestion): string {
+  if (pin !== undefined) return 'named by x-weir-target'
+  return candidates.length === 1 ? 'the only target' : place
 }

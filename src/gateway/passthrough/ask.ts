@@ -9,7 +9,8 @@ import type { StreamedBody, UpstreamMethod, UpstreamResponse } from '../../core/
 import { dialects } from '../../dialects/registry.ts'
 import type { GatewayDeps } from '../deps.ts'
 import type { RequestRecord } from '../record.ts'
-import { isFailure, runTarget, type TargetFailure } from '../target-run.ts'
+import { firstAnswer, type Candidate } from '../candidates.ts'
+import { isFailure, tryTarget, type Repeating, type TargetFailure } from '../target-run.ts'
 import { answerType, AttemptFailure, bytesInTime, send, type Upstream } from '../upstream.ts'
 
 export interface Question extends Upstream {
@@ -20,8 +21,8 @@ export interface Question extends Upstream {
   /** Lower-case names; the credential comes on top of them. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | StreamedBody
-  /** Asked again after a failure that may pass. False where asking twice could make two of what is wanted once. */
-  readonly mayRepeat: boolean
+  /** Whether it may be asked twice: where it makes something, two could come of it. */
+  readonly repeating: Repeating
   /** The key that holds what is asked for. */
   readonly holderKeyId?: string | undefined
   /** An answer is read whole when it is JSON, and must then be JSON and no error. Else only its head is waited for. */
@@ -39,34 +40,69 @@ export interface Asked {
   readonly failed?: Uint8Array
 }
 
-/** Asks until there is an answer or no more may be tried. Rejects only for a fault of this program. */
+/** The question as one candidate among those for the same request. */
+export function candidateOf(
+  question: Question,
+  record: RequestRecord,
+  deps: GatewayDeps,
+): Candidate<Asked> {
+  const { provider, model, dialect, repeating, holderKeyId } = question
+  return {
+    provider,
+    go: (going) =>
+      tryTarget<Asked>(
+        {
+          provider,
+          model,
+          mode: 'relay',
+          dialect,
+          repeating,
+          holderKeyId,
+          attempt: (key, signal) => attemptOnce(question, key, signal, deps),
+        },
+        going,
+        record,
+        deps,
+      ),
+  }
+}
+
+/** Asks one provider until there is an answer or no more may be tried. Rejects only for a fault of this program. */
 export async function ask(
   question: Question,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Asked | TargetFailure> {
-  const { provider, model, dialect, mayRepeat, holderKeyId, raw } = question
-  const attempt = (key: ProviderKey | undefined) => attemptOnce(question, key, record, deps)
-  const result = await runTarget<Asked>(
-    { provider, model, mode: 'relay', dialect, mayRepeat, holderKeyId, attempt },
-    record,
-    deps,
-  )
-  // What our own credential is refused for is no business of the client's, in whatever words.
-  if (!raw || !isFailure(result) || result.error.kind === 'upstream_auth') return result
-  const { answered } = result
-  if (answered === undefined) return result
-  return { question, upstream: answered.upstream, failed: answered.bytes }
+  let last: TargetFailure | undefined
+  const candidate = candidateOf(question, record, deps)
+  const watched: Candidate<Asked> = {
+    ...candidate,
+    async go(going) {
+      const result = await candidate.go(going)
+      if (isFailure(result)) last = result
+      return result
+    },
+  }
+  try {
+    return await firstAnswer([watched], { patient: true }, record, deps)
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    // What our own credential is refused for is no business of the client's, in whatever words.
+    const isOwn = last?.error.kind === 'upstream_auth'
+    if (!question.raw || isOwn || last?.answered === undefined) {
+      return { stop: true, ...last, error }
+    }
+    return { question, upstream: last.answered.upstream, failed: last.answered.bytes }
+  }
 }
 
 async function attemptOnce(
   question: Question,
   key: ProviderKey | undefined,
-  record: RequestRecord,
+  signal: AbortSignal,
   deps: GatewayDeps,
 ): Promise<Asked> {
   const { url, method, headers, body } = question
-  const { signal } = record.inbound
   const sending = { url, method, headers, signal, ...(body === undefined ? {} : { body }) }
   const upstream = await send(question, sending, key, deps)
   return question.wholeJson ? await read(question, upstream, deps) : { question, upstream }

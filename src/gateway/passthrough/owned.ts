@@ -216,7 +216,7 @@ class OwnedRequest {
           ...(contentType === undefined ? {} : { 'content-type': contentType }),
         },
         ...(body === undefined ? {} : { body }),
-        mayRepeat: METHODS[action] === 'GET',
+        repeating: METHODS[action] === 'GET' ? 'freely' : 'unless-begun',
         wholeJson: action !== 'content',
         raw: false,
       },

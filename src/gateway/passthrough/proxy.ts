@@ -159,7 +159,7 @@ function questionFor(
       ...(hasBody && type !== null ? { 'content-type': type } : {}),
     },
     ...(hasBody ? { body } : {}),
-    mayRepeat: false,
+    repeating: 'never',
     wholeJson: false,
     raw: true,
   }

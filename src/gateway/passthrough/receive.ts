@@ -2,6 +2,7 @@
 // It is complete before anything is sent on, so that the model is known, its name is the only one, and an attempt that
 // fails can be followed by another.
 
+import { endReason } from '../../core/end-reason.ts'
 import { GatewayError } from '../../core/error.ts'
 import type { Edit } from '../../core/json-span.ts'
 import { LIMITS } from '../../core/limits.ts'
@@ -112,7 +113,7 @@ async function receive<T>(
   const spool = deps.room.create()
   try {
     if (incoming.body !== null) await readInto(spool, incoming, incoming.body, deps, onChunk)
-    if (incoming.signal.aborted) throw new GatewayError('client_closed')
+    if (incoming.signal.aborted) throw endReason(incoming.signal)
     if (length !== undefined && spool.bytes !== length) throw unreadable(undefined)
     await spool.finish()
     return done(spool)
@@ -146,10 +147,13 @@ async function readInto(
   const { signal } = incoming
   const reader = body.getReader()
   let late: GatewayError | undefined
-  const giveUp = () => {
-    late = new GatewayError('request_timeout')
-    void Promise.allSettled([reader.cancel(late)])
+  const stop = (reason: GatewayError) => {
+    late ??= reason
+    void Promise.allSettled([reader.cancel(reason)])
   }
+  const giveUp = () => stop(new GatewayError('request_timeout'))
+  const leave = () => stop(endReason(signal))
+  signal.addEventListener('abort', leave, { once: true })
   const total = deps.deadlines.after(LIMITS.uploadTotalTimeoutMs, giveUp)
   let idle = deps.deadlines.after(LIMITS.uploadIdleTimeoutMs, giveUp)
   const bytesMax = deps.uploadBytesMax()
@@ -168,11 +172,12 @@ async function readInto(
     // The rest is not wanted: the connection is told so, whatever went wrong.
     void Promise.allSettled([reader.cancel(error)])
     if (error instanceof GatewayError) throw error
-    if (signal.aborted) throw new GatewayError('client_closed', { cause: error })
+    if (signal.aborted) throw endReason(signal)
     throw unreadable(error)
   } finally {
     idle.cancel()
     total.cancel()
+    signal.removeEventListener('abort', leave)
   }
 }
 

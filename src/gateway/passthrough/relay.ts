@@ -1,11 +1,12 @@
 // The operations beyond chat that name a model: resolved and allowed as a chat is, relayed to the first target that has the
 // operation and answers. The one thing changed in a body is its model; everything else travels untouched.
 
-import type { Target } from '../../core/catalog.ts'
+import { DEFAULT_ROUTING, type Target } from '../../core/catalog.ts'
+import { GatewayError } from '../../core/error.ts'
 import { splice } from '../../core/json-span.ts'
-import { orderTargets } from '../../core/policy/route.ts'
 import type { StreamedBody } from '../../core/ports.ts'
 import type { RelayedOperation } from '../../providers/provider.ts'
+import { providerKind } from '../../providers/registry.ts'
 import type { GatewayDeps } from '../deps.ts'
 import { forwardedHeaders } from '../headers.ts'
 import type { Arrival, Reply } from '../inbound.ts'
@@ -14,9 +15,12 @@ import { requireModel } from '../model-access.ts'
 import { peekBody, readModel, readStream, type PeekedBody } from '../peek.ts'
 import { RequestRecord } from '../record.ts'
 import { refuse } from '../refuse.ts'
+import type { Offers } from '../route-facts.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { firstAnswer, noProvider, notOffered, type TargetFailure } from '../target-run.ts'
-import { ask, type Question } from './ask.ts'
+import { firstAnswer, unaskable, type Candidate } from '../candidates.ts'
+import { routeRelayed } from '../routing.ts'
+import { nobodyLeft, noProvider, notOffered } from '../target-run.ts'
+import { candidateOf, type Asked, type Question } from './ask.ts'
 import { usableProvider } from './provider-choice.ts'
 import type { ReceivedForm } from './receive.ts'
 import { passOn } from './reply.ts'
@@ -61,17 +65,43 @@ export async function relayOperation(inbound: RelayedInbound, deps: GatewayDeps)
     await deps.prices.ready()
     const earlier = await earlierOf(body, inbound, deps)
     const holders = holdersAmong(model.targets, earlier)
-    const targets = orderTargets(holders, () => deps.ids.random())
-    const asked = await firstAnswer(targets, record, async (target) => {
+    record.answering = model
+    const {
+      record: decision,
+      retryAfterMs,
+      targets,
+    } = routeRelayed(
+      {
+        model,
+        candidates: holders,
+        requested: body.model,
+        operation: { name: inbound.operation, offers: offersOf(inbound.operation) },
+        arrival: inbound,
+        body: body.peeked?.body,
+      },
+      snapshot,
+      deps,
+    )
+    if (decision !== undefined) record.addRoute(decision)
+    if (targets.length === 0) throw nobodyLeft(retryAfterMs)
+    const candidates = targets.map((target): Candidate<Asked> => {
       const question = questionFor(target, body, inbound, snapshot)
-      if ('error' in question) return question
-      return await ask({ ...question, holderKeyId: earlier?.providerKeyId }, record, deps)
+      if (question instanceof GatewayError) return unaskable(question)
+      return candidateOf({ ...question, holderKeyId: earlier?.providerKeyId }, record, deps)
     })
+    const { hedgeAfterMs } = model.routing ?? DEFAULT_ROUTING
+    const asked = await firstAnswer(candidates, { patient: true, hedgeAfterMs }, record, deps)
     return passOn({ asked, record, deps, tapped: false, onOver })
   } catch (thrown) {
     onOver()
     return refuse(record, thrown, deps)
   }
+}
+
+/** Which providers have the operation. */
+function offersOf(operation: RelayedOperation): Offers {
+  return (provider, model) =>
+    providerKind(provider.type)?.relayed?.({ provider, operation, model }) !== undefined
 }
 
 /** An earlier answer that the body refers to, which must be the caller's own. */
@@ -127,14 +157,14 @@ function questionFor(
   body: RelayedBody,
   inbound: RelayedInbound,
   snapshot: Snapshot,
-): Question | TargetFailure {
+): Question | GatewayError {
   const chosen = usableProvider(target.providerId, snapshot)
-  if (chosen === undefined) return { error: noProvider(), stop: false }
+  if (chosen === undefined) return noProvider()
   const { provider, kind } = chosen
   const { operation } = inbound
   const { model } = target
   const url = kind.relayed?.({ provider, operation, model })
-  if (url === undefined) return { error: notOffered(operation), stop: false }
+  if (url === undefined) return notOffered(operation)
   return {
     provider,
     kind,
@@ -148,7 +178,7 @@ function questionFor(
       ...forwardedHeaders(inbound.headers),
     },
     body: body.withModel(model),
-    mayRepeat: true,
+    repeating: 'freely',
     wholeJson: true,
     raw: false,
   }

@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'bun:test'
+import * as fc from 'fast-check'
+import { checkParameters } from '../../testing/seed.ts'
+import { collect } from './collect.ts'
+import type { IrEvent } from './event.ts'
+import { Seam } from './seam.ts'
+
+const START: IrEvent = { type: 'response-start', id: 'a', model: 'm' }
+const STOP: IrEvent = { type: 'finish', choice: 0, finish: { unified: 'stop', raw: 'stop' } }
+
+function text(index: number, ...pieces: string[]): IrEvent[] {
+  return [
+    { type: 'block-start', choice: 0, index, block: { type: 'text', text: '' } },
+    ...pieces.map((piece): IrEvent => ({ type: 'text-delta', choice: 0, index, text: piece })),
+  ]
+}
+
+function thinking(index: number, said: string): IrEvent[] {
+  return [
+    { type: 'block-start', choice: 0, index, block: { type: 'thinking', text: '' } },
+    { type: 'thinking-delta', choice: 0, index, text: said },
+    { type: 'block-end', choice: 0, index },
+  ]
+}
+
+function end(index: number): IrEvent {
+  return { type: 'block-end', choice: 0, index }
+}
+
+/** What the client has after both answers. */
+function joined(first: readonly IrEvent[], second: readonly IrEvent[], seam = new Seam(1_000)) {
+  const events = first.flatMap((event) => seam.join(event))
+  seam.beginning()
+  seam.next()
+  events.push(...second.flatMap((event) => seam.join(event)))
+  return { events, ...collect(events) }
+}
+
+/** Text cut into pieces at random places. */
+function pieces(whole: string, cuts: readonly number[]): string[] {
+  const places = [...new Set(cuts.map((cut) => cut % (whole.length + 1)))].toSorted((a, b) => a - b)
+  return [0, ...places].map((from, at) => whole.slice(from, places[at] ?? whole.length))
+}
+
+describe('Seam', () => {
+  test('an answer cut anywhere and gone on with is the answer that was not cut', () => {
+    const words = fc.array(fc.constantFrom('a', 'word', ' ', '  ', '\n', 'ü', '👍'), {
+      minLength: 1,
+    })
+    fc.assert(
+      fc.property(
+        words,
+        fc.nat(),
+        fc.array(fc.nat()),
+        fc.boolean(),
+        fc.boolean(),
+        (all, at, cuts, thoughtFirst, thoughtAgain) => {
+          const whole = all.join('')
+          const cut = at % (whole.length + 1)
+          const offset = thoughtFirst ? 1 : 0
+          const first = [START, ...(thoughtFirst ? thinking(0, 'Hm') : [])]
+          if (cut > 0) first.push(...text(offset, ...pieces(whole.slice(0, cut), cuts)))
+          const seam = new Seam(10_000)
+          const events = first.flatMap((event) => seam.join(event))
+          const beginning = seam.beginning()
+          seam.next()
+          const rest = whole.slice(beginning.length)
+          const second = thoughtAgain ? 1 : 0
+          const goingOn = [
+            START,
+            ...(thoughtAgain ? thinking(0, 'So') : []),
+            ...text(second, ...pieces(rest, cuts)),
+            end(second),
+            STOP,
+          ]
+          events.push(...goingOn.flatMap((event) => seam.join(event)))
+          const { response, error } = collect(events)
+          expect(error).toBeUndefined()
+          const blocks = response.choices[0]?.blocks ?? []
+          expect(blocks.map((block) => (block.type === 'text' ? block.text : '')).join('')).toBe(
+            whole,
+          )
+          // Indices without a gap, every block closed once, one start.
+          expect(blocks.every((block) => block !== undefined)).toBe(true)
+          const opened = events.filter(({ type }) => type === 'block-start').length
+          expect(events.filter(({ type }) => type === 'block-end')).toHaveLength(opened)
+          expect(events.filter(({ type }) => type === 'response-start')).toHaveLength(1)
+          expect(events.at(-1)?.type).toBe('finish')
+        },
+      ),
+      checkParameters(300),
+    )
+  })
+
+  test('spaces at the end are not given as the beginning, and not said twice', () => {
+    const seam = new Seam(1_000)
+    for (const event of [START, ...text(0, 'Hello ', ' ')]) seam.join(event)
+    expect(seam.beginning()).toBe('Hello')
+    seam.next()
+    const rest = text(0, ' ', ' wor', 'ld').flatMap((event) => seam.join(event))
+    expect(rest).toEqual([
+      { type: 'text-delta', choice: 0, index: 0, text: 'wor' },
+      { type: 'text-delta', choice: 0, index: 0, text: 'ld' },
+    ])
+  })
+
+  test('an answer that goes on with a call closes the text before it', () => {
+    const { response } = joined(
+      [START, ...text(0, 'Let me look')],
+      [
+        START,
+        {
+          type: 'block-start',
+          choice: 0,
+          index: 0,
+          block: { type: 'tool-use', id: 'c', name: 'f', input: '' },
+        },
+        { type: 'tool-input-delta', choice: 0, index: 0, text: '{}' },
+        end(0),
+        STOP,
+      ],
+    )
+    expect(response.choices[0]?.blocks).toEqual([
+      { type: 'text', text: 'Let me look' },
+      { type: 'tool-use', id: 'c', name: 'f', input: '{}' },
+    ])
+  })
+
+  const unseamable: readonly [string, IrEvent[]][] = [
+    [
+      'tool call',
+      [
+        ...text(0, 'a'),
+        end(0),
+        {
+          type: 'block-start',
+          choice: 0,
+          index: 1,
+          block: { type: 'tool-use', id: 'c', name: 'f', input: '' },
+        },
+      ],
+    ],
+    [
+      'several choices',
+      [{ type: 'block-start', choice: 1, index: 0, block: { type: 'text', text: '' } }],
+    ],
+    ['text was over', [...text(0, 'a'), end(0)]],
+    ['too long', text(0, 'x'.repeat(1_001))],
+  ]
+  for (const [why, events] of unseamable) {
+    test(`not after: ${why}`, () => {
+      const seam = new Seam(1_000)
+      for (const event of [START, ...events]) seam.join(event)
+      expect(seam.unseamable).toBeDefined()
+    })
+  }
+})

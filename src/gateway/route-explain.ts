@@ -1,0 +1,216 @@
+// What a request would be sent to, without sending it: the decision for a model and for each it falls back to, from needs that are
+// named instead of read from a body. For `/admin/route` and `weir route`; it takes nobody's turn and asks nobody.
+
+import { DEFAULT_ROUTING, type FallbackCause, type Model } from '../core/catalog.ts'
+import { GatewayError } from '../core/error.ts'
+import {
+  asArray,
+  asBoolean,
+  asNumber,
+  asString,
+  invalidType,
+  optional,
+  required,
+  type JsonObject,
+} from '../core/json.ts'
+import { LIMITS } from '../core/limits.ts'
+import { routeJson, type RouteJson } from '../core/policy/route-json.ts'
+import type { RouteNeeds } from '../core/policy/route-candidate.ts'
+import { DEFAULT_TENANT_ID, mayUseModel } from '../core/principal.ts'
+import { fallbacksFor } from './fallback.ts'
+import { resolve } from './resolve.ts'
+import type { RoutingDeps } from './route-facts.ts'
+import { refusalOf } from './route-refusal.ts'
+import { readPin, readTags, type RouteWishes } from './route-wishes.ts'
+import { offersOf, route, tenantValue, type RouteAsking } from './routing.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** One model's part of the answer. */
+export interface ExplainedRoute extends RouteJson {
+  /** Why nobody would be asked; null where somebody would be. */
+  readonly refused: { readonly kind: string; readonly message: string } | null
+  /** When the first target that is left alone may be asked again; null where nobody has to wait for it. */
+  readonly retry_after_ms: number | null
+}
+
+export interface ExplainedModel {
+  readonly model: string
+  readonly strategy: string
+  readonly sticky: string | null
+  /** The model's own, then those it falls back to, by cause. */
+  readonly routes: readonly ExplainedRoute[]
+}
+
+const NEEDS = ['vision', 'tools', 'json_schema'] as const
+const MEMBERS: ReadonlySet<string> = new Set([
+  'model',
+  'needs',
+  'tokens',
+  'tags',
+  'target',
+  'session',
+  'user',
+  'key',
+  'completion',
+])
+
+/** What is asked, read. */
+interface Question extends RouteWishes {
+  readonly model: string
+  readonly needs: ReadonlySet<string>
+  readonly tokens: number
+  readonly session: string | undefined
+  readonly user: string | undefined
+  /** Name or id of an API key. */
+  readonly key: string | undefined
+  readonly completion: boolean
+}
+
+/**
+ * Answers one question: `{model, needs?, tokens?, tags?, target?, session?, user?, key?, completion?}`.
+ * @throws GatewayError `invalid_request` naming the member, `model_not_found`
+ */
+export function explainRoute(
+  body: JsonObject,
+  snapshot: Snapshot,
+  deps: RoutingDeps,
+): ExplainedModel {
+  const question = readQuestion(body)
+  const key = keyOf(question.key, snapshot)
+  const model = resolve(question.model, snapshot, deps.directory)
+  if (model === undefined || (key !== undefined && !mayUseModel(key, question.model))) {
+    throw new GatewayError('model_not_found', { param: 'model' })
+  }
+  const { routing } = model
+  const value = routing?.sticky === undefined ? undefined : valueOf(question, key, routing.sticky)
+  const explain = (one: Model, isAskedFor: boolean, fallbackFor: string | undefined) =>
+    explained(one, isAskedFor, fallbackFor, question, value, snapshot, deps)
+  const others = fallbacksOf(model).flatMap(({ cause, id }) => {
+    const other = resolve(id, snapshot, deps.directory)
+    return other === undefined ? [] : [explain(other, false, cause)]
+  })
+  return {
+    model: model.id,
+    strategy: (routing ?? DEFAULT_ROUTING).strategy,
+    sticky: routing?.sticky ?? null,
+    routes: [explain(model, true, undefined), ...others],
+  }
+}
+
+function readQuestion(body: JsonObject): Question {
+  const unknown = Object.keys(body).find((member) => !MEMBERS.has(member))
+  if (unknown !== undefined) {
+    throw new GatewayError('invalid_request', {
+      param: unknown.slice(0, 100),
+      message: `Unknown member. Known are: ${[...MEMBERS].join(', ')}.`,
+    })
+  }
+  const words = (member: string) => optional(body, member, asWords, 'an array of strings')
+  const needs = words('needs') ?? []
+  if (!needs.every((need) => (NEEDS as readonly string[]).includes(need))) {
+    throw invalidType('needs', `an array of ${NEEDS.join(', ')}`)
+  }
+  const tags = words('tags')
+  const target = optional(body, 'target', asString, 'a string')
+  return {
+    model: required(body, 'model', asString, 'a string'),
+    needs: new Set(needs),
+    tokens: optional(body, 'tokens', asCount, 'a number of tokens') ?? 0,
+    tags: tags === undefined ? undefined : readTags(tags, 'tags'),
+    pin: target === undefined ? undefined : readPin(target, 'target'),
+    session: optional(body, 'session', asString, 'a string'),
+    user: optional(body, 'user', asString, 'a string'),
+    key: optional(body, 'key', asString, 'a string'),
+    completion: optional(body, 'completion', asBoolean, 'a boolean') ?? false,
+  }
+}
+
+function asWords(value: unknown): string[] | undefined {
+  const list = asArray(value)
+  const words = list?.filter((item) => typeof item === 'string')
+  return words?.length === list?.length ? words : undefined
+}
+
+function asCount(value: unknown): number | undefined {
+  const count = asNumber(value)
+  return count !== undefined && Number.isSafeInteger(count) && count >= 0 ? count : undefined
+}
+
+/** @throws GatewayError `invalid_request` for a key that is not there */
+function keyOf(name: string | undefined, { keysByHash }: Snapshot) {
+  if (name === undefined) return undefined
+  const key = [...keysByHash.values()].find((one) => one.name === name || one.id === name)
+  if (key === undefined) {
+    throw new GatewayError('invalid_request', {
+      param: 'key',
+      message: 'There is no such API key.',
+    })
+  }
+  const { id, models, tenantId } = key
+  const restriction = models === undefined ? {} : { models }
+  return { kind: 'key', tenantId, keyId: id, ...restriction } as const
+}
+
+/** The value that a request of this caller would be kept together by. */
+function valueOf(
+  { session, user }: Question,
+  key: ReturnType<typeof keyOf>,
+  sticky: 'key' | 'user' | 'session',
+): string | undefined {
+  const value = { key: key?.keyId ?? 'local', user, session }[sticky]
+  return value === undefined ? undefined : tenantValue(key?.tenantId ?? DEFAULT_TENANT_ID, value)
+}
+
+/** The models fallen back to, each cause with its own list, in the order the model names them. */
+function fallbacksOf(model: Model): { readonly cause: FallbackCause; readonly id: string }[] {
+  const { fallbacks } = model.routing ?? DEFAULT_ROUTING
+  return (Object.keys(fallbacks) as FallbackCause[]).flatMap((cause) =>
+    fallbacksFor(model, cause)
+      .slice(0, LIMITS.fallbacksMax)
+      .map((id) => ({ cause, id })),
+  )
+}
+
+function needsOf({ completion, needs, tokens }: Question): RouteNeeds {
+  return {
+    vision: needs.has('vision'),
+    tools: needs.has('tools'),
+    jsonSchema: needs.has('json_schema'),
+    form: completion ? 'completion' : 'chat',
+    tokensMax: tokens,
+    tokensMin: tokens,
+    inputTokens: tokens,
+    outputTokens: LIMITS.routeAnswerTokensMax,
+  }
+}
+
+function explained(
+  model: Model,
+  isAskedFor: boolean,
+  fallbackFor: string | undefined,
+  question: Question,
+  stickyValue: string | undefined,
+  snapshot: Snapshot,
+  deps: RoutingDeps,
+): ExplainedRoute {
+  const operation = question.completion ? 'completion' : 'chat'
+  const asking: RouteAsking = {
+    pin: question.pin,
+    tags: question.tags,
+    model,
+    candidates: model.targets,
+    operation: { name: operation, offers: offersOf(operation) },
+    needs: needsOf(question),
+    stickyValue: model.routing?.sticky === undefined ? undefined : stickyValue,
+    isAskedFor,
+  }
+  const decision = route(asking, snapshot, deps, deps.turns.next(model.id))
+  const nobody = decision.targets.length === 0
+  const refusal = nobody ? refusalOf(asking, decision) : undefined
+  return {
+    ...routeJson(decision.record),
+    fallback_for: fallbackFor ?? null,
+    refused: refusal === undefined ? null : { kind: refusal.kind, message: refusal.message },
+    retry_after_ms: nobody ? (decision.opensInMs ?? null) : null,
+  }
+}

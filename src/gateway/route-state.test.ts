@@ -1,0 +1,17 @@
+import { expect, test } from 'bun:test'
+import { LIMITS } from '../core/limits.ts'
+import { RouteTurns } from './route-state.ts'
+
+test('looking takes no turn, and each model has its own', () => {
+  const turns = new RouteTurns()
+  expect([turns.next('a'), turns.next('a')]).toEqual([0, 0])
+  expect([turns.take('a'), turns.take('a'), turns.take('b'), turns.next('a')]).toEqual([0, 1, 0, 2])
+})
+
+test('beyond the bound the oldest begins anew, and the others go on', () => {
+  const turns = new RouteTurns()
+  for (let index = 0; index <= LIMITS.routeModelsMax; index += 1) turns.take(`m${index}`)
+  expect(turns.next('m0')).toBe(0)
+  expect(turns.next('m1')).toBe(1)
+  expect(turns.next(`m${LIMITS.routeModelsMax}`)).toBe(1)
+})
