@@ -5,23 +5,39 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SharedDeadlines } from './transport/deadlines.ts'
 import { createTransport } from './transport/http-transport.ts'
+import { NetworkWarnings } from './transport/network-warnings.ts'
 import type { ApiKey, Provider } from './core/catalog.ts'
 import type { OutcomeSink } from './core/outcome.ts'
 import type { Logger, Transport } from './core/ports.ts'
+import { DEFAULT_TENANT_ID } from './core/principal.ts'
 import type { Config } from './config/config.ts'
+import { boundOfAll, gatewaySettings, redisSettings, serverSettings } from './app-settings.ts'
+import { EntraTokens } from './auth/entra-tokens.ts'
+import { AzureDeployments } from './gateway/azure-deployments.ts'
+import {
+  existingCatalog,
+  onboardAzure,
+  type AzureErrand,
+  type AzureReport,
+} from './gateway/azure-onboarding.ts'
 import { ModelDirectory } from './gateway/catalog.ts'
 import { Gates } from './gateway/gates.ts'
+import { Checks } from './gateway/checks.ts'
 import { Health } from './gateway/health.ts'
+import { healthGauges } from './gateway/health-metrics.ts'
+import { anyProviderFit, reportProviders } from './gateway/health-report.ts'
 import type { GatewayDeps, GatewaySettings, PriceBook as PricePort } from './gateway/deps.ts'
 import { ReasoningMemory } from './gateway/reasoning-memory.ts'
+import { RouteTurns } from './gateway/route-state.ts'
 import { SpoolRoom } from './gateway/passthrough/spool.ts'
-import { isUsable } from './gateway/resolve.ts'
+import { Shutdown } from './gateway/shutdown.ts'
 import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './gateway/snapshot.ts'
 import { StreamWatch } from './gateway/stream-watch.ts'
 import { LocalServers } from './local-servers.ts'
 import { migrationsFolder, webAsset } from './assets.ts'
 import { MockTransport } from './providers/mock-transport.ts'
 import { PriceBook } from './providers/prices.ts'
+import { Replicas } from './replicas.ts'
 import type { ServerDeps, ServerSettings } from './server/context.ts'
 import { isLoopbackName } from './server/host-guard.ts'
 import { startServer, type RunningServer } from './server/server.ts'
@@ -40,7 +56,7 @@ export interface App {
   readonly localServersAsked: Promise<void>
   /** Takes over a changed configuration: everything but the address and the store. */
   reload(config: Config): Promise<void>
-  /** Stops accepting, lets requests end within the limit, writes the log to its end. */
+  /** Says that it is not ready at once; after the delay stops accepting, lets requests end within the limit, writes the log to its end. */
   stop(): Promise<void>
 }
 
@@ -70,10 +86,12 @@ class Composition {
   private snapshot: Snapshot = EMPTY_SNAPSHOT
   private readonly store: Store
   private readonly logger: Logger
+  private readonly networkWarnings: NetworkWarnings
   private readonly prices = new PriceBook()
   private readonly deadlines = new SharedDeadlines(systemClock)
   private readonly http = createTransport(systemClock, this.deadlines)
   private readonly mock = new MockTransport()
+  private readonly tokens: EntraTokens
   private readonly metrics = new Metrics()
   private readonly directory: ModelDirectory
   private readonly localServers: LocalServers
@@ -81,38 +99,76 @@ class Composition {
   private settings: ServerSettings
   private gatewaySettings: GatewaySettings
   private rebuilding: Promise<void> = Promise.resolve()
-  private stopping = false
+  private readonly gates: Gates
+  private readonly shutdown = new Shutdown()
+  private readonly health = new Health({ clock: systemClock, random: () => systemIds.random() })
+  private readonly replicas: Replicas
+  private readonly gateway: GatewayDeps
+  private readonly checks: Checks
 
   constructor(config: Config, store: Store, logger: Logger) {
     this.config = config
     this.settings = serverSettings(config)
     this.gatewaySettings = gatewaySettings(config)
+    this.gates = new Gates({
+      all: boundOfAll(config),
+      deadlines: this.deadlines,
+      random: () => systemIds.random(),
+    })
     this.store = store
     this.logger = logger
+    this.networkWarnings = new NetworkWarnings(logger)
     const transport = (provider: Provider) => this.transport(provider)
+    this.tokens = new EntraTokens({
+      transport: this.http,
+      clock: systemClock,
+      ids: systemIds,
+      logger,
+    })
+    const deployments = new AzureDeployments({
+      clock: systemClock,
+      tokens: this.tokens,
+      transport,
+    })
     this.directory = new ModelDirectory({
       clock: systemClock,
       logger,
       prices: this.pricePort(),
+      tokens: this.tokens,
       transport,
+      deployments: (provider) => deployments.of(provider),
+      statuses: store.modelStatuses,
+      random: () => systemIds.random(),
     })
     this.localServers = new LocalServers(config.localCandidates, this.directory, () => {
       this.rebuild().catch((error: unknown) => this.tellRebuildFailure(error))
     })
+    this.replicas = new Replicas({
+      health: this.health,
+      clock: systemClock,
+      ids: systemIds,
+      logger,
+      provider: (id) => this.snapshot.providers.get(id),
+    })
+    this.gateway = this.gatewayDeps()
+    this.checks = new Checks(this.gateway)
   }
 
   async start(): Promise<App> {
-    await this.rebuild()
+    await Promise.all([this.rebuild(), this.recallModels()])
     refuseOpenBind(this.config, [...this.snapshot.keysByHash.values()])
     const server = startServer(this.serverDeps())
-    this.store.watcher.start(() => this.rebuild())
+    this.store.watcher.start(() => this.takeOver())
     const localServersAsked = this.localServers.start()
+    this.checks.start()
+    await this.replicas.use(redisSettings(this.config))
     // After the first answers are possible: reading the price data would cost the start more than all the rest.
     setTimeout(() => {
       this.prices.warm().catch((error: unknown) => {
         this.logger.error('prices could not be read', { error: String(error) })
       })
       void this.directory.refreshAll(this.snapshot)
+      this.directory.start(() => this.snapshot)
     }, 0).unref()
     return {
       server,
@@ -122,6 +178,21 @@ class Composition {
       reload: (config) => this.reload(config),
       stop: () => this.stop(server),
     }
+  }
+
+  /** Names that providers listed when the program last ran are known before they have answered. */
+  private async recallModels(): Promise<void> {
+    try {
+      this.directory.load(await this.store.modelStatuses.all(DEFAULT_TENANT_ID))
+    } catch (error) {
+      this.logger.warn('what providers listed before could not be read', { error: String(error) })
+    }
+  }
+
+  /** Something changed: who is new is asked for models, and nobody waits for it. */
+  private async takeOver(): Promise<void> {
+    await this.rebuild()
+    void this.directory.refreshAll(this.snapshot)
   }
 
   /** One after the other: an older reading must never replace a newer one. */
@@ -149,14 +220,20 @@ class Composition {
       ],
       config.network,
     )
+    this.gates.keep(this.snapshot.providers)
+    this.health.keep(this.snapshot.providers)
+    this.networkWarnings.tell(this.snapshot.providers.values())
   }
 
   private async reload(config: Config): Promise<void> {
     this.config = config
     this.settings = serverSettings(config)
     this.gatewaySettings = gatewaySettings(config)
+    this.gates.configure(boundOfAll(config))
     this.localServers.setCandidates(config.localCandidates)
-    await this.rebuild()
+    this.networkWarnings.forget()
+    await this.takeOver()
+    await this.replicas.use(redisSettings(config))
   }
 
   private tellRebuildFailure(error: unknown): void {
@@ -164,9 +241,15 @@ class Composition {
   }
 
   private async stop(server: RunningServer): Promise<void> {
-    this.stopping = true
+    // Before anything else: whoever sends traffic here is to look elsewhere.
+    this.shutdown.announce()
+    const { drainTimeoutMs, stopDelayMs } = this.config.server
+    await Bun.sleep(stopDelayMs)
     this.localServers.stop()
-    await server.stop(this.config.server.drainTimeoutMs)
+    this.checks.stop()
+    this.directory.stop()
+    await server.stop(drainTimeoutMs)
+    await this.replicas.stop()
     await this.store.close()
   }
 
@@ -196,9 +279,12 @@ class Composition {
       snapshot: () => this.snapshot,
       settings: () => this.gatewaySettings,
       transport: (provider) => this.transport(provider),
+      tokens: this.tokens,
       directory: this.directory,
-      health: new Health({ clock: systemClock }),
-      gates: new Gates(),
+      health: this.health,
+      gates: this.gates,
+      shutdown: this.shutdown,
+      turns: new RouteTurns(),
       prices: this.pricePort(),
       sink,
       kept: this.store.kept,
@@ -217,7 +303,7 @@ class Composition {
 
   private serverDeps(): ServerDeps {
     return {
-      gateway: this.gatewayDeps(),
+      gateway: this.gateway,
       authentication: {
         anonymous: () => this.config.auth.anonymous,
         keyByHash: (hash) => this.snapshot.keysByHash.get(hash),
@@ -233,48 +319,36 @@ class Composition {
       settings: () => this.settings,
       asset: webAsset,
       readiness: () => this.readiness(),
-      metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: this.metrics.render() }),
+      metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: this.metricsText() }),
+      health: { checks: this.checks, redis: () => this.replicas.state() },
+      discovery: { azure: (tenantId, errand) => this.onboardAzure(tenantId, errand) },
     }
+  }
+
+  private onboardAzure(tenantId: string, errand: AzureErrand): Promise<AzureReport> {
+    const { config, store, tokens } = this
+    return onboardAzure(tenantId, errand, {
+      clock: systemClock,
+      tokens,
+      transport: (provider) => this.transport(provider),
+      network: () => config.network,
+      existing: () => existingCatalog(config, store),
+      store: (use) => use(store),
+    })
+  }
+
+  private metricsText(): string {
+    const reports = reportProviders(this.gateway, this.checks)
+    return this.metrics.render(healthGauges(reports, this.gates.all))
   }
 
   private readiness(): { ready: boolean; checks: Record<string, boolean> } {
     const checks = {
       store: this.store.problems().length === 0,
-      provider: [...this.snapshot.providers.values()].some(isUsable),
-      accepting: !this.stopping,
+      provider: anyProviderFit(this.gateway),
+      accepting: this.shutdown.state === 'running',
     }
     return { ready: Object.values(checks).every(Boolean), checks }
-  }
-}
-
-function gatewaySettings(config: Config): GatewaySettings {
-  return {
-    logRequests: config.log.requests,
-    keepaliveIntervalMs: config.server.keepaliveIntervalMs,
-  }
-}
-
-function serverSettings(config: Config): ServerSettings {
-  const { server } = config
-  const hosts = [...server.allowedHosts]
-  if (hosts.length > 0 || server.publicUrl !== undefined) hosts.push(server.host)
-  const origins = [...server.allowedOrigins]
-  if (server.publicUrl !== undefined) {
-    const url = new URL(server.publicUrl)
-    hosts.push(url.hostname)
-    origins.push(url.origin)
-  }
-  return {
-    host: server.host,
-    port: server.port,
-    maxBodyBytes: server.bodyBytesMax,
-    bodyTimeoutMs: server.bodyTimeoutMs,
-    maxUploadBytes: server.uploadBytesMax,
-    hostRules: {
-      loopbackOnly: isLoopbackName(server.host),
-      allowedHosts: hosts,
-      allowedOrigins: origins,
-    },
   }
 }
 

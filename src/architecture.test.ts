@@ -40,6 +40,7 @@ const PACKAGE_HOMES: readonly (readonly [RegExp, (path: string) => boolean])[] =
   [/^drizzle-orm/, (path) => path.startsWith('storage/')],
   [/^bun:sqlite$/, (path) => path.startsWith('storage/')],
   [/^eventsource-parser/, (path) => path === 'dialects/sse.ts'],
+  [/^jose/, (path) => path.startsWith('auth/')],
 ]
 
 /** Calls that have one home. */

@@ -1,12 +1,14 @@
 // `weir models list`: the aliases clients can ask for and what is behind them; with --all also what each provider lists when
-// asked now, as a running server would ask it.
+// asked now, as a running server would ask it, and what it has listed before and does not any more.
 
-import type { Model, Provider } from '../core/catalog.ts'
+import type { Model } from '../core/catalog.ts'
+import type { ProviderModel } from '../core/model-status.ts'
+import { DEFAULT_TENANT_ID } from '../core/principal.ts'
+import { isoTime, statusJson } from '../gateway/model-status.ts'
 import { isOn, textOption } from './arguments.ts'
 import { type Command, type CommandInput, UsageError } from './command.ts'
-import { jsonText, printable } from './format.ts'
-import { unusableText } from './providers.ts'
-import { readCatalog } from './store.ts'
+import { formatDate, jsonText, printable } from './format.ts'
+import { readCatalog, withExistingStore } from './store.ts'
 import { renderTable, tableStyle } from './table.ts'
 
 export const modelsList: Command = {
@@ -14,7 +16,10 @@ export const modelsList: Command = {
   summary: 'show models and what is behind them',
   usage: 'models list [--all] [--provider ID] [--json]',
   options: [
-    { flag: '--all', doc: 'ask the providers, and show what they list as provider/model' },
+    {
+      flag: '--all',
+      doc: 'ask the providers, and show as provider/model what they list and what is gone',
+    },
     { flag: '--provider', value: 'ID', doc: 'only models of this provider' },
     { flag: '--json', doc: 'print a JSON array' },
   ],
@@ -36,6 +41,8 @@ interface Shown {
   }[]
   readonly context_window: number | null
   readonly capabilities: readonly string[] | null
+  /** Of a provider's own model. */
+  readonly known?: ProviderModel
 }
 
 const COLUMNS = [
@@ -45,6 +52,7 @@ const COLUMNS = [
   { header: 'CAN', maxWidth: 40 },
   { header: 'FROM' },
 ]
+const ALL_COLUMNS = [...COLUMNS, { header: 'STATE' }]
 
 async function run(input: CommandInput): Promise<number> {
   const { configFlags, output } = input
@@ -62,32 +70,19 @@ async function run(input: CommandInput): Promise<number> {
   const shown = [...snapshot.models.values()].map(describeAlias).filter(isOf(only))
   if (isOn(input, 'all')) {
     // Loaded only here: without it no command but this and the test need a way out.
-    const { listProviders } = await import('./provider-models.ts')
+    const { listProviders, silenceText } = await import('./provider-models.ts')
     const candidates = new Set(config.localCandidates.map(({ id }) => id))
-    for (const { provider, models } of await listProviders(providers)) {
-      const isSilent = models === undefined && !candidates.has(provider.id)
-      if (isSilent) output.error(`${printable(silenceText(provider))}\n`)
-      for (const model of models ?? []) {
-        shown.push({
-          id: `${provider.id}/${model.id}`,
-          kind: 'provider',
-          origin: provider.id,
-          targets: [{ provider: provider.id, model: model.id, order: 0, weight: 1 }],
-          context_window: model.contextWindow ?? null,
-          capabilities: model.capabilities ?? null,
-        })
-      }
+    const remembered = await withExistingStore(config, output, (store) =>
+      store.modelStatuses.all(DEFAULT_TENANT_ID),
+    )
+    for (const listed of await listProviders(providers, remembered ?? [])) {
+      const silence = candidates.has(listed.provider.id) ? undefined : silenceText(listed)
+      if (silence !== undefined) output.error(`${printable(silence)}\n`)
+      shown.push(...listed.models.map(describeListed))
     }
   }
   show(input, shown)
   return 0
-}
-
-function silenceText(provider: Provider): string {
-  const unusable = unusableText(provider)
-  return unusable === undefined
-    ? `${provider.id} did not answer; see: weir providers test ${provider.id}`
-    : `${provider.id} cannot be asked: ${unusable}`
 }
 
 function isOf(provider: string | undefined): (shown: Shown) => boolean {
@@ -111,14 +106,35 @@ function describeAlias(model: Model): Shown {
   }
 }
 
+function describeListed(known: ProviderModel): Shown {
+  const { facts, model, providerId } = known
+  return {
+    id: `${providerId}/${model}`,
+    kind: 'provider',
+    origin: providerId,
+    targets: [{ provider: providerId, model, order: 0, weight: 1 }],
+    context_window: facts.contextWindow ?? null,
+    capabilities: facts.capabilities ?? null,
+    known,
+  }
+}
+
+/** For programs; what became of a model only where that is followed. */
+function json({ known, ...shown }: Shown) {
+  return known === undefined ? shown : { ...shown, ...statusJson(known) }
+}
+
 function show(input: CommandInput, shown: readonly Shown[]): void {
   const { output } = input
   if (isOn(input, 'json')) {
-    output.out(`${jsonText(shown, 2)}\n`)
+    output.out(`${jsonText(shown.map(json), 2)}\n`)
     return
   }
   if (shown.length > 0) {
-    output.out(renderTable(COLUMNS, shown.map(cells), tableStyle(output)))
+    const columns = isOn(input, 'all') ? ALL_COLUMNS : COLUMNS
+    // A table takes as many cells as it has columns.
+    const rows = shown.map((each) => cells(each).slice(0, columns.length))
+    output.out(renderTable(columns, rows, tableStyle(output)))
   } else {
     const hint = isOn(input, 'all')
       ? ''
@@ -127,14 +143,32 @@ function show(input: CommandInput, shown: readonly Shown[]): void {
   }
 }
 
-function cells({ capabilities, context_window, id, kind, origin, targets }: Shown): string[] {
+function cells({
+  capabilities,
+  context_window,
+  id,
+  kind,
+  known,
+  origin,
+  targets,
+}: Shown): string[] {
   return [
     id,
     kind === 'provider' ? '' : targetsText(targets),
     context_window === null ? '-' : String(context_window),
     capabilities === null ? '-' : capabilities.join(' '),
     origin,
+    known === undefined ? '-' : stateText(known),
   ]
+}
+
+/** `available`, `deprecated`, `until 2026-12-31`, `retired`, `gone since 2026-11-21`. */
+function stateText({ facts, goneMs, state }: ProviderModel): string {
+  if (state === 'gone') return goneMs === undefined ? state : `gone since ${formatDate(goneMs)}`
+  if (state === 'retired') return state
+  const retires = isoTime(facts.retiresMs)
+  if (retires !== null) return `until ${retires.slice(0, 10)}`
+  return /^(?:deprecated|legacy)$/i.test(facts.status ?? '') ? 'deprecated' : state
 }
 
 /** `openai/gpt-5-mini 80, azure/mini 20; then anthropic/claude-haiku-4-5`: equal orders share, later ones take over. */

@@ -44,16 +44,21 @@ async function run(input: CommandInput): Promise<number> {
     output.out(`${jsonText(shown, 2)}\n`)
     return 0
   }
-  const rows = shown.map(({ id, type, origin, base_url, keys, usable, reason }) => [
+  const rows = shown.map(({ id, type, origin, base_url, keys, draining_keys, usable, reason }) => [
     id,
     type,
     origin,
     base_url,
-    keys.length === 0 ? '-' : keys.join(' '),
+    keysText(keys, draining_keys),
     usable ? 'yes' : reason === WHEN_IT_ANSWERS ? reason : `no: ${reason}`,
   ])
   output.out(renderTable(COLUMNS, rows, tableStyle(output)))
   return 0
+}
+
+function keysText(inUse: readonly string[], draining: readonly string[]): string {
+  const all = [...inUse, ...draining.map((masked) => `${masked} (draining)`)]
+  return all.length === 0 ? '-' : all.join(' ')
 }
 
 /** A local candidate is used by a running server as soon as it answers there. */
@@ -64,7 +69,8 @@ function describe(provider: Provider, isCandidate: boolean) {
     type: provider.type,
     origin: provider.origin,
     base_url: provider.baseUrl,
-    keys: maskedSecrets(provider),
+    keys: maskedSecrets(provider, 'in use'),
+    draining_keys: maskedSecrets(provider, 'draining'),
     usable: reason === null,
     reason,
   }

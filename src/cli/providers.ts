@@ -8,10 +8,13 @@ import { providerKind, unsupportedProviderText } from '../providers/registry.ts'
 export function unusableText(provider: Provider): string | undefined {
   const kind = providerKind(provider.type)
   if (kind === undefined) return unsupportedProviderText(provider.type) ?? 'unknown type'
+  if (provider.entra !== undefined) return undefined
   return kind.needsKey && provider.keys.length === 0 ? 'it has no key' : undefined
 }
 
-/** Its keys by their last four characters. */
-export function maskedSecrets(provider: Provider): string[] {
-  return provider.keys.map((key) => maskSecret(key.secret))
+/** Its keys by their last four characters: those in use, or those on their way out. */
+export function maskedSecrets(provider: Provider, which: 'in use' | 'draining'): string[] {
+  return provider.keys
+    .filter((key) => (key.draining === true) === (which === 'draining'))
+    .map((key) => maskSecret(key.secret))
 }

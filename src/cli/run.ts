@@ -82,31 +82,45 @@ interface FoundCommand {
   readonly words: number
 }
 
-/** The command named by the first one or two arguments; options alone mean `serve`. */
+/** Words of the longest name. */
+const NAME_WORDS_MAX = 3
+
+/** The command named by the first arguments, the longest name that fits; options alone mean `serve`. */
 function findCommand(argv: readonly string[]): FoundCommand | undefined {
-  const [first, second] = argv
+  const [first] = argv
   if (first === '--help' || first === '-h' || first === 'help') return undefined
   if (first === undefined || first.startsWith('-'))
     return { load: COMMANDS['serve']!.load, words: 0 }
-  const two = second === undefined ? undefined : COMMANDS[`${first} ${second}`]
-  if (two !== undefined) return { load: two.load, words: 2 }
-  const one = COMMANDS[first]
-  return one === undefined ? undefined : { load: one.load, words: 1 }
+  for (let words = NAME_WORDS_MAX; words > 0; words -= 1) {
+    const name = argv.slice(0, words).join(' ')
+    if (Object.hasOwn(COMMANDS, name)) return { load: COMMANDS[name]!.load, words }
+  }
+  return undefined
+}
+
+/** The longest beginning of the arguments that other commands' names begin with; undefined when there is none. */
+function findGroup(words: readonly string[]): string | undefined {
+  for (let count = Math.min(words.length, NAME_WORDS_MAX - 1); count > 0; count -= 1) {
+    const group = words.slice(0, count).join(' ')
+    if (Object.keys(COMMANDS).some((name) => name.startsWith(`${group} `))) return group
+  }
+  return undefined
 }
 
 /** A group's name alone lists its commands; anything else that names no command was used wrongly. */
 function unknownCommand(argv: readonly string[], output: Output): number {
-  const [first = '', second] = argv
+  const [first = ''] = argv
   const isHelp = first === '--help' || first === '-h' || first === 'help'
-  const word = first === 'help' ? second : first
-  const group = Object.keys(COMMANDS).some((name) => name.startsWith(`${word} `)) ? word : undefined
+  const group = findGroup(first === 'help' ? argv.slice(1) : argv)
   const text = programHelp(COMMANDS, group)
   const asked = isHelp || argv.some((argument) => argument === '--help' || argument === '-h')
-  if (asked || (group !== undefined && argv.length === 1)) {
+  if (asked || argv.join(' ') === group) {
     output.out(text)
     return 0
   }
-  const pair = second === undefined || second.startsWith('-') ? first : `${first} ${second}`
+  const options = argv.findIndex((argument) => argument.startsWith('-'))
+  const words = options < 0 ? argv : argv.slice(0, options)
+  const pair = words.slice(0, (group?.split(' ').length ?? 1) + 1).join(' ')
   const names = Object.keys(COMMANDS)
   const groups = names.map((name) => name.split(' ')[0]!)
   const meant =

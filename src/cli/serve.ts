@@ -29,6 +29,8 @@ async function runServe(input: CommandInput): Promise<number> {
   const loaded = loadConfig({ flags: configFlags })
   let current = loaded.config
   const logger = createServeLogger(() => current.log.level, current.log.format, output)
+  // From before the first line is printed: whoever reads it may stop the process at once.
+  const signalled = untilSignal(logger)
   const app = await startApp(current, logger)
   const watcher = watchConfig(
     loaded,
@@ -55,9 +57,10 @@ async function runServe(input: CommandInput): Promise<number> {
   process.on('SIGHUP', () => watcher.check())
   for (const warning of loaded.warnings) logger.warn(formatProblem(warning))
   greet(app, loaded, output)
-  await untilSignal(logger)
+  await signalled
+  const stopped = app.stop()
   watcher.close()
-  await app.stop()
+  await stopped
   return 0
 }
 

@@ -39,20 +39,25 @@ export class TestProgram {
     return existsSync(this.data)
   }
 
-  /** Starts the program with pipes. */
-  spawn(args: readonly string[]) {
+  /** Starts the program with pipes; `input` is what it can read. */
+  spawn(args: readonly string[], input?: string) {
     return Bun.spawn([process.execPath, MAIN, ...args], {
       cwd: this.folder,
       env: this.environment,
-      stdin: 'ignore',
+      stdin: input === undefined ? 'ignore' : new TextEncoder().encode(input),
       stdout: 'pipe',
       stderr: 'pipe',
     })
   }
 
   /** Runs it to its end. */
-  async run(...args: string[]): Promise<Result> {
-    const child = this.spawn(args)
+  run(...args: string[]): Promise<Result> {
+    return this.runWith(undefined, ...args)
+  }
+
+  /** The same with something to read. */
+  async runWith(input: string | undefined, ...args: string[]): Promise<Result> {
+    const child = this.spawn(args, input)
     const [out, err, code] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
@@ -76,6 +81,34 @@ export class TestProgram {
         cols: columns,
         rows: 40,
         data: (_terminal, bytes) => void (screen += decoder.decode(bytes, { stream: true })),
+      },
+    })
+    const code = await child.exited
+    child.terminal?.close()
+    return { code, screen }
+  }
+
+  /** Runs it on a terminal where a person types once the program has said a text. */
+  async typeOnTerminal(
+    after: string,
+    typed: string,
+    ...args: string[]
+  ): Promise<{ readonly code: number; readonly screen: string }> {
+    const decoder = new TextDecoder()
+    let screen = ''
+    let hasTyped = false
+    const child = Bun.spawn([process.execPath, MAIN, ...args], {
+      cwd: this.folder,
+      env: { ...this.environment, TERM: 'xterm' },
+      terminal: {
+        cols: 120,
+        rows: 40,
+        data: (terminal, bytes) => {
+          screen += decoder.decode(bytes, { stream: true })
+          if (hasTyped || !screen.includes(after)) return
+          hasTyped = true
+          terminal.write(typed)
+        },
       },
     })
     const code = await child.exited

@@ -189,6 +189,8 @@ export interface TargetAbilities {
   readonly jsonSchema?: boolean
   /** Chats; false for a model that only completes. */
   readonly chat?: boolean
+  /** Goes on from the beginning of an answer that it is given as the last message. */
+  readonly prefill?: boolean
   /** Tokens of prompt and answer together. */
   readonly contextWindow?: number
 }

@@ -71,6 +71,26 @@ export const LIMITS = {
   retriesMax: 2,
   retryBaseMs: 250,
   retryCapMs: 8_000,
+  /** Times one answer is gone on with by another target, and how long what was said may be for that. */
+  continuationsMax: 2,
+  continuationCharsMax: 1 * MIB,
+  /** Models that one request falls back to. */
+  fallbacksMax: 5,
+  /** Share of requests that try a target which is not the fastest known, so that every target stays measured. */
+  routeExploreShareMax: 0.02,
+  /** Weights of one order whose turns are counted out in full; heavier ones are spread by a fixed sequence. */
+  routeTurnsMax: 1_000,
+  /** Models whose turns are remembered; the oldest begin anew. */
+  routeModelsMax: 10_000,
+  /** A request that can be no longer fits everywhere: what providers say of their contexts is not looked up for it. */
+  routeSmallTokensMax: 2_000,
+  /** An answer whose length nobody limits, where prices are compared. */
+  routeAnswerTokensMax: 500,
+  /** `x-weir-target`, `x-weir-tags` and `x-session-id`. */
+  routeHeaderCharsMax: 400,
+  routeTagsMax: 16,
+  /** How long `weir route` waits for a running server. */
+  routeAskTimeoutMs: 2_000,
   /** Attempts over all targets of one request. */
   attemptsMax: 8,
 
@@ -79,8 +99,42 @@ export const LIMITS = {
   requestQueueMax: 2_000,
   providerQueueMax: 100,
   queueTimeoutMs: 10_000,
+  /** When a client that was refused for overload is to come again: anywhere between the two, or all come at once. */
+  overloadRetryMinMs: 1_000,
+  overloadRetryMaxMs: 5_000,
+  /** Longest a target is left alone before it is tried again. */
+  circuitOpenMs: 60_000,
+  /** Repeats are counted over so long; so many are free, beside the share of what was sent. */
+  retryBudgetWindowMs: 10_000,
+  retryBudgetFreeMax: 10,
+  /** Targets of one provider of which something is remembered: clients may name any model of it. */
+  healthTargetsMax: 1_000,
+  /** Moving means of a target that was not asked for so long say nothing any more. */
+  healthMeanMs: 5 * 60_000,
+  /** Another replica's word about a target does not count where this one had a good answer so short a time ago. */
+  healthOwnWordMs: 1_000,
+  /** A key that was refused rests so long, doubled each time up to the longer. */
+  keyRefusedBaseMs: 60_000,
+  keyRefusedCapMs: 15 * 60_000,
+  /** A key rests no longer than that on another replica's word. */
+  keyAdoptedRestMs: 60 * 60_000,
+  /** Redis, where replicas tell each other what they learn: an answer, a sign of life, waits between attempts to connect. */
+  redisAnswerMs: 1_000,
+  redisHeartbeatMs: 5_000,
+  redisRetryBaseMs: 250,
+  redisRetryCapMs: 5_000,
+  /** What waits for Redis; beyond it the oldest is given up, and each replica finds out for itself. */
+  redisQueueMax: 1_000,
+  redisBatchMax: 100,
+  /** Facts kept in Redis for replicas that come later, and one told. */
+  redisFactsMax: 10_000,
+  redisFactCharsMax: 4 * KIB,
   /** How often a provider is asked whether it is well, where it is. */
   checkIntervalMs: 60_000,
+  /** How often it is looked which checks are due, how many run at once, and how long one may take. */
+  checkTickMs: 1_000,
+  checksRunningMax: 8,
+  checkTimeoutMs: 15_000,
 
   /** fetch stops at 256 at once unless told otherwise before the process starts. */
   upstreamConnectionsMax: 20_000,
@@ -150,6 +204,18 @@ export const LIMITS = {
   /** An answer of a provider's model list is used this long. */
   modelListTtlMs: 5 * 60_000,
   modelListEntriesMax: 5_000,
+  /** Lists are asked for anew this often, give or take a fifth, so that replicas and providers do not meet. */
+  modelListRefreshIntervalMs: 10 * 60_000,
+  /** Pages of one list, and the time for all of them: the largest known has some 1,000 models in each. */
+  modelListPagesMax: 50,
+  modelListTimeoutMs: 60_000,
+  modelListPageBytesMax: 16 * MIB,
+  /** Providers asked for their lists at once. */
+  modelListsAtOnceMax: 8,
+  /** When a model was last seen is written this often where nothing else is: each write wakes every replica. */
+  modelLastSeenIntervalMs: 60 * 60_000,
+  /** Models of one provider that are remembered; beyond it those gone longest are forgotten. */
+  modelStatusRowsMax: 10_000,
   /** Models of local servers of which something is remembered. */
   localModelEntriesMax: 500,
   /** A request may wait so long for a local server to describe its model; it goes on without. */
@@ -164,10 +230,41 @@ export const LIMITS = {
   localServerPollIntervalMs: 30_000,
   /** Asking a local server whether it is there must not delay anything. */
   discoveryTimeoutMs: 1_500,
+  /** A token service answers within a second; requests wait for it only when there is no token at all. */
+  tokenTimeoutMs: 15_000,
+  /** An answer of a token service. Tokens are some 2 KiB. */
+  tokenBodyBytesMax: 64 * KIB,
+  /** A token is renewed in the background when so much is left of it, or a fifth of its life where that is more. */
+  tokenRenewalMs: 5 * 60_000,
+  /** A token that ends so soon is not sent any more: it must hold until it has arrived. */
+  tokenMarginMs: 10_000,
+  /** Waits between questions for a token that failed, doubled each time: unanswered ones, and refusals that a person must mend. */
+  tokenRetryBaseMs: 250,
+  tokenRetryCapMs: 10_000,
+  tokenRefusedRetryBaseMs: 1_000,
+  tokenRefusedRetryCapMs: 60_000,
+  /** A token refused where it was presented is replaced once in so long: a missing right does not come with a new one. */
+  tokenReplaceIntervalMs: 30_000,
+  /** Tokens in memory: one for each application and purpose. */
+  tokenEntriesMax: 1_000,
+  /** Azure's management API: pages of one list, accounts, questions at once, repeats of one, and the time for all of it. */
+  azurePagesMax: 100,
+  azureAccountsMax: 1_000,
+  azureQuestionsMax: 6,
+  azureRepeatsMax: 4,
+  azureDiscoveryTimeoutMs: 120_000,
+  azurePageBytesMax: 16 * MIB,
+  /** Which account is behind an address changes when somebody makes or deletes one. */
+  azureAccountsTtlMs: 60 * 60_000,
   /** A provider's body is read this long after its terminator, to keep the connection. */
   upstreamDrainTimeoutMs: 1_000,
   /** Running requests get this long at a graceful stop. */
   drainTimeoutMs: 30_000,
+  /** After the last moment of accepting, kept-alive connections are told so for this long while others still run. */
+  stopRefusalMs: 1_000,
+  /** Of a stop, after running requests were told that they end: for their errors to reach clients that read. */
+  stopFlushMs: 400,
+  stopPollIntervalMs: 10,
   /** Loss entries in a header; the log row has them all. */
   lossesInHeaderMax: 20,
   /** Trial decodings of a refused request's body while the lost parameter is looked for, and what all of them may read. */
@@ -186,6 +283,29 @@ export const LIMITS = {
   /** DNS answers used by the address guard are kept this long. */
   dnsCacheTtlMs: 30_000,
   dnsCacheEntriesMax: 1_000,
+  /** Where no connection can be made, a name is looked up anew, but not more often than this. */
+  dnsRepeatMinMs: 1_000,
+  /** Of several addresses, none of which has answered yet, the next is tried after this long (RFC 8305 §5). */
+  connectionRaceDelayMs: 250,
+  /** How often certificate files are looked at for a change, and how long the last good ones serve when they are broken. */
+  tlsFileCheckIntervalMs: 1_000,
+  tlsFileGraceMs: 60_000,
+  /** A file of certificates: all public authorities together take 0.2 MiB. */
+  tlsFileBytesMax: 4 * MIB,
+  /** Distinct settings for which connections are kept, and names in the handshake for each of them. */
+  networkSettingsMax: 500,
+  sessionNamesMax: 100,
+
+  /** What is read of a proxy's or a server's answer while a connection is diagnosed. */
+  probeAnswerBytesMax: 16 * KIB,
+  /** The wait for an answer to a bare question, which a server may well not give. */
+  probeAnswerTimeoutMs: 5_000,
+  /** Providers that are diagnosed at once. */
+  doctorRunningMax: 16,
+  /** A clock that is off by more cannot sign requests: AWS and Entra ID refuse them. */
+  clockSkewMs: 5 * 60_000,
+  /** Less room for data than this is told: a busy log writes as much in a day. */
+  diskRoomBytes: 1024 * MIB,
 
   /** A configuration file, and a file that `${file:…}` names. */
   configFileBytesMax: 1 * MIB,

@@ -2,6 +2,7 @@
 // from whoever may use the admin API, so on a server that others reach it is held to public addresses unless it is allowed more.
 // It opens no file and resolves no name.
 
+import { classifyAddress } from './address.ts'
 import type { NetworkSettings, Provider } from './catalog.ts'
 
 /** What holds for every provider. */
@@ -18,9 +19,10 @@ export function withNetworkDefaults(provider: Provider, defaults: NetworkDefault
   const own = provider.network
   // A certificate and its key belong together: half of one pair and half of another would be neither.
   const pair = own.certFile === undefined && own.keyFile === undefined
-  const { certFile, keyFile, keyPassphrase, ...rest } = common
+  const { certFile, keyFile, keyPassphrase, proxy, ...rest } = common
   const network: NetworkSettings = {
     ...rest,
+    ...(proxy === undefined || isOnThisMachine(provider) ? {} : { proxy }),
     ...(pair
       ? {
           ...(certFile === undefined ? {} : { certFile }),
@@ -32,4 +34,10 @@ export function withNetworkDefaults(provider: Provider, defaults: NetworkDefault
     allowPrivate: own.allowPrivate ?? allowPrivate ?? (provider.origin !== 'store' || !isShared),
   }
   return { ...provider, network }
+}
+
+/** The proxy for all stands elsewhere and would look for `localhost` at itself. */
+function isOnThisMachine(provider: Provider): boolean {
+  const url = URL.parse(provider.baseUrl)
+  return url !== null && classifyAddress(url.hostname) === 'loopback'
 }

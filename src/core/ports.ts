@@ -10,6 +10,7 @@ import type {
   Role,
   Timeouts,
 } from './catalog.ts'
+import type { TokenAudience } from './azure-cloud.ts'
 import type { ModelFacts, ModelState, ProviderModel } from './model-status.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -83,11 +84,16 @@ export interface UpstreamResponse {
 export interface TokenSource {
   /**
    * A token that holds for a while yet; from memory where one is, so that nearly every call resolves at once.
+   * @param audience what it is for; `models` unless given
    * @throws GatewayError `upstream_auth` when the service refuses the application, else `upstream_error` or `upstream_timeout`
    */
-  bearer(provider: Provider): Promise<string>
-  /** The token was refused: the next call asks for another. */
-  refused(provider: Provider): void
+  bearer(provider: Provider, audience?: TokenAudience): Promise<string>
+  /**
+   * The token was refused where it was presented: it is not used again.
+   * @returns whether another is worth a try. It is not when the last one was new and refused as well: then the application
+   * lacks a right, which no token changes.
+   */
+  refused(provider: Provider, token: string, audience?: TokenAudience): boolean
 }
 
 /** What one replica has learned of a provider and the others should know. */
@@ -160,8 +166,16 @@ export interface ProviderRepository {
     keyId: string,
     draining: boolean,
   ): Promise<boolean>
-  /** Deletes a key. False when there is no such key. */
-  removeKey(tenantId: string, providerId: string, keyId: string): Promise<boolean>
+  /**
+   * Deletes a key. False when there is no such key, or none would be left that is not on its way out.
+   * @param even the last one that is in use
+   */
+  removeKey(
+    tenantId: string,
+    providerId: string,
+    keyId: string,
+    even?: 'the last',
+  ): Promise<boolean>
 }
 
 export interface MaskedKey {
@@ -182,7 +196,9 @@ export interface ModelStatusRepository {
   all(tenantId: string): Promise<ProviderModel[]>
   /**
    * What a provider lists now: those in the list are available (or what the list says of them), those it listed before and does not
-   * any more are gone since now. One write, and none where nothing has changed but the time of the last look.
+   * any more are gone since now. One write, and none where nothing has changed but the time of the last look, unless that is
+   * longer ago than `modelLastSeenIntervalMs`. Beyond `modelStatusRowsMax` those gone longest are forgotten.
+   * @param isWhole false for the part of a list: then nothing is gone; absent: true
    */
   seen(
     tenantId: string,
@@ -193,6 +209,7 @@ export interface ModelStatusRepository {
       readonly facts: ModelFacts
     }[],
     nowMs: number,
+    isWhole?: boolean,
   ): Promise<void>
 }
 

@@ -1,17 +1,18 @@
-// Which models there are: aliases of the snapshot, and what providers list when asked. Lists are asked for in the background
-// and kept for minutes; a request never waits for one, and a provider that does not answer only has no list.
+// Which models there are: aliases of the snapshot, and what providers list when asked. Lists are asked for in the background every
+// so often and remembered in the store, so that names are known before providers have answered; a request never waits for one.
 
 import { DEFAULT_CONTEXT, type Provider } from '../core/catalog.ts'
-import { parseJson } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { Clock, Logger, Transport } from '../core/ports.ts'
-import { mayUseModel, type Principal } from '../core/principal.ts'
-import { credentialled } from '../providers/credential.ts'
+import type { ModelState, ProviderModel } from '../core/model-status.ts'
+import type { Clock, Logger, ModelStatusRepository, TokenSource, Transport } from '../core/ports.ts'
+import { DEFAULT_TENANT_ID, mayUseModel, type Principal } from '../core/principal.ts'
 import type { ListedModel, LocalModelFacts } from '../providers/provider.ts'
 import { likelyCapabilities } from '../providers/capabilities.ts'
 import { providerKind } from '../providers/registry.ts'
 import type { PriceBook } from './deps.ts'
 import { LocalModels } from './local-models.ts'
+import { askModels, listsModels, type AskedList } from './model-list-question.ts'
+import { ModelBook, listedAgain } from './model-status.ts'
 import { isUsable } from './resolve.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -26,17 +27,51 @@ export interface CatalogModel {
 }
 
 interface ProviderList {
-  readonly models: readonly ListedModel[]
+  readonly models: ReadonlyMap<string, ListedModel>
+  /** Monotonic. */
   readonly expiresMs: number
+  /** It has answered since the start. */
   readonly reachable: boolean
+  /** Whom the list is of; undefined for what the store remembers. */
+  readonly address?: string
+  /** Wall clock of the last answer; absent before the first. */
+  readonly answeredMs?: number
+  readonly isWhole?: boolean
+  /** Why the last question had no answer. */
+  readonly problem?: string
+}
+
+/** What came of asking a provider last. */
+export interface Asked {
+  readonly answered: boolean
+  /** False when only a part of its list could be read. */
+  readonly isWhole: boolean
+  readonly models: number
+  /** Wall clock of the last answer. */
+  readonly answeredMs?: number
+  /** Why there was none, in words for an administrator. */
+  readonly problem?: string
 }
 
 export interface DirectoryPorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly prices: PriceBook
+  readonly tokens: TokenSource
   transport(provider: Provider): Transport
+  /**
+   * What a provider has deployed, where somebody else knows: its own list has the models that could be. Undefined: ask itself.
+   * @throws GatewayError when it could not be asked now
+   */
+  deployments?(provider: Provider): Promise<AskedList | undefined>
+  /** Where what became of models is kept; absent: in memory alone. */
+  readonly statuses?: Pick<ModelStatusRepository, 'seen'>
+  /** In [0, 1), so that replicas do not ask at the same moment; absent: no jitter. */
+  readonly random?: () => number
 }
+
+/** Share of the interval between rounds by which each is earlier or later. */
+const REFRESH_JITTER = 0.2
 
 /** What of a local model's own length a request gets here: no more than may be asked for. */
 function usableContext(provider: Provider, facts: LocalModelFacts = {}): number | undefined {
@@ -48,14 +83,51 @@ function usableContext(provider: Provider, facts: LocalModelFacts = {}): number 
 
 export class ModelDirectory {
   private readonly lists = new Map<string, ProviderList>()
+  private readonly book = new ModelBook()
   private readonly asking = new Map<string, Promise<void>>()
+  /** Providers of which something new could not be written. */
+  private readonly unsaved = new Set<string>()
   private readonly ports: DirectoryPorts
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private readonly stopping = new AbortController()
   /** What local servers say of their models. */
   readonly local: LocalModels
 
   constructor(ports: DirectoryPorts) {
     this.ports = ports
     this.local = new LocalModels(ports)
+  }
+
+  /** Takes over what was known when the program last ran, for as long as a provider has not answered. */
+  load(models: readonly ProviderModel[]): void {
+    this.book.load(models)
+    const byProvider = Map.groupBy(models, ({ providerId }) => providerId)
+    for (const [providerId, known] of byProvider) {
+      if (this.lists.has(providerId)) continue
+      const there = known.filter(({ state }) => state !== 'gone')
+      this.lists.set(providerId, {
+        models: new Map(there.map((model) => [model.model, listedAgain(model)])),
+        expiresMs: Number.NEGATIVE_INFINITY,
+        reachable: false,
+      })
+    }
+  }
+
+  /** Asks every provider from now on, every so often; the first round is one interval away. */
+  start(snapshot: () => Snapshot): void {
+    if (this.stopping.signal.aborted) return
+    const { random = () => 0.5 } = this.ports
+    const share = 1 + REFRESH_JITTER * (2 * random() - 1)
+    this.timer = setTimeout(() => {
+      void this.refreshAll(snapshot()).finally(() => this.start(snapshot))
+    }, LIMITS.modelListRefreshIntervalMs * share)
+    this.timer.unref()
+  }
+
+  /** Asks nobody any more and writes nothing: the store is about to be closed. */
+  stop(): void {
+    this.stopping.abort()
+    clearTimeout(this.timer)
   }
 
   /** Asks a provider for its models now. Resolves when it has answered, failed or run out of time; never rejects. */
@@ -67,38 +139,85 @@ export class ModelDirectory {
     return asking
   }
 
-  /** Asks every provider whose list is missing or old. */
+  /** Asks every provider whose list is missing or old, a few at a time. */
   async refreshAll(snapshot: Snapshot): Promise<void> {
     const nowMs = this.ports.clock.monotonicMs()
-    const due = [...snapshot.providers.values()].filter(
-      (provider) => isUsable(provider) && (this.lists.get(provider.id)?.expiresMs ?? 0) <= nowMs,
-    )
-    await Promise.all(due.map((provider) => this.refresh(provider)))
+    const due = [...snapshot.providers.values()].filter((provider) => this.isDue(provider, nowMs))
+    await this.refreshEach(due)
+  }
+
+  /** Asks these providers now, a few at a time. */
+  async refreshEach(providers: readonly Provider[]): Promise<void> {
+    const waiting = [...providers]
+    const work = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        await this.refresh(next)
+      }
+    }
+    await Promise.all(Array.from({ length: LIMITS.modelListsAtOnceMax }, work))
+  }
+
+  private isDue(provider: Provider, nowMs: number): boolean {
+    if (!isUsable(provider) || this.asking.has(provider.id)) return false
+    const list = this.lists.get(provider.id)
+    if (list === undefined || list.expiresMs <= nowMs) return true
+    return list.address !== addressOf(provider)
   }
 
   /** The models a provider listed when last asked; undefined when it has not answered. */
   listed(providerId: string): readonly ListedModel[] | undefined {
     const list = this.lists.get(providerId)
-    return list?.reachable === true ? list.models : undefined
+    return list?.reachable === true ? [...list.models.values()] : undefined
+  }
+
+  /** What came of the last question; undefined for a provider that was never asked. */
+  asked(providerId: string): Asked | undefined {
+    const list = this.lists.get(providerId)
+    if (list?.address === undefined) return undefined
+    return {
+      answered: list.problem === undefined,
+      isWhole: list.isWhole === true,
+      models: list.models.size,
+      ...(list.answeredMs === undefined ? {} : { answeredMs: list.answeredMs }),
+      ...(list.problem === undefined ? {} : { problem: list.problem }),
+    }
+  }
+
+  /** Every model that a provider has listed since it is remembered, with what became of it, by name. */
+  statuses(providerId: string): ProviderModel[] {
+    const list = this.lists.get(providerId)
+    return this.book.of(providerId).map((known) => {
+      // Written now and then only; the last answer is what it was seen in.
+      const isListed = known.state !== 'gone' && list?.models.has(known.model) === true
+      const lastSeenMs = Math.max(known.lastSeenMs, isListed ? (list.answeredMs ?? 0) : 0)
+      return { ...known, lastSeenMs }
+    })
+  }
+
+  /** What became of a provider's model; undefined when it was never listed, which says nothing of it. */
+  stateOf(providerId: string, model: string): ModelState | undefined {
+    return this.book.find(providerId, model)?.state
   }
 
   /** The context length a provider has listed for one of its models. */
   listedContext(provider: Provider, model: string): number | undefined {
-    return this.listed(provider.id)?.find(({ id }) => id === model)?.contextWindow
+    return this.lists.get(provider.id)?.models.get(model)?.contextWindow
   }
 
   /** The provider that lists a model of this name, when it is the only one. Ollama's `:latest` may be left out. */
   providerOf(name: string, snapshot: Snapshot): { provider: Provider; model: string } | undefined {
-    let found: { provider: Provider; model: string } | undefined
-    for (const provider of snapshot.providers.values()) {
-      const model = this.listed(provider.id)?.find(
-        (listed) => listed.id === name || listed.id === `${name}:latest`,
-      )
-      if (model === undefined) continue
-      if (found !== undefined) return undefined
-      found = { provider, model: model.id }
-    }
-    return found
+    return onlyOne(snapshot, (provider) => {
+      const models = this.lists.get(provider.id)?.models
+      return models?.get(name) === undefined ? models?.get(`${name}:latest`)?.id : name
+    })
+  }
+
+  /** The provider that once listed a model of this name, when it is the only one: its own answer says what became of it. */
+  formerProviderOf(
+    name: string,
+    snapshot: Snapshot,
+  ): { provider: Provider; model: string } | undefined {
+    return onlyOne(snapshot, (provider) => this.book.find(provider.id, name)?.model)
   }
 
   /** What this principal can ask for: aliases first, then each provider's own models as `provider/model`. */
@@ -117,7 +236,7 @@ export class ModelDirectory {
       })
     }
     for (const provider of snapshot.providers.values()) {
-      for (const listed of this.listed(provider.id) ?? []) {
+      for (const listed of this.lists.get(provider.id)?.models.values() ?? []) {
         if (result.length >= LIMITS.modelListEntriesMax) break
         result.push({
           id: `${provider.id}/${listed.id}`,
@@ -135,13 +254,9 @@ export class ModelDirectory {
     model: string,
   ): Pick<CatalogModel, 'contextWindow' | 'capabilities' | 'createdMs'> {
     if (provider === undefined) return {}
-    const listed = this.listed(provider.id)?.find((candidate) => candidate.id === model)
-    const shown = this.local.knownFacts(provider, model)
-    const contextWindow =
-      listed?.contextWindow ??
-      usableContext(provider, shown) ??
-      this.ports.prices.find(provider, model)?.contextWindow
-    const capabilities = listed?.capabilities ?? shown?.capabilities ?? likelyCapabilities(model)
+    const listed = this.lists.get(provider.id)?.models.get(model)
+    const contextWindow = this.toldContext(provider, model)
+    const capabilities = this.toldCapabilities(provider, model) ?? likelyCapabilities(model)
     return {
       ...(contextWindow === undefined ? {} : { contextWindow }),
       ...(capabilities === undefined ? {} : { capabilities }),
@@ -149,55 +264,102 @@ export class ModelDirectory {
     }
   }
 
+  /** What the provider itself says its model can do; nothing is guessed from the name. */
+  toldCapabilities(provider: Provider, model: string): readonly string[] | undefined {
+    const listed = this.lists.get(provider.id)?.models.get(model)
+    return listed?.capabilities ?? this.local.knownFacts(provider, model)?.capabilities
+  }
+
+  /** The context length of a model as its provider has it, else as it is known of a model of this name there. */
+  toldContext(provider: Provider, model: string): number | undefined {
+    return (
+      this.listedContext(provider, model) ??
+      usableContext(provider, this.local.knownFacts(provider, model)) ??
+      this.ports.prices.find(provider, model)?.contextWindow
+    )
+  }
+
   private async ask(provider: Provider): Promise<void> {
-    const expiresMs = () => this.ports.clock.monotonicMs() + LIMITS.modelListTtlMs
-    const models = providerKind(provider.type)?.models
-    if (models === undefined) {
-      this.lists.set(provider.id, { models: [], expiresMs: expiresMs(), reachable: true })
-      return
-    }
+    const address = addressOf(provider)
     try {
-      const list = await this.fetchList(provider, models.url(provider), models.read)
-      this.lists.set(provider.id, { models: list, expiresMs: expiresMs(), reachable: true })
+      const answer = await this.question(provider)
+      await this.take(provider.id, address, answer)
     } catch (error) {
-      this.ports.logger.debug('provider did not list its models', {
-        provider: provider.id,
-        error: error instanceof Error ? error.message : String(error),
-      })
-      const known = this.lists.get(provider.id)
+      const problem = error instanceof Error ? error.message : String(error)
+      const { id } = provider
+      this.ports.logger.debug('provider did not list its models', { provider: id, error: problem })
+      const known = this.lists.get(id)
       // An old list is better than none: providers come and go, names rarely.
-      this.lists.set(provider.id, {
-        models: known?.models ?? [],
-        expiresMs: expiresMs(),
+      this.lists.set(id, {
+        ...known,
+        models: known?.models ?? new Map<string, ListedModel>(),
         reachable: known?.reachable ?? false,
+        expiresMs: this.expiresMs(),
+        address,
+        problem,
       })
     }
   }
 
-  private async fetchList(
-    provider: Provider,
-    url: string,
-    read: (body: NonNullable<ReturnType<typeof parseJson>>) => ListedModel[],
-  ): Promise<ListedModel[]> {
-    const kind = providerKind(provider.type)!
-    const dialect = kind.dialects(provider, 'chat')[0] ?? 'openai-chat'
-    const asking = { url, method: 'GET', headers: { accept: 'application/json' } } as const
-    const secret = provider.keys[0]?.secret
-    const nowMs = this.ports.clock.nowMs()
-    const response = await this.ports.transport(provider).send({
-      ...asking,
-      headers: credentialled({ provider, kind, dialect }, secret, asking, nowMs),
-      timeouts: {
-        ...provider.timeouts,
-        firstByteMs: Math.min(provider.timeouts.firstByteMs, LIMITS.discoveryTimeoutMs * 4),
-      },
-      network: provider.network,
-      signal: AbortSignal.timeout(LIMITS.discoveryTimeoutMs * 8),
-    })
-    const bytes = await response.bytes(LIMITS.responseBodyBytesMax)
-    if (response.status !== 200) throw new Error(`status ${response.status}`)
-    const body = parseJson(new TextDecoder().decode(bytes))
-    if (body === undefined || body === null) throw new Error('the list is not JSON')
-    return read(body).slice(0, LIMITS.modelListEntriesMax)
+  /** Undefined for a kind of provider without any list. */
+  private async question(provider: Provider): Promise<AskedList | undefined> {
+    const kind = providerKind(provider.type)
+    if (!listsModels(kind)) return undefined
+    const deployed = await this.ports.deployments?.(provider)
+    if (deployed !== undefined) return deployed
+    const asked = await askModels(provider, kind, this.ports, this.stopping.signal)
+    // A list of what could be deployed says nothing of deployments that were listed before.
+    return provider.entra === undefined ? asked : { ...asked, isWhole: false }
   }
+
+  private async take(id: string, address: string, answer: AskedList | undefined): Promise<void> {
+    const nowMs = this.ports.clock.nowMs()
+    const { isWhole = true, models = [] } = answer ?? {}
+    // What a part does not have may be there still.
+    const before = isWhole ? undefined : this.lists.get(id)?.models
+    this.lists.set(id, {
+      models: new Map([...(before ?? []), ...models.map((model) => [model.id, model] as const)]),
+      expiresMs: this.expiresMs(),
+      reachable: true,
+      address,
+      answeredMs: nowMs,
+      isWhole,
+    })
+    if (answer === undefined || this.stopping.signal.aborted) return
+    const { isNews, seen } = this.book.learn(id, models, nowMs, isWhole)
+    if (!isNews && !this.unsaved.has(id)) return
+    try {
+      await this.ports.statuses?.seen(DEFAULT_TENANT_ID, id, seen, nowMs, isWhole)
+      this.unsaved.delete(id)
+    } catch (error) {
+      this.unsaved.add(id)
+      this.ports.logger.warn('what a provider lists could not be kept; it is tried again', {
+        provider: id,
+        error: error instanceof Error ? error.message : String(error),
+      })
+    }
+  }
+
+  private expiresMs(): number {
+    return this.ports.clock.monotonicMs() + LIMITS.modelListTtlMs
+  }
+}
+
+/** What decides who answers: another one may stand behind the same id later. */
+function addressOf({ baseUrl, compatible, type }: Provider): string {
+  return [type, compatible ?? '', baseUrl].join(' ')
+}
+
+function onlyOne(
+  snapshot: Snapshot,
+  modelAt: (provider: Provider) => string | undefined,
+): { provider: Provider; model: string } | undefined {
+  let found: { provider: Provider; model: string } | undefined
+  for (const provider of snapshot.providers.values()) {
+    const model = modelAt(provider)
+    if (model === undefined) continue
+    if (found !== undefined) return undefined
+    found = { provider, model }
+  }
+  return found
 }

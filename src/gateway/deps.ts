@@ -8,12 +8,15 @@ import type {
   IdSource,
   KeptRepository,
   Logger,
+  TokenSource,
   Transport,
 } from '../core/ports.ts'
 import type { ModelDirectory } from './catalog.ts'
 import type { Gates } from './gates.ts'
 import type { Health } from './health.ts'
 import type { ReasoningMemory } from './reasoning-memory.ts'
+import type { RouteTurns } from './route-state.ts'
+import type { Shutdown } from './shutdown.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { StreamWatch } from './stream-watch.ts'
 
@@ -39,9 +42,15 @@ export interface GatewayDeps {
   settings(): GatewaySettings
   /** The transport for a provider: the network, or the mock's own. */
   transport(provider: Provider): Transport
+  /** Credentials of providers that are asked with an application's token. */
+  readonly tokens: TokenSource
   readonly directory: ModelDirectory
   readonly health: Health
   readonly gates: Gates
+  /** Of models whose targets take turns. */
+  readonly turns: RouteTurns
+  /** Where this process is on its way to its end. A request's own signal tells it: this is for what has none. */
+  readonly shutdown: Shutdown
   readonly prices: PriceBook
   readonly sink: OutcomeSink
   /** Answers, reasoning and owners that later requests refer to. */

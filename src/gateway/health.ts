@@ -2,74 +2,178 @@
 // traffic, from checks and from other replicas; read by routing, by the attempts, by `/admin/health`, `/readyz` and metrics. It
 // decides nothing about a request and sends nothing.
 
-import { DEFAULT_CIRCUIT, type Provider } from '../core/catalog.ts'
-import { Circuit, type CircuitState } from '../core/policy/circuit.ts'
+import type { Provider } from '../core/catalog.ts'
+import { LIMITS } from '../core/limits.ts'
 import { KeyRing } from '../core/policy/key-choice.ts'
 import { RetryBudget } from '../core/policy/retry-budget.ts'
-import type { Clock } from '../core/ports.ts'
+import type { Clock, HealthChange } from '../core/ports.ts'
+import {
+  circuitOf,
+  TargetAttempt,
+  TargetHealth,
+  UNKNOWN_TARGET,
+  type Attempting,
+  type TargetView,
+} from './health-target.ts'
 
-/** How a running attempt tells what became of it. Exactly one of `failed` and `released`, or `answered` and then `ended`. */
-export interface Attempting {
-  /** The head of a good answer is there. */
-  answered(): void
-  /** The answer is over: whole, or broken off by the provider. Only after `answered`; ignored when told again. */
-  ended(proper: boolean): void
-  /** The target failed by its own fault: nothing the request itself or this gateway's key is to blame for. */
-  failed(): void
-  /** No verdict: the client left, the request was wrong, the key was refused or limited. */
-  released(): void
-}
+export type { Attempting, TargetView } from './health-target.ts'
 
-export interface TargetView {
-  readonly circuit: CircuitState
-  /** Milliseconds until it may be tried again; 0 unless the circuit is open. */
-  readonly opensInMs: number
-  readonly running: number
-  /** Moving mean from sending to the head of the answer; undefined until there was one. */
-  readonly firstByteMs?: number
-  /** Moving mean from sending to the end of the answer. */
-  readonly totalMs?: number
-  /** Of late, 0 to 1. */
-  readonly errorRate: number
-}
+/** Share of its open time by which another replica's circuit is left alone longer here, so that not all try it at once. */
+const ADOPTED_JITTER = 0.2
 
 export class Health {
   private readonly clock: Clock
-  private readonly rings = new Map<string, KeyRing>()
-  private readonly budgets = new Map<string, RetryBudget>()
-  private readonly circuits = new Map<string, Circuit>()
+  private readonly random: () => number
+  private readonly providers = new Map<string, ProviderHealth>()
+  private listener: (change: HealthChange) => void = () => {}
 
-  constructor(ports: { readonly clock: Clock }) {
+  /** @param ports.random in [0, 1), for jitter; absent: none */
+  constructor(ports: { readonly clock: Clock; readonly random?: () => number }) {
     this.clock = ports.clock
+    this.random = ports.random ?? (() => 0)
+  }
+
+  /** Tells what this process learns itself, at once; one listener, which must not throw. */
+  onChange(listener: (change: HealthChange) => void): void {
+    this.listener = listener
   }
 
   /** The target's state as routing sees it; asks for nothing and changes nothing. */
-  view(_provider: Provider, _model: string): TargetView {
-    return { circuit: 'closed', opensInMs: 0, running: 0, errorRate: 0 }
+  view(provider: Provider, model: string): TargetView {
+    const target = this.providers.get(provider.id)?.targets.get(model)
+    if (target === undefined) return UNKNOWN_TARGET
+    return target.view(circuitOf(provider), this.clock.monotonicMs())
+  }
+
+  /** Every target of a provider that is remembered, by its model. */
+  views(provider: Provider): { readonly model: string; readonly view: TargetView }[] {
+    const known = this.providers.get(provider.id)
+    if (known === undefined) return []
+    const nowMs = this.clock.monotonicMs()
+    const settings = circuitOf(provider)
+    return [...known.targets].map(([model, target]) => ({
+      model,
+      view: target.view(settings, nowMs),
+    }))
   }
 
   /** Begins an attempt; undefined when the target's circuit is open. */
   begin(provider: Provider, model: string): Attempting | undefined {
-    const id = `${provider.id}/${model}`
-    let circuit = this.circuits.get(id)
-    if (circuit === undefined) this.circuits.set(id, (circuit = new Circuit()))
+    const target = this.provider(provider).target(model)
     const nowMs = this.clock.monotonicMs()
-    const settings = provider.circuit ?? DEFAULT_CIRCUIT
-    if (circuit.ask(settings, nowMs) === 'open') return undefined
-    return { answered() {}, ended() {}, failed() {}, released() {} }
+    target.askedMs = nowMs
+    const settings = circuitOf(provider)
+    if (target.circuit.ask(settings, nowMs) === 'open') return undefined
+    return new TargetAttempt(target, settings, this.clock)
   }
 
   /** The keys of a provider and their condition. */
   keys(provider: Provider): KeyRing {
-    let ring = this.rings.get(provider.id)
-    if (ring === undefined) this.rings.set(provider.id, (ring = new KeyRing()))
-    return ring
+    return this.provider(provider).ring
   }
 
   /** What may be repeated at a provider. */
   retries(provider: Provider): RetryBudget {
-    let budget = this.budgets.get(provider.id)
-    if (budget === undefined) this.budgets.set(provider.id, (budget = new RetryBudget()))
-    return budget
+    return this.provider(provider).budget
+  }
+
+  /**
+   * Takes over what another replica has learned. A target that has just answered well here stays as it is: the other's way to it may
+   * be what is broken.
+   */
+  adopt(provider: Provider, change: HealthChange): void {
+    const known = this.provider(provider)
+    const nowMs = this.clock.monotonicMs()
+    const lastsMs = change.untilMs - this.clock.nowMs()
+    if (change.kind === 'key') {
+      const { keyId, state } = change
+      known.ring.adopt(provider.keys, keyId, { state, untilMs: nowMs + lastsMs }, nowMs)
+      return
+    }
+    if (change.state === 'closed') {
+      known.targets.get(change.model)?.circuit.adoptClosed()
+      return
+    }
+    const target = known.target(change.model)
+    if (nowMs - target.goodMs < LIMITS.healthOwnWordMs) return
+    const untilMs = nowMs + lastsMs * (1 + ADOPTED_JITTER * this.random())
+    target.circuit.adoptOpen(untilMs, circuitOf(provider), nowMs)
+  }
+
+  /** Forgets providers that are not there any more, and targets of an address that has changed. */
+  keep(providers: ReadonlyMap<string, Provider>): void {
+    for (const [id, known] of this.providers) {
+      const provider = providers.get(id)
+      if (provider === undefined) this.providers.delete(id)
+      else known.moveTo(provider.baseUrl)
+    }
+  }
+
+  private provider(provider: Provider): ProviderHealth {
+    const known = this.providers.get(provider.id)
+    if (known !== undefined) return known
+    const made = new ProviderHealth(provider, {
+      clock: this.clock,
+      changed: (change) => this.listener(change),
+    })
+    this.providers.set(provider.id, made)
+    return made
+  }
+}
+
+interface ProviderPorts {
+  readonly clock: Clock
+  changed(change: HealthChange): void
+}
+
+class ProviderHealth {
+  readonly targets = new Map<string, TargetHealth>()
+  readonly ring: KeyRing
+  readonly budget = new RetryBudget()
+  private readonly id: string
+  private readonly ports: ProviderPorts
+  private baseUrl: string
+
+  constructor(provider: Provider, ports: ProviderPorts) {
+    this.id = provider.id
+    this.ports = ports
+    this.baseUrl = provider.baseUrl
+    this.ring = new KeyRing((keyId, state, untilMonotonicMs) => {
+      const untilMs = this.wallMs(untilMonotonicMs)
+      ports.changed({ kind: 'key', providerId: this.id, keyId, state, untilMs })
+    })
+  }
+
+  target(model: string): TargetHealth {
+    const known = this.targets.get(model)
+    if (known !== undefined) return known
+    if (this.targets.size >= LIMITS.healthTargetsMax) this.makeRoom()
+    const made = new TargetHealth((state, untilMonotonicMs) => {
+      const untilMs = this.wallMs(untilMonotonicMs)
+      this.ports.changed({ kind: 'circuit', providerId: this.id, model, state, untilMs })
+    })
+    this.targets.set(model, made)
+    return made
+  }
+
+  /** What was learned at one address says nothing of another. */
+  moveTo(baseUrl: string): void {
+    if (baseUrl === this.baseUrl) return
+    this.baseUrl = baseUrl
+    this.targets.clear()
+  }
+
+  private wallMs(monotonicMs: number): number {
+    const { clock } = this.ports
+    return clock.nowMs() + Math.max(0, monotonicMs - clock.monotonicMs())
+  }
+
+  /** A quarter at once, those asked longest ago first, so that it is done seldom. Running ones are counted and stay. */
+  private makeRoom(): void {
+    const idle = [...this.targets].filter(([, target]) => target.running === 0)
+    idle.sort(([, one], [, other]) => one.askedMs - other.askedMs)
+    for (const [model] of idle.slice(0, Math.ceil(LIMITS.healthTargetsMax / 4))) {
+      this.targets.delete(model)
+    }
   }
 }

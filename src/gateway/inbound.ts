@@ -4,6 +4,7 @@
 import type { DialectName } from '../core/ir/request.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Operation, RequestHints } from '../dialects/dialect.ts'
+import type { Slot } from './gates.ts'
 
 /** What is known of any request when it has arrived, whatever it asks for. */
 export interface Arrival {
@@ -17,8 +18,10 @@ export interface Arrival {
   readonly headers: Headers
   readonly principal: Principal
   readonly requestId: string
-  /** Fires when the client leaves. */
+  /** Fires when the client leaves or this server stops; `endReason` tells which. */
   readonly signal: AbortSignal
+  /** Its place among all that run; given back when the record is settled. */
+  readonly slot?: Slot
   /** Wall clock and monotonic time of arrival. */
   readonly arrivedMs: number
   readonly arrivedMonotonicMs: number

@@ -24,6 +24,7 @@ import { defaultsFor } from './defaults.ts'
 import type { Inbound } from './inbound.ts'
 import { refuseLosses } from './loss-policy.ts'
 import type { Peeked } from './peek.ts'
+import { isUsable } from './resolve.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** Asked for where a dialect demands an output limit (Anthropic) and the client gave none. */
@@ -122,7 +123,7 @@ export function planTarget(
   const provider = snapshot.providers.get(target.providerId)
   const kind = provider === undefined ? undefined : providerKind(provider.type)
   if (provider === undefined || kind === undefined) return undefined
-  if (kind.needsKey && provider.keys.length === 0) return undefined
+  if (!isUsable(provider)) return undefined
   const spoken = kind.dialects(provider, inbound.operation, target.model)
   const name = chosenDialect(spoken, inbound, peeked.body, (dialect) =>
     kind.quirks(provider, target.model, dialect),

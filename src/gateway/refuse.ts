@@ -1,6 +1,7 @@
 // The end of a request that failed, wherever it failed: its record settled, its cause in the log, its error said as the
 // client's own dialect says it. Nothing is thrown at the server from here.
 
+import { endReason } from '../core/end-reason.ts'
 import { toGatewayError, type GatewayError } from '../core/error.ts'
 import type { GatewayDeps } from './deps.ts'
 import { errorReply } from './error-reply.ts'
@@ -12,6 +13,7 @@ import type { RequestRecord } from './record.ts'
 const MAY_BE_BILLED: ReadonlySet<GatewayError['kind']> = new Set([
   'client_closed',
   'upstream_timeout',
+  'shutting_down',
 ])
 
 /** Operations whose input is text: the size of any other says nothing of its tokens, and counting tokens is free. */
@@ -19,7 +21,7 @@ const OF_TEXT: ReadonlySet<string> = new Set(['chat', 'completion', 'embedding']
 
 /** The reply to a request that failed. */
 export function refuse(record: RequestRecord, thrown: unknown, deps: GatewayDeps): Reply {
-  const error = toGatewayError(thrown)
+  const error = cutShort(record.inbound.signal) ?? toGatewayError(thrown)
   const { dialect, operation, requestId, bytes } = record.inbound
   if (error.kind === 'internal') {
     const { cause } = error
@@ -36,4 +38,11 @@ export function refuse(record: RequestRecord, thrown: unknown, deps: GatewayDeps
   record.responseBytes = Buffer.byteLength(reply.body)
   record.settle(reply.status, error)
   return reply
+}
+
+/** The end of this server, which says more than what it made fail. */
+function cutShort(signal: AbortSignal): GatewayError | undefined {
+  if (!signal.aborted) return undefined
+  const reason = endReason(signal)
+  return reason.kind === 'shutting_down' ? reason : undefined
 }

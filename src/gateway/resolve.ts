@@ -1,5 +1,5 @@
-// From the name a client asks for to a model with targets: an alias, `provider/model`, a name that one provider lists, or a
-// vendor's well-known name. It decides nothing about rights and sends nothing.
+// From the name a client asks for to a model with targets: an alias, `provider/model`, a name that one provider lists or
+// has listed, or a vendor's well-known name. It decides nothing about rights and sends nothing.
 
 import type { Model, Provider, ProviderType } from '../core/catalog.ts'
 import { providerKind } from '../providers/registry.ts'
@@ -41,13 +41,15 @@ export function resolve(
       if (provider.type === type) return direct(name, provider, name)
     }
   }
-  return undefined
+  const former = directory.formerProviderOf(name, snapshot)
+  return former === undefined ? undefined : direct(name, former.provider, former.model)
 }
 
-/** Whether requests can be sent to the provider at all: a key where its kind needs one. */
+/** Whether requests can be sent to the provider at all: a key where its kind needs one, or an application in its place. */
 export function isUsable(provider: Provider): boolean {
   const kind = providerKind(provider.type)
-  return kind !== undefined && (!kind.needsKey || provider.keys.length > 0)
+  if (kind === undefined) return false
+  return !kind.needsKey || provider.keys.length > 0 || provider.entra !== undefined
 }
 
 function direct(id: string, provider: Provider, model: string): Model {

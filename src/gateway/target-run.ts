@@ -205,12 +205,15 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     const begun = repeating === 'unless-begun' && mayHaveBegun(failure, thrown)
     if (begun) this.record.mayNotBeRepeated = true
     const stop = decision.action === 'stop' || isOwn(error.kind) || begun
-    const again = decision.action === 'retry' && !stop && repeating !== 'never'
+    // Nothing was sent, and nothing else would be: the request cannot be put to this provider.
+    const isUnsayable = error.kind === 'unsupported'
+    const again = decision.action === 'retry' && !stop && !isUnsayable && repeating !== 'never'
     const answered = thrown instanceof AttemptFailure ? thrown.answered : undefined
     return {
       error,
       stop,
       ...(again ? { again: waitOf(decision) } : {}),
+      ...(isUnsayable ? { unasked: true } : {}),
       ...(failure.status === undefined ? {} : { status: failure.status }),
       ...(key === undefined ? {} : { keyId: key.id }),
       ...(answered === undefined ? {} : { answered }),

@@ -96,13 +96,12 @@ export const azure: ProviderKind = {
     const deployment = model === undefined ? '' : `/deployments/${encodeURIComponent(model)}`
     return `${base}${deployment}${path}?api-version=${encodeURIComponent(version)}`
   },
-  authorize: (_provider, secret) =>
-    // An Entra access token is a JWT and goes where Azure takes it; a resource key never has two dots.
-    hasSecret(secret) && /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(secret)
-      ? bearer(secret)
-      : hasSecret(secret)
-        ? { 'api-key': secret }
-        : {},
+  authorize(provider, secret) {
+    if (!hasSecret(secret)) return {}
+    // An access token given as a key is a JWT and goes where Azure takes it; a resource key never has two dots.
+    const isToken = provider.entra !== undefined || /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(secret)
+    return isToken ? bearer(secret) : { 'api-key': secret }
+  },
   quirks(provider, model, dialect) {
     const version = datedVersion(provider)
     const inBody = version === undefined || dialect === 'openai-responses'
@@ -132,6 +131,9 @@ export const azure: ProviderKind = {
         return listedModel({
           id: entry.id,
           created: entry.created ?? entry.created_at,
+          // `status` is that of a fine-tuning.
+          status: entry.lifecycle_status,
+          retires: asObject(entry.deprecation)?.inference,
           capabilities: capabilities({
             completion: can?.chat_completion === true || can?.completion === true,
             embedding: can?.embeddings,

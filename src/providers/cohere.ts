@@ -3,7 +3,15 @@
 
 import type { Provider } from '../core/catalog.ts'
 import type { ProviderKind } from './provider.ts'
-import { bearer, capabilities, listedModel, lists, readModels, trimBase } from './shared.ts'
+import {
+  bearer,
+  capabilities,
+  listedModel,
+  lists,
+  pageAfter,
+  readModels,
+  trimBase,
+} from './shared.ts'
 
 /** The address without a version: `/v1`, `/v2` or the path of the compatible endpoint is copied along from other settings. */
 function root(provider: Provider): string {
@@ -30,6 +38,8 @@ export const cohere: ProviderKind = {
         listedModel({
           id: entry.name,
           contextWindow: entry.context_length,
+          // Those who use it already may go on with it until its end, which the list does not name.
+          status: entry.is_deprecated === true ? 'deprecated' : undefined,
           capabilities: capabilities({
             completion: lists(entry.endpoints, 'chat', 'generate'),
             tools: lists(entry.features, 'tools'),
@@ -39,5 +49,7 @@ export const cohere: ProviderKind = {
           }),
         }),
       ),
+    next: (body, url) =>
+      pageAfter(body, url, { member: 'next_page_token', parameter: 'page_token' }),
   },
 }

@@ -102,6 +102,7 @@ describe('the list of models', () => {
       id: 'gemini-2.5-flash',
       contextWindow: 1_048_576,
       capabilities: ['completion', 'tools', 'vision', 'thinking'],
+      facts: { version: '001' },
     })
     expect(models.some((model) => model.id.includes('veo'))).toBe(false)
     const drawing = models.find((model) => model.id.includes('image-generation'))

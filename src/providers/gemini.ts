@@ -11,6 +11,7 @@ import {
   isBareOrigin,
   listedModel,
   lists,
+  pageAfter,
   readModels,
   trimBase,
 } from './shared.ts'
@@ -63,6 +64,8 @@ export function readGeminiModels(body: JsonValue): ListedModel[] {
     return listedModel({
       id: name,
       contextWindow: entry.inputTokenLimit,
+      baseModel: entry.baseModelId,
+      version: entry.version,
       capabilities: capabilities({
         completion: writes,
         tools: writes && chats,
@@ -91,5 +94,6 @@ export const gemini: ProviderKind = {
   models: {
     url: (provider) => `${root(provider)}/models?pageSize=${PAGE_SIZE}`,
     read: readGeminiModels,
+    next: (body, url) => pageAfter(body, url, { member: 'nextPageToken', parameter: 'pageToken' }),
   },
 }

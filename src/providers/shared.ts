@@ -11,6 +11,7 @@ import {
   type JsonValue,
 } from '../core/json.ts'
 import type { DialectName, Operation } from '../dialects/dialect.ts'
+import type { ModelFacts } from '../core/model-status.ts'
 import type { ListedModel } from './provider.ts'
 
 /** A base URL without its trailing slashes, query and fragment. */
@@ -88,14 +89,41 @@ export function capabilities(
   return result.length === 0 ? undefined : result
 }
 
+type ListMember = 'data' | 'models' | 'modelSummaries'
+
+/**
+ * Whether a body is a list of models at all: some servers answer an error with 200, and then nothing has vanished. An empty list
+ * may be null (Go's empty slice), and some servers give the bare array.
+ */
+export function isModelList(body: JsonValue): boolean {
+  if (Array.isArray(body)) return true
+  const object = asObject(body)
+  return (['data', 'models', 'modelSummaries'] as const).some(
+    (member: ListMember) => Array.isArray(object?.[member]) || object?.[member] === null,
+  )
+}
+
+/** The address of a list's next page: that of this one with a parameter set to the value at `member`; undefined without one. */
+export function pageAfter(
+  body: JsonValue,
+  url: string,
+  at: { readonly member: string; readonly parameter: string },
+): string | undefined {
+  const token = asString(asObject(body)?.[at.member])
+  if (token === undefined || token === '') return undefined
+  const next = URL.parse(url)
+  next?.searchParams.set(at.parameter, token)
+  return next?.href
+}
+
 /** Reads a list at `member` of a body; entries without an id and everything past the bound are left out. */
 export function readModels(
   body: JsonValue,
-  member: 'data' | 'models' | 'modelSummaries',
+  member: ListMember,
   read: (entry: JsonObject) => ListedModel | undefined,
 ): ListedModel[] {
   const result: ListedModel[] = []
-  for (const item of asArray(asObject(body)?.[member]) ?? []) {
+  for (const item of asArray(body) ?? asArray(asObject(body)?.[member]) ?? []) {
     if (result.length >= LIMITS.modelListEntriesMax) break
     const entry = asObject(item)
     const model = entry === undefined ? undefined : read(entry)
@@ -110,6 +138,12 @@ export interface ListedFields {
   readonly capabilities?: readonly string[] | undefined
   /** Unix seconds, or an RFC 3339 time. */
   readonly created?: unknown
+  readonly baseModel?: unknown
+  readonly version?: unknown
+  /** The provider's word for its condition. */
+  readonly status?: unknown
+  /** When it is taken away: as `created`. */
+  readonly retires?: unknown
 }
 
 /** One entry; undefined when it has no id. A context window or time that is not a positive number is left out. */
@@ -117,13 +151,34 @@ export function listedModel(fields: ListedFields): ListedModel | undefined {
   const id = asString(fields.id)
   if (id === undefined || id === '') return undefined
   const contextWindow = positive(fields.contextWindow)
-  const createdMs = createdMsOf(fields.created)
+  const createdMs = timeMsOf(fields.created)
+  const facts = factsOf(fields)
   return {
     id,
     ...(contextWindow === undefined ? {} : { contextWindow }),
     ...(fields.capabilities === undefined ? {} : { capabilities: fields.capabilities }),
     ...(createdMs === undefined ? {} : { createdMs }),
+    ...(facts === undefined ? {} : { facts }),
   }
+}
+
+function factsOf(fields: ListedFields): ModelFacts | undefined {
+  const baseModel = nonEmpty(fields.baseModel)
+  const version = nonEmpty(fields.version)
+  const status = nonEmpty(fields.status)
+  const retiresMs = timeMsOf(fields.retires)
+  const facts: ModelFacts = {
+    ...(baseModel === undefined ? {} : { baseModel }),
+    ...(version === undefined ? {} : { version }),
+    ...(status === undefined ? {} : { status }),
+    ...(retiresMs === undefined ? {} : { retiresMs }),
+  }
+  return Object.keys(facts).length === 0 ? undefined : facts
+}
+
+function nonEmpty(value: unknown): string | undefined {
+  const text = asString(value)
+  return text === '' ? undefined : text
 }
 
 /** OpenAI's `GET /models`: ids and creation times, and the context window where a compatible server adds one. */
@@ -132,6 +187,8 @@ export function readOpenaiModels(body: JsonValue): ListedModel[] {
     listedModel({
       id: entry.id,
       created: entry.created,
+      // Groq says `active`, Bedrock's own endpoint of this shape `status`.
+      status: entry.active === false ? 'inactive' : entry.status,
       // vLLM says `max_model_len`, LM Studio `max_context_length`, gateways `context_length` or `context_window`.
       contextWindow:
         positive(entry.context_length) ??
@@ -152,7 +209,7 @@ function positive(value: unknown): number | undefined {
   return number !== undefined && Number.isSafeInteger(number) && number > 0 ? number : undefined
 }
 
-function createdMsOf(value: unknown): number | undefined {
+function timeMsOf(value: unknown): number | undefined {
   const seconds = positive(value)
   if (seconds !== undefined) return seconds * 1000
   const parsed = typeof value === 'string' ? Date.parse(value) : Number.NaN

@@ -10,6 +10,8 @@ import { can, type Action } from '../core/permission.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import type { GatewayDeps } from '../gateway/deps.ts'
 import type { SpoolRoom } from '../gateway/passthrough/spool.ts'
+import type { DiscoveryDeps } from './admin/discovery-routes.ts'
+import type { HealthDeps } from './admin/health-routes.ts'
 import { checkHost, type HostRules } from './host-guard.ts'
 
 export interface ServerSettings {
@@ -37,6 +39,9 @@ export interface ServerDeps {
   readiness(): { ready: boolean; checks: Record<string, boolean> }
   /** What `/metrics` says. */
   metrics(): { readonly contentType: string; readonly text: string }
+  readonly discovery: DiscoveryDeps
+  /** What `/admin/health` tells besides the gateway's own. */
+  readonly health: HealthDeps
 }
 
 export interface WebAsset {

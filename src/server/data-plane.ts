@@ -9,6 +9,7 @@ import type { Inbound } from '../gateway/inbound.ts'
 import { RequestRecord } from '../gateway/record.ts'
 import { refuse } from '../gateway/refuse.ts'
 import type { Principal } from '../core/principal.ts'
+import { takePlace, type Place } from './admission.ts'
 import { admissionOf, authorize, NOBODY, type ServerDeps } from './context.ts'
 import { readBody, requireJsonType } from './request-body.ts'
 import { asJsonArray } from './json-array.ts'
@@ -88,25 +89,29 @@ async function answer(
   deps: ServerDeps,
 ): Promise<Response> {
   let principal = NOBODY
+  let place: Place | undefined
   let bytes = new Uint8Array()
   try {
     principal = authorize(request, route.action, params.key, deps)
     requireJsonType(request.headers, route.dialect === 'ollama')
+    const taking = takePlace(request, principal, deps)
+    place = taking instanceof Promise ? await taking : taking
     const { maxBodyBytes, bodyTimeoutMs } = deps.settings()
     bytes = (await readBody(
       request,
       maxBodyBytes,
       bodyTimeoutMs,
       deps.gateway.deadlines,
+      place.signal,
     )) as Uint8Array<ArrayBuffer>
   } catch (thrown) {
     const record = new RequestRecord(
-      inboundOf(request, route, params, principal, bytes),
+      inboundOf(request, route, params, principal, place, bytes),
       deps.gateway,
     )
     return respond(request, refuse(record, thrown, deps.gateway))
   }
-  const inbound = inboundOf(request, route, params, principal, bytes)
+  const inbound = inboundOf(request, route, params, principal, place, bytes)
   const ask = route.operation === 'token-count' ? countTokens : handle
   return respond(request, await ask(inbound, deps.gateway))
 }
@@ -116,6 +121,7 @@ function inboundOf(
   route: ModelRoute,
   params: PathParams,
   principal: Principal,
+  place: Place | undefined,
   bytes: Uint8Array,
 ): Inbound {
   const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
@@ -134,7 +140,8 @@ function inboundOf(
     headers: request.headers,
     principal,
     requestId,
-    signal: request.signal,
+    signal: place?.signal ?? request.signal,
+    ...(place === undefined ? {} : { slot: place }),
     arrivedMs,
     arrivedMonotonicMs,
   }

@@ -12,6 +12,7 @@ import { proxy } from '../gateway/passthrough/proxy.ts'
 import {
   receiveBody,
   receiveForm,
+  type Incoming,
   type ReceiveDeps,
   type ReceivedBody,
   type ReceivedForm,
@@ -20,6 +21,7 @@ import { relayOperation } from '../gateway/passthrough/relay.ts'
 import { RequestRecord } from '../gateway/record.ts'
 import { refuse } from '../gateway/refuse.ts'
 import type { RelayedOperation } from '../providers/provider.ts'
+import { takePlace, type Place } from './admission.ts'
 import { admissionOf, authorize, NOBODY, type ServerDeps } from './context.ts'
 import { readBody, requireJsonType } from './request-body.ts'
 import { pathOf, respond } from './respond.ts'
@@ -144,26 +146,35 @@ export function passthroughRoutes(deps: ServerDeps) {
 
 interface Opened<Body> {
   readonly principal: Principal
+  readonly place: Place
   readonly body: Body
 }
 
-/** Who asks, and the body taken in; a request that fails here is logged and answered all the same. */
+/** Who asks, let in, and the body taken in; a request that fails here is logged and answered all the same. */
 async function opened<Body>(
   request: Request,
   about: Pick<Arrival, 'operation' | 'endpoint'>,
   action: Action,
   key: string | undefined,
   deps: ServerDeps,
-  take: () => Promise<Body>,
+  take: (incoming: Taking) => Promise<Body>,
 ): Promise<Opened<Body> | Reply> {
   let principal = NOBODY
+  let place: Place | undefined
   try {
     principal = authorize(request, action, key, deps)
-    return { principal, body: await take() }
+    place = await takePlace(request, principal, deps)
+    return { principal, place, body: await take({ request, signal: place.signal }) }
   } catch (thrown) {
-    const arrival = arrivalOf(request, about, principal, new Uint8Array())
+    const arrival = arrivalOf(request, about, principal, place, new Uint8Array())
     return refuse(new RequestRecord(arrival, deps.gateway), thrown, deps.gateway)
   }
+}
+
+/** A request whose body is to be taken in, for as long as its signal allows. */
+interface Taking {
+  readonly request: Request
+  readonly signal: AbortSignal
 }
 
 function isReply(result: Opened<unknown> | Reply): result is Reply {
@@ -178,13 +189,13 @@ async function answerRelayed(
 ): Promise<Response> {
   const { operation } = route
   const about = { operation, endpoint: route.path }
-  const result = await opened(request, about, 'model.invoke', params.key, deps, () =>
-    takeBody(request, route.body, deps),
+  const result = await opened(request, about, 'model.invoke', params.key, deps, (taking) =>
+    takeBody(taking, route.body, deps),
   )
   if (isReply(result)) return respond(request, result)
   const { bytes, form } = result.body
   const inbound = {
-    ...arrivalOf(request, about, result.principal, bytes),
+    ...arrivalOf(request, about, result.principal, result.place, bytes),
     operation,
     ...(form === undefined ? {} : { form }),
     ...(params.model === undefined ? {} : { model: joined(params.model, params.rest) }),
@@ -200,9 +211,9 @@ async function answerOwned(
 ): Promise<Response> {
   const { operation, action } = route
   const about = { operation, endpoint: route.path }
-  const result = await opened(request, about, 'model.invoke', params.key, deps, () =>
+  const result = await opened(request, about, 'model.invoke', params.key, deps, (taking) =>
     action === 'create'
-      ? takeBody(request, operation === 'file' ? 'form' : 'json', deps)
+      ? takeBody(taking, operation === 'file' ? 'form' : 'json', deps)
       : Promise.resolve({ bytes: new Uint8Array() }),
   )
   if (isReply(result)) return respond(request, result)
@@ -210,7 +221,7 @@ async function answerOwned(
   const query = new URLSearchParams(queryOf(request))
   const provider = request.headers.get('x-weir-provider') ?? query.get('provider')
   const inbound = {
-    ...arrivalOf(request, about, result.principal, bytes),
+    ...arrivalOf(request, about, result.principal, result.place, bytes),
     operation,
     action,
     query,
@@ -229,16 +240,16 @@ async function answerProxy(request: Request, params: Params, deps: ServerDeps): 
   const rest = /^\/proxy\/[^/]*\/(.*)$/s.exec(path)?.[1] ?? ''
   const about = { operation: 'proxy', endpoint: path.slice(0, 200) }
   const key = params.key ?? geminiKey(request, provider, deps)
-  const result = await opened(request, about, 'provider.proxy', key, deps, async () => {
+  const result = await opened(request, about, 'provider.proxy', key, deps, async (taking) => {
     requireNoUpgrade(request.headers)
     return method === 'GET' || method === 'HEAD'
       ? { bytes: new Uint8Array() }
-      : await takeAnyBody(request, deps)
+      : await takeAnyBody(taking, deps)
   })
   if (isReply(result)) return respond(request, result)
   const { bytes, received } = result.body as { bytes: Uint8Array; received?: ReceivedBody }
   const inbound = {
-    ...arrivalOf(request, about, result.principal, bytes),
+    ...arrivalOf(request, about, result.principal, result.place, bytes),
     dialect: dialectOfPath(`/${rest}`, request.headers),
     operation: 'proxy' as const,
     method,
@@ -258,33 +269,43 @@ interface TakenBody {
 }
 
 async function takeBody(
-  request: Request,
+  taking: Taking,
   wanted: RelayedRoute['body'],
   deps: ServerDeps,
 ): Promise<TakenBody> {
-  const form = wanted === 'form' || (wanted === 'either' && isForm(request.headers))
-  if (form) return { bytes: new Uint8Array(), form: await receiveForm(request, uploads(deps)) }
-  requireJsonType(request.headers, false)
-  return { bytes: await jsonBytes(request, deps) }
+  const { headers } = taking.request
+  const form = wanted === 'form' || (wanted === 'either' && isForm(headers))
+  if (form) {
+    return { bytes: new Uint8Array(), form: await receiveForm(incomingOf(taking), uploads(deps)) }
+  }
+  requireJsonType(headers, false)
+  return { bytes: await jsonBytes(taking, deps) }
 }
 
 /** A raw body: JSON as bytes, a form scanned, anything else unread. */
 async function takeAnyBody(
-  request: Request,
+  taking: Taking,
   deps: ServerDeps,
 ): Promise<{ bytes: Uint8Array; received?: ReceivedBody }> {
   const bytes = new Uint8Array()
-  const type = request.headers.get('content-type') ?? ''
-  if (isForm(request.headers)) return { bytes, received: await receiveForm(request, uploads(deps)) }
-  if (/^\s*application\/(?:[\w.-]+\+)?json\b/i.test(type)) {
-    return { bytes: await jsonBytes(request, deps) }
+  const { headers } = taking.request
+  const type = headers.get('content-type') ?? ''
+  if (isForm(headers)) {
+    return { bytes, received: await receiveForm(incomingOf(taking), uploads(deps)) }
   }
-  return { bytes, received: await receiveBody(request, uploads(deps)) }
+  if (/^\s*application\/(?:[\w.-]+\+)?json\b/i.test(type)) {
+    return { bytes: await jsonBytes(taking, deps) }
+  }
+  return { bytes, received: await receiveBody(incomingOf(taking), uploads(deps)) }
 }
 
-function jsonBytes(request: Request, deps: ServerDeps): Promise<Uint8Array> {
+function jsonBytes({ request, signal }: Taking, deps: ServerDeps): Promise<Uint8Array> {
   const { maxBodyBytes, bodyTimeoutMs } = deps.settings()
-  return readBody(request, maxBodyBytes, bodyTimeoutMs, deps.gateway.deadlines)
+  return readBody(request, maxBodyBytes, bodyTimeoutMs, deps.gateway.deadlines, signal)
+}
+
+function incomingOf({ request, signal }: Taking): Incoming {
+  return { headers: request.headers, body: request.body, signal }
 }
 
 function uploads(deps: ServerDeps): ReceiveDeps {
@@ -328,6 +349,7 @@ function arrivalOf(
   request: Request,
   about: Pick<Arrival, 'operation' | 'endpoint'>,
   principal: Principal,
+  place: Place | undefined,
   bytes: Uint8Array,
 ): Arrival {
   const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
@@ -338,7 +360,8 @@ function arrivalOf(
     headers: request.headers,
     principal,
     requestId,
-    signal: request.signal,
+    signal: place?.signal ?? request.signal,
+    ...(place === undefined ? {} : { slot: place }),
     arrivedMs,
     arrivedMonotonicMs,
   }

@@ -1,19 +1,21 @@
 // A client's body as bytes, within its size and its time. Elysia parses nothing on these routes: the decoder of the protocol
 // validates, and a body that never ends must not be waited for.
 
+import { endReason } from '../core/end-reason.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Deadlines } from '../core/ports.ts'
 
 /**
  * Reads the whole body.
  * @throws GatewayError `request_too_large` (before reading where the length is declared), `request_timeout`,
- * `unsupported_media_type`, `client_closed`, or `invalid_request` for broken framing
+ * `unsupported_media_type`, what `signal` fires with, or `invalid_request` for broken framing
  */
 export async function readBody(
   request: Request,
   maxBytes: number,
   timeoutMs: number,
   deadlines: Deadlines,
+  signal: AbortSignal = request.signal,
 ): Promise<Uint8Array> {
   const { headers } = request
   const encoding = headers.get('content-encoding')
@@ -26,10 +28,10 @@ export async function readBody(
   if (length === null && !headers.has('transfer-encoding')) return new Uint8Array()
   if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes)
   try {
-    return await inTime(read(request, length, maxBytes), timeoutMs, deadlines)
+    return await inTime(read(request, length, maxBytes), timeoutMs, deadlines, signal)
   } catch (error) {
     if (error instanceof GatewayError) throw error
-    if (request.signal.aborted) throw new GatewayError('client_closed', { cause: error })
+    if (signal.aborted) throw endReason(signal)
     throw new GatewayError('invalid_request', {
       message: 'The body could not be read to its end.',
       cause: error,
@@ -43,18 +45,27 @@ function read(request: Request, length: string | null, maxBytes: number): Promis
   return readChunked(request.body, maxBytes)
 }
 
-function inTime<T>(reading: Promise<T>, timeoutMs: number, deadlines: Deadlines): Promise<T> {
+function inTime<T>(
+  reading: Promise<T>,
+  timeoutMs: number,
+  deadlines: Deadlines,
+  signal: AbortSignal,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const limit = deadlines.after(timeoutMs, () => reject(new GatewayError('request_timeout')))
+    const end = (settle: () => void) => {
+      limit.cancel()
+      signal.removeEventListener('abort', leave)
+      settle()
+    }
+    const leave = () => end(() => reject(endReason(signal)))
+    const limit = deadlines.after(timeoutMs, () =>
+      end(() => reject(new GatewayError('request_timeout'))),
+    )
+    signal.addEventListener('abort', leave, { once: true })
+    if (signal.aborted) leave()
     reading.then(
-      (value) => {
-        limit.cancel()
-        resolve(value)
-      },
-      (error: unknown) => {
-        limit.cancel()
-        reject(error as Error)
-      },
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error as Error)),
     )
   })
 }

@@ -3,7 +3,15 @@
 
 import { Elysia } from 'elysia'
 import { toGatewayError } from '../core/error.ts'
-import { responseObject, type ResponseAction } from '../gateway/response-objects.ts'
+import type { Principal } from '../core/principal.ts'
+import { RequestRecord } from '../gateway/record.ts'
+import { refuse } from '../gateway/refuse.ts'
+import {
+  responseObject,
+  type ResponseAction,
+  type ResponseInbound,
+} from '../gateway/response-objects.ts'
+import { takePlace, type Place } from './admission.ts'
 import { admissionOf, authorize, type ServerDeps } from './context.ts'
 import { respond, respondError } from './respond.ts'
 
@@ -34,27 +42,45 @@ async function answer(
   params: { readonly id?: string; readonly key?: string },
   deps: ServerDeps,
 ): Promise<Response> {
+  let principal: Principal
   try {
-    const principal = authorize(request, 'model.invoke', params.key, deps)
-    const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
-    const below = action === 'input_items' || action === 'cancel' ? `/${action}` : ''
-    const inbound = {
-      dialect: 'openai-responses',
-      operation: `response-${action.replace('_', '-')}`,
-      action,
-      id: params.id ?? '',
-      query: new URL(request.url).searchParams,
-      endpoint: `${base}/{id}${below}`,
-      bytes: new Uint8Array(),
-      headers: request.headers,
-      principal,
-      requestId,
-      signal: request.signal,
-      arrivedMs,
-      arrivedMonotonicMs,
-    } as const
-    return respond(request, await responseObject(inbound, deps.gateway))
+    principal = authorize(request, 'model.invoke', params.key, deps)
   } catch (thrown) {
     return respondError(request, toGatewayError(thrown))
+  }
+  const inbound = inboundOf(request, action, base, params, principal)
+  let place: Place
+  try {
+    place = await takePlace(request, principal, deps)
+  } catch (thrown) {
+    return respond(request, refuse(new RequestRecord(inbound, deps.gateway), thrown, deps.gateway))
+  }
+  const admitted = { ...inbound, signal: place.signal, slot: place }
+  return respond(request, await responseObject(admitted, deps.gateway))
+}
+
+function inboundOf(
+  request: Request,
+  action: ResponseAction,
+  base: string,
+  params: { readonly id?: string },
+  principal: Principal,
+): ResponseInbound {
+  const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
+  const below = action === 'input_items' || action === 'cancel' ? `/${action}` : ''
+  return {
+    dialect: 'openai-responses',
+    operation: `response-${action.replace('_', '-')}`,
+    action,
+    id: params.id ?? '',
+    query: new URL(request.url).searchParams,
+    endpoint: `${base}/{id}${below}`,
+    bytes: new Uint8Array(),
+    headers: request.headers,
+    principal,
+    requestId,
+    signal: request.signal,
+    arrivedMs,
+    arrivedMonotonicMs,
   }
 }

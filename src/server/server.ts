@@ -5,6 +5,10 @@ import type { Server } from 'bun'
 import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
+import { discoveryRoutes } from './admin/discovery-routes.ts'
+import { modelsRoutes } from './admin/models-routes.ts'
+import { healthRoutes } from './admin/health-routes.ts'
+import { routeRoutes } from './admin/route-routes.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { admit, admissionOf, type ServerDeps } from './context.ts'
 import { dataPlane } from './data-plane.ts'
@@ -14,13 +18,14 @@ import { passthroughRoutes } from './passthrough-routes.ts'
 import { publicRoutes } from './public-routes.ts'
 import { responsesRoutes } from './responses-routes.ts'
 import { pathOf, respondError } from './respond.ts'
+import { stopServer } from './stopping.ts'
 
 export interface RunningServer {
   readonly url: string
   readonly port: number
   /** Requests and streams running now. */
   readonly active: number
-  /** Stops accepting, lets what runs finish up to the limit, then cuts it. Resolves when nothing runs. */
+  /** Stops accepting, lets what runs finish up to the limit, then cuts it. Resolves when every request is settled. */
   stop(drainTimeoutMs: number): Promise<void>
 }
 
@@ -53,7 +58,7 @@ export function startServer(deps: ServerDeps): RunningServer {
     get active() {
       return server.pendingRequests
     },
-    stop: (drainTimeoutMs) => drain(server, drainTimeoutMs),
+    stop: (drainTimeoutMs) => stopServer(server, deps.gateway, drainTimeoutMs),
   }
 }
 
@@ -65,6 +70,10 @@ function createApp(deps: ServerDeps) {
     )
     .use(publicRoutes(deps))
     .use(metricsRoutes(deps))
+    .use(healthRoutes(deps))
+    .use(routeRoutes(deps))
+    .use(discoveryRoutes(deps))
+    .use(modelsRoutes(deps))
     .use(catalogRoutes(deps))
     .use(dataPlane(deps))
     .use(passthroughRoutes(deps))
@@ -83,7 +92,10 @@ async function serve(
     admit(request, peer, deps)
     checkHeaderCount(request.headers)
     if (request.method === 'OPTIONS') return preflight(request)
-    return await app.handle(request)
+    const response = await app.handle(request)
+    // Whoever asks next should ask another process: a load balancer keeps its connections else.
+    if (deps.gateway.shutdown.state !== 'running') response.headers.set('connection', 'close')
+    return response
   } catch (thrown) {
     const error = toGatewayError(thrown)
     if (error.kind === 'internal') {
@@ -142,13 +154,6 @@ function preflight(request: Request): Response {
       vary: 'Origin',
     },
   })
-}
-
-async function drain(server: Server<undefined>, drainTimeoutMs: number): Promise<void> {
-  const stopped = server.stop(false)
-  const cut = setTimeout(() => void server.stop(true), drainTimeoutMs)
-  await stopped
-  clearTimeout(cut)
 }
 
 function urlHost(host: string): string {

@@ -7,18 +7,30 @@ import type { Outcome } from '../core/outcome.ts'
 import type {
   ApiKeyRepository,
   ModelRepository,
+  ModelStatusRepository,
   ProviderRepository,
   RequestFilter,
   RequestRepository,
 } from '../core/ports.ts'
 import { checkParameters } from '../testing/seed.ts'
+import {
+  modelsContract,
+  modelStatusBoundsContract,
+  modelStatusesContract,
+} from './contract-models.ts'
+import {
+  providerEdgesContract,
+  providerKeysContract,
+  providersContract,
+} from './contract-providers.ts'
 import { outcomes as outcomeCases } from './outcome-arbitrary.ts'
-import { sampleKey, sampleModel, sampleOutcome, sampleProvider } from './test-store.ts'
+import { sampleKey, sampleOutcome } from './test-store.ts'
 
 export interface ContractStore {
   readonly keys: ApiKeyRepository
   readonly providers: ProviderRepository
   readonly models: ModelRepository
+  readonly modelStatuses: ModelStatusRepository
   readonly requests: RequestRepository
   /** Puts outcomes in the log, in this order; they are there when it resolves. */
   write(outcomes: readonly Outcome[]): Promise<void>
@@ -40,8 +52,13 @@ export function storageContract(engine: string, open: () => Promise<ContractStor
   describe(`${engine}: providers`, () => {
     providersContract(fresh)
     providerEdgesContract(fresh)
+    providerKeysContract(fresh)
   })
   describe(`${engine}: models`, () => modelsContract(fresh))
+  describe(`${engine}: what became of models`, () => {
+    modelStatusesContract(fresh)
+    modelStatusBoundsContract(fresh)
+  })
   describe(`${engine}: requests`, () => {
     requestsContract(fresh)
     requestListsContract(fresh)
@@ -49,7 +66,7 @@ export function storageContract(engine: string, open: () => Promise<ContractStor
   })
 }
 
-type Open = () => Promise<ContractStore>
+export type Open = () => Promise<ContractStore>
 
 function keysContract(open: Open): void {
   test('an id or hash that is taken is refused with 409, in another tenant too, and changes nothing', async () => {
@@ -88,120 +105,12 @@ function keysContract(open: Open): void {
     const all = sampleKey({ createdMs: 1 })
     const none = sampleKey({ createdMs: 2, models: [], expiresMs: 0, name: '' })
     const some = sampleKey({ createdMs: 3, models: ['fast', 'gpt-*'], expiresMs: 2 ** 45 })
-    for (const key of [all, none, some]) await keys.create(key)
+    const admin = sampleKey({ createdMs: 4, roles: ['admin'] })
+    const nobody = sampleKey({ createdMs: 5, roles: [] })
+    const each = [all, none, some, admin, nobody]
+    for (const key of each) await keys.create(key)
     const listed = await keys.list('default')
-    expect(listed).toStrictEqual(
-      [all, none, some].map((key) => ({ ...key, origin: 'store' as const })),
-    )
-  })
-}
-
-function providersContract(open: Open): void {
-  test('another tenant can neither change, remove nor look', async () => {
-    const { providers } = await open()
-    const provider = sampleProvider()
-    await providers.save('a', provider)
-    expect(await providers.remove('b', provider.id)).toBe(false)
-    expect(await providers.maskedKeys('b', provider.id)).toEqual([])
-    expect(await providers.all()).toEqual([provider])
-  })
-
-  test('comes back as it was saved, with keys in order and everything optional absent or present', async () => {
-    const { providers } = await open()
-    const bare = sampleProvider({ id: 'a', keys: [] })
-    const full = sampleProvider({
-      id: 'b',
-      type: 'custom',
-      compatible: 'anthropic',
-      apiVersion: '2024-10-21',
-      keys: [
-        { id: 'z', secret: 'zzzzzzzzzzzzzzzzzzzz1111' },
-        { id: 'a', secret: 'ünïcödé 🗝 key, a long one' },
-      ],
-      network: { verify: false, proxy: 'http://user:pässword@proxy:3128', caFile: '/ca.pem' },
-      headers: { 'x-team': 'blue', authorization: 'Basic c2VjcmV0' },
-    })
-    await providers.save('default', full)
-    await providers.save('default', bare)
-    expect(await providers.all()).toStrictEqual([bare, full])
-  })
-
-  test('saving again replaces: keys go, come and change, and keep the time they came', async () => {
-    const { providers } = await open()
-    await providers.save('default', sampleProvider())
-    const before = await providers.maskedKeys('default', 'openai')
-    const changed = sampleProvider({
-      baseUrl: 'https://other.example.com',
-      keys: [
-        { id: 'second', secret: 'sk-live-0123456789-2222' },
-        { id: 'first', secret: 'sk-live-0123456789-1111' },
-      ],
-    })
-    await providers.save('default', changed)
-    expect(await providers.all()).toEqual([changed])
-    const after = await providers.maskedKeys('default', 'openai')
-    expect(after.map(({ id, lastFour }) => [id, lastFour])).toEqual([
-      ['second', '2222'],
-      ['first', '1111'],
-    ])
-    expect(after[1]?.createdMs).toBe(before[0]?.createdMs ?? -1)
-    await providers.save('default', { ...changed, keys: [] })
-    expect(await providers.maskedKeys('default', 'openai')).toEqual([])
-  })
-}
-
-function providerEdgesContract(open: Open): void {
-  test('removing takes the keys along; a short secret is not shown by its last four', async () => {
-    const { providers } = await open()
-    await providers.save('default', sampleProvider({ keys: [{ id: 'k', secret: 'short' }] }))
-    expect((await providers.maskedKeys('default', 'openai'))[0]?.lastFour).toBe('')
-    expect(await providers.remove('default', 'openai')).toBe(true)
-    expect(await providers.remove('default', 'openai')).toBe(false)
-    expect(await providers.maskedKeys('default', 'openai')).toEqual([])
-    await providers.save('default', sampleProvider({ keys: [] }))
-    expect((await providers.all())[0]?.keys).toEqual([])
-  })
-
-  test('two keys of one id and a password in the base URL are refused', async () => {
-    const { providers } = await open()
-    const key = { id: 'k', secret: 'sk-live-0123456789-first' }
-    const bad = [
-      sampleProvider({ keys: [key, key] }),
-      sampleProvider({ baseUrl: 'https://user:hunter2@api.example.com' }),
-    ]
-    for (const provider of bad) {
-      expect(providers.save('default', provider)).rejects.toMatchObject({ status: 400 })
-    }
-    expect(await providers.all()).toEqual([])
-  })
-}
-
-function modelsContract(open: Open): void {
-  test('another tenant can neither remove nor replace', async () => {
-    const { models } = await open()
-    const model = sampleModel()
-    await models.save('a', model)
-    expect(await models.remove('b', model.id)).toBe(false)
-    await models.save('b', sampleModel({ targets: [] }))
-    expect(await models.remove('b', model.id)).toBe(true)
-    expect(await models.all()).toEqual([model])
-  })
-
-  test('comes back as it was saved; saving again replaces all of it', async () => {
-    const { models } = await open()
-    const full = sampleModel({
-      defaults: { temperature: 0, stop: [], nested: { a: null, b: [false, '', 1.5] } },
-      losses: 'reject',
-      contextWindow: 0,
-      price: { input: 0, output: 0.25 },
-    })
-    await models.save('default', full)
-    expect(await models.all()).toStrictEqual([full])
-    const less = sampleModel({ targets: full.targets.slice(1), defaults: {} })
-    await models.save('default', less)
-    expect(await models.all()).toStrictEqual([less])
-    await models.save('default', { ...less, targets: [] })
-    expect((await models.all())[0]?.targets).toEqual([])
+    expect(listed).toStrictEqual(each.map((key) => ({ ...key, origin: 'store' as const })))
   })
 }
 

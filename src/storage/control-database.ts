@@ -37,13 +37,19 @@ export class ControlDatabase {
   async write<const Q extends readonly AtomicQuery[]>(
     build: (tx: QueryBuilder) => Q,
   ): Promise<{ -readonly [K in keyof Q]: Awaited<Q[K]> }> {
-    let results: { -readonly [K in keyof Q]: Awaited<Q[K]> }
+    const results = await this.writeUnheard(build)
+    await this.changed()
+    return results
+  }
+
+  /** As `write`, for what no snapshot is made of: this process's listener is not told. Others see that something changed. */
+  async writeUnheard<const Q extends readonly AtomicQuery[]>(
+    build: (tx: QueryBuilder) => Q,
+  ): Promise<{ -readonly [K in keyof Q]: Awaited<Q[K]> }> {
     try {
-      results = await atomically({ engine: 'sqlite', db: this.db }, build)
+      return await atomically({ engine: 'sqlite', db: this.db }, build)
     } catch (error) {
       throw toRepositoryError(error)
     }
-    await this.changed()
-    return results
   }
 }

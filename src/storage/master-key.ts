@@ -141,7 +141,8 @@ export function masterKeyFromFile(dataFolder: string, mayCreate: boolean): SealK
   return made
 }
 
-function readCheck(database: Database): string | undefined {
+/** The sealed check value; undefined in a database that was never unlocked. */
+export function readCheck(database: Database): string | undefined {
   return database
     .query<{ value: string }, [string]>('SELECT value FROM settings WHERE key = ?')
     .get(CHECK_KEY)?.value

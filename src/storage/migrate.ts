@@ -70,7 +70,11 @@ function appliedSteps(database: Database): number[] | undefined {
 }
 
 /** How many steps are done. Throws when what is there is not a beginning of this journal. */
-function countDone(database: Database, journal: readonly JournalEntry[], path: string): number {
+export function countDone(
+  database: Database,
+  journal: readonly JournalEntry[],
+  path: string,
+): number {
   const applied = appliedSteps(database)
   if (applied === undefined || applied.length === 0) {
     const foreign = database

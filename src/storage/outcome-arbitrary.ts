@@ -2,7 +2,7 @@
 // included. Imported by tests alone.
 
 import * as fc from 'fast-check'
-import type { AttemptRecord, Outcome } from '../core/outcome.ts'
+import type { AttemptRecord, Outcome, RouteRecord } from '../core/outcome.ts'
 
 /** Without NUL and lone surrogates, which no JSON column of Postgres takes. */
 const text = (): fc.Arbitrary<string> =>
@@ -18,9 +18,26 @@ function attempts(): fc.Arbitrary<AttemptRecord> {
       mode: fc.constantFrom('relay', 'translate'),
       status: fc.nat({ max: 599 }),
       error: text(),
+      as: fc.constantFrom('retry', 'hedge', 'continuation'),
       durationMs: fc.nat(),
     },
     { requiredKeys: ['providerId', 'model', 'mode', 'durationMs'] },
+  )
+}
+
+function routes(): fc.Arbitrary<RouteRecord> {
+  const candidate = fc.record(
+    { providerId: text(), model: text(), rank: fc.nat(), reason: text() },
+    { requiredKeys: ['providerId', 'model', 'reason'] },
+  )
+  return fc.record(
+    {
+      model: text(),
+      by: text(),
+      fallbackFor: text(),
+      candidates: fc.array(candidate, { maxLength: 3 }),
+    },
+    { requiredKeys: ['model', 'by', 'candidates'] },
   )
 }
 
@@ -85,6 +102,7 @@ export function outcomes(): fc.Arbitrary<Outcome> {
     mode: fc.constantFrom('relay' as const, 'translate' as const),
     finish: text(),
     usage: usages(),
+    route: fc.array(routes(), { maxLength: 2 }),
     costNanoUsd: fc.maxSafeNat(),
     providerMs: fc.nat(),
     firstTokenMs: fc.nat(),

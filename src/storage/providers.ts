@@ -1,7 +1,7 @@
 // The repository of providers and their keys. Everything that is or may hold a secret (keys, header values, the proxy's
 // password) is sealed before it reaches a query and opened only on the way to memory.
 
-import { and, asc, eq, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, ne, notInArray, sql } from 'drizzle-orm'
 import type { Provider, ProviderKey } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Clock, Logger, MaskedKey, ProviderRepository } from '../core/ports.ts'
@@ -261,12 +261,26 @@ export class Providers implements ProviderRepository {
     return rows.length > 0
   }
 
-  async removeKey(tenantId: string, providerId: string, keyId: string): Promise<boolean> {
+  async removeKey(
+    tenantId: string,
+    providerId: string,
+    keyId: string,
+    even?: 'the last',
+  ): Promise<boolean> {
     const { providerKeys } = this.database.tables
+    const others = and(
+      eq(providerKeys.tenantId, tenantId),
+      eq(providerKeys.providerId, providerId),
+      ne(providerKeys.id, keyId),
+      eq(providerKeys.draining, false),
+    )
+    // In the statement itself: of two who retire one each, the second must see what the first left.
+    const hasOthers =
+      even === undefined ? sql`EXISTS (SELECT 1 FROM ${providerKeys} WHERE ${others})` : undefined
     const [rows] = await this.database.write((tx) => [
       tx
         .delete(providerKeys)
-        .where(this.oneKey(tenantId, providerId, keyId))
+        .where(and(this.oneKey(tenantId, providerId, keyId), hasOthers))
         .returning({ id: providerKeys.id }),
     ])
     return rows.length > 0

@@ -29,6 +29,7 @@ storageContract('SQLite', async () => {
     keys: store.keys,
     providers: store.providers,
     models: store.models,
+    modelStatuses: store.modelStatuses,
     requests: store.requests,
     write: async (outcomes) => {
       for (const outcome of outcomes) store.log.record(outcome)
@@ -62,7 +63,12 @@ describe('sealed data', () => {
       id,
       keys: [{ id: 'k', secret: `sk-live-of-${id}-0123456789` }],
       headers: { 'x-secret': `header-of-${id}` },
-      network: { verify: true, proxy: `http://user:password-of-${id}@proxy:3128` },
+      network: {
+        verify: true,
+        proxy: `http://user:password-of-${id}@proxy:3128`,
+        keyPassphrase: `passphrase-of-${id}`,
+      },
+      entra: { tenant: 't', clientId: 'c', clientSecret: `secret-of-${id}`, cloud: 'public' },
     })
 
   const swaps: [string, string][] = [
@@ -85,6 +91,14 @@ describe('sealed data', () => {
     [
       "another provider's headers",
       "UPDATE providers SET sealed_headers = (SELECT sealed_headers FROM providers WHERE id = 'b') WHERE id = 'a'",
+    ],
+    [
+      'proxy in the place of the other secrets',
+      "UPDATE providers SET sealed_secrets = sealed_proxy WHERE id = 'a'",
+    ],
+    [
+      "another provider's passphrase",
+      "UPDATE providers SET sealed_secrets = (SELECT sealed_secrets FROM providers WHERE id = 'b') WHERE id = 'a'",
     ],
     ['plain text', "UPDATE provider_keys SET sealed_secret = 'sk-plain' WHERE provider_id = 'a'"],
   ]
@@ -124,6 +138,8 @@ describe('sealed data', () => {
       expect(content).not.toContain('sk-live-of-')
       expect(content).not.toContain('password-of-')
       expect(content).not.toContain('header-of-')
+      expect(content).not.toContain('passphrase-of-')
+      expect(content).not.toContain('secret-of-')
     }
     await store.close()
   })

@@ -15,6 +15,7 @@ import { locateStore, type StoreFiles } from './locate.ts'
 import { LogWriter } from './log-writer.ts'
 import { MASTER_KEY_FILE, unlock } from './master-key.ts'
 import { migrate } from './migrate.ts'
+import { ModelStatuses } from './model-status.ts'
 import { Models } from './models.ts'
 import { openDatabase, setBusyTimeout, type StoreKind } from './open.ts'
 import { Providers } from './providers.ts'
@@ -39,6 +40,7 @@ export interface Store {
   readonly keys: ApiKeys
   readonly providers: Providers
   readonly models: Models
+  readonly modelStatuses: ModelStatuses
   readonly requests: Requests
   readonly log: LogWriter
   readonly kept: Kept
@@ -128,6 +130,7 @@ export function openStore(options: StoreOptions): Store {
       keys: new ApiKeys(database),
       providers: new Providers(database, sealer, clock, logger),
       models: new Models(database, clock),
+      modelStatuses: new ModelStatuses(database),
       requests: new Requests(logQueries),
       log,
       kept,

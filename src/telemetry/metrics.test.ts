@@ -41,7 +41,7 @@ function samples(text: string): Map<string, number> {
       expect(line).toMatch(/^# (HELP \w+ \S.*|TYPE \w+ \w+)$/)
       continue
     }
-    const sample = /^(\w+)(\{(?:\w+="[^"\\\n]*",?)*\})? (\d+)$/.exec(line)
+    const sample = /^(\w+)(\{(?:\w+="[^"\\\n]*",?)*\})? (\d+(?:\.\d+)?)$/.exec(line)
     expect(sample, line).not.toBeNull()
     expect(typed.has(sample![1]!), `${sample![1]} has its TYPE line first`).toBe(true)
     const id = `${sample![1]}${sample![2] ?? ''}`
@@ -110,6 +110,56 @@ describe('Metrics', () => {
       `weir_requests_total{operation="chat",client="openai-chat",${rest}}`
     expect(found.get(id('provider="openai",mode="relay",status="200",error=""'))).toBe(2)
     expect(found.get(id('provider="",mode="",status="404",error="model_not_found"'))).toBe(1)
+  })
+
+  test('attempts beyond the first and models fallen back to are counted', () => {
+    const metrics = new Metrics()
+    const attempt = { providerId: 'openai', model: 'm', mode: 'relay', durationMs: 1 } as const
+    const decision = { model: 'spare', by: 'weighted', candidates: [] }
+    metrics.record(
+      outcome({
+        attempts: [
+          attempt,
+          { ...attempt, as: 'retry' },
+          { ...attempt, as: 'retry' },
+          { ...attempt, providerId: 'other', as: 'hedge' },
+          { ...attempt, as: 'continuation' },
+        ],
+        route: [decision, { ...decision, fallbackFor: 'timed_out' }],
+      }),
+    )
+    const found = samples(metrics.render())
+    expect(found.get('weir_retries_total{provider="openai"}')).toBe(2)
+    expect(found.get('weir_hedges_total{provider="other"}')).toBe(1)
+    expect(found.get('weir_continuations_total{provider="openai"}')).toBe(1)
+    expect(found.get('weir_fallbacks_total{model="spare",cause="timed_out"}')).toBe(1)
+    expect([...found.keys()].filter((id) => id.startsWith('weir_fallbacks'))).toHaveLength(1)
+  })
+
+  test('gauges are told as they are now, each combination once, within the bound and with safe labels', () => {
+    const many = Array.from({ length: LIMITS.metricSeriesMax + 10 }, (_, index) => ({
+      labels: ['p', `m${index}`],
+      value: index,
+    }))
+    const gauge = { name: 'weir_test', help: 'A test.', labelNames: ['provider', 'model'] }
+    const text = new Metrics().render([
+      {
+        ...gauge,
+        samples: [
+          { labels: ['p', 'meta/llama-3:8b'], value: 0.25 },
+          { labels: ['p', 'meta/llama-3:8b'], value: 7 },
+          { labels: ['p', 'evil"} 1\nweir_fake{a="'], value: 1 },
+        ],
+      },
+      { ...gauge, name: 'weir_many', samples: many },
+      { ...gauge, name: 'weir_alone', labelNames: [], samples: [{ labels: [], value: 3 }] },
+    ])
+    const found = samples(text)
+    expect(found.get('weir_test{provider="p",model="meta/llama-3:8b"}')).toBe(0.25)
+    expect(found.get('weir_test{provider="p",model="other"}')).toBe(1)
+    expect(found.get('weir_alone')).toBe(3)
+    const kept = [...found.keys()].filter((id) => id.startsWith('weir_many'))
+    expect(kept).toHaveLength(LIMITS.metricSeriesMax)
   })
 
   test('with nothing counted the metrics are there all the same', () => {

@@ -14,6 +14,18 @@ const OTHER = 'other'
 /** Label values are words of the program and names of the configuration, never free text. */
 const SAFE_VALUE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
+/** Names of models have more signs. Who makes a gauge sees to it that none of them is a client's invention. */
+const SAFE_GAUGE_VALUE = /^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$/
+
+/** What holds at the moment it is asked for. */
+export interface GaugeFamily {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly string[]
+  /** One for each combination of labels; what comes beyond the bound of a metric is left out. */
+  readonly samples: readonly { readonly labels: readonly string[]; readonly value: number }[]
+}
+
 interface Series {
   readonly labels: readonly string[]
   count: number
@@ -70,6 +82,18 @@ function safe(value: string): string {
   return SAFE_VALUE.test(value) ? value : OTHER
 }
 
+function renderGauge({ help, labelNames, name, samples }: GaugeFamily, lines: string[]): void {
+  lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`)
+  const seen = new Set<string>()
+  for (const { labels, value } of samples) {
+    const values = labels.map((label) => (SAFE_GAUGE_VALUE.test(label) ? label : OTHER))
+    const pairs = labelNames.map((label, index) => `${label}="${values[index] ?? ''}"`).join(',')
+    if (seen.has(pairs) || seen.size >= LIMITS.metricSeriesMax) continue
+    seen.add(pairs)
+    lines.push(`${name}${pairs === '' ? '' : `{${pairs}}`} ${value}`)
+  }
+}
+
 /** Counts every outcome. */
 export class Metrics implements OutcomeSink {
   private readonly requests = new Counter(
@@ -81,6 +105,27 @@ export class Metrics implements OutcomeSink {
     'weir_losses_total',
     'Parts of requests and answers that a protocol could not carry (dropped) or not as they were (adapted).',
     ['feature', 'client', 'provider_dialect', 'action'],
+  )
+
+  private readonly retries = new Counter(
+    'weir_retries_total',
+    'Attempts that asked the same target once more.',
+    ['provider'],
+  )
+  private readonly hedges = new Counter(
+    'weir_hedges_total',
+    'Attempts made beside one that kept silent for long.',
+    ['provider'],
+  )
+  private readonly continuations = new Counter(
+    'weir_continuations_total',
+    'Attempts to have the rest of an answer that broke off.',
+    ['provider'],
+  )
+  private readonly fallbacks = new Counter(
+    'weir_fallbacks_total',
+    'Requests that went on to another model, by that model and the cause.',
+    ['model', 'cause'],
   )
 
   record(outcome: Outcome): void {
@@ -96,10 +141,22 @@ export class Metrics implements OutcomeSink {
     for (const { action, feature } of losses) {
       this.losses.add([feature, clientFormat, providerDialect, action])
     }
+    this.recordWay(outcome)
   }
 
-  /** Everything counted since the start, in Prometheus' text format 0.0.4. */
-  render(): string {
+  private recordWay({ attempts, route = [] }: Outcome): void {
+    for (const { as, providerId } of attempts) {
+      if (as === 'retry') this.retries.add([providerId])
+      else if (as === 'hedge') this.hedges.add([providerId])
+      else if (as === 'continuation') this.continuations.add([providerId])
+    }
+    for (const { fallbackFor, model } of route) {
+      if (fallbackFor !== undefined) this.fallbacks.add([model, fallbackFor])
+    }
+  }
+
+  /** Everything counted since the start and the gauges of now, in Prometheus' text format 0.0.4. */
+  render(gauges: readonly GaugeFamily[] = []): string {
     const lines = [
       '# HELP weir_build_info The running version, as a label.',
       '# TYPE weir_build_info gauge',
@@ -107,6 +164,10 @@ export class Metrics implements OutcomeSink {
     ]
     this.requests.render(lines)
     this.losses.render(lines)
+    for (const counter of [this.retries, this.hedges, this.continuations, this.fallbacks]) {
+      counter.render(lines)
+    }
+    for (const gauge of gauges) renderGauge(gauge, lines)
     return `${lines.join('\n')}\n`
   }
 }

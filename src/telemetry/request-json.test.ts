@@ -49,6 +49,7 @@ test('what is not known is null, and every stable member is there', () => {
     cost_usd: null,
     losses: [],
     attempts: [],
+    route: null,
     client_format: 'openai-chat',
     mode: null,
   })
@@ -100,6 +101,7 @@ test('a whole answer: attempts and losses in full, money in dollars', () => {
     attempts: [
       { providerId: 'a', model: 'm', mode: 'relay', error: 'upstream_timeout', durationMs: 5 },
       {
+        as: 'retry',
         providerId: 'openai',
         model: 'gpt-5-mini',
         keyHint: 'wxyz',
@@ -121,6 +123,7 @@ test('a whole answer: attempts and losses in full, money in dollars', () => {
       mode: 'relay',
       status: null,
       error: 'upstream_timeout',
+      as: null,
       duration_ms: 5,
     },
     {
@@ -130,7 +133,34 @@ test('a whole answer: attempts and losses in full, money in dollars', () => {
       mode: 'translate',
       status: 200,
       error: null,
+      as: 'retry',
       duration_ms: 7,
     },
+  ])
+})
+
+test('a decision: each candidate with its place, or without one', () => {
+  const candidates = [
+    { providerId: 'a', model: 'm', rank: 0, reason: 'its turn' },
+    { providerId: 'b', model: 'm', reason: 'declared without vision' },
+  ]
+  const json = requestJson({
+    ...BARE,
+    route: [
+      { model: 'fast', by: 'round_robin', candidates },
+      { model: 'long', by: 'weighted', fallbackFor: 'context_length', candidates: [] },
+    ],
+  })
+  expect(json.route).toEqual([
+    {
+      model: 'fast',
+      by: 'round_robin',
+      fallback_for: null,
+      candidates: [
+        { provider: 'a', model: 'm', rank: 0, reason: 'its turn' },
+        { provider: 'b', model: 'm', rank: null, reason: 'declared without vision' },
+      ],
+    },
+    { model: 'long', by: 'weighted', fallback_for: 'context_length', candidates: [] },
   ])
 })

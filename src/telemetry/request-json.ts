@@ -2,7 +2,8 @@
 // stable members, so that a consumer may rely on each; what is not known is null. Pure; it adds nothing and hides nothing.
 
 import type { Loss } from '../core/ir/loss.ts'
-import type { Outcome } from '../core/outcome.ts'
+import type { AttemptRecord, Outcome } from '../core/outcome.ts'
+import { routeJson, type RouteJson } from '../core/policy/route-json.ts'
 
 /** Nano-dollars of a dollar. */
 const NANO = 1_000_000_000
@@ -30,6 +31,8 @@ export interface AttemptJson {
   readonly mode: 'relay' | 'translate'
   readonly status: number | null
   readonly error: string | null
+  /** What it was besides the first try. */
+  readonly as: NonNullable<AttemptRecord['as']> | null
   readonly duration_ms: number
 }
 
@@ -70,6 +73,8 @@ export interface RequestJson {
   readonly cost_usd: number | null
   readonly losses: readonly Loss[]
   readonly attempts: readonly AttemptJson[]
+  /** How the targets were put into an order; null where there was nothing to decide. */
+  readonly route: readonly RouteJson[] | null
   readonly client_format: string
   readonly mode: 'relay' | 'translate' | null
 }
@@ -119,8 +124,10 @@ export function requestJson(outcome: Outcome): RequestJson {
       mode: attempt.mode,
       status: attempt.status ?? null,
       error: attempt.error ?? null,
+      as: attempt.as ?? null,
       duration_ms: attempt.durationMs,
     })),
+    route: outcome.route?.map(routeJson) ?? null,
     client_format: outcome.clientFormat,
     mode: outcome.mode ?? null,
   }

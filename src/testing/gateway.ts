@@ -1,10 +1,11 @@
 // A gateway for tests: the real pipeline, the real transport and real time, with a catalogue given by the test and outcomes
 // caught in a list. Only the store is left out; what reaches it is what a test wants to see.
 
-import type { Model, Provider } from '../core/catalog.ts'
+import type { ConcurrencySettings, Model, Provider } from '../core/catalog.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { KeptRepository } from '../core/ports.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
+import { EntraTokens } from '../auth/entra-tokens.ts'
 import { ModelDirectory } from '../gateway/catalog.ts'
 import { Gates } from '../gateway/gates.ts'
 import { Health } from '../gateway/health.ts'
@@ -12,6 +13,8 @@ import type { GatewayDeps, GatewaySettings } from '../gateway/deps.ts'
 import { handle } from '../gateway/handle.ts'
 import type { Inbound, Reply } from '../gateway/inbound.ts'
 import { ReasoningMemory } from '../gateway/reasoning-memory.ts'
+import { RouteTurns } from '../gateway/route-state.ts'
+import { Shutdown } from '../gateway/shutdown.ts'
 import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
 import { StreamWatch } from '../gateway/stream-watch.ts'
 import { MockTransport } from '../providers/mock-transport.ts'
@@ -54,6 +57,8 @@ export interface TestRequest {
   readonly hints?: Inbound['hints']
 }
 
+const UNBOUNDED: ConcurrencySettings = { max: Infinity, queue: 0, queueTimeoutMs: 0 }
+
 /** Builds one. `providers` may include one of type `mock`, which answers inside the process. */
 export function createTestGateway(options: {
   readonly providers: readonly Provider[]
@@ -61,6 +66,8 @@ export function createTestGateway(options: {
   readonly settings?: Partial<GatewaySettings>
   /** Where things are kept for later; in memory unless given. */
   readonly kept?: KeptRepository
+  /** How many requests run at once, of all; any number unless given. */
+  readonly bounds?: ConcurrencySettings
 }): TestGateway {
   const outcomes: Outcome[] = []
   const kept = options.kept ?? new MemoryKept(systemClock)
@@ -70,10 +77,17 @@ export function createTestGateway(options: {
   const mock = new MockTransport()
   const transport = (provider: Provider) => (provider.type === 'mock' ? mock : http)
   const prices = { ready: () => Promise.resolve(), find: () => undefined }
+  const tokens = new EntraTokens({
+    transport: http,
+    clock: systemClock,
+    ids: systemIds,
+    logger: SILENT_LOGGER,
+  })
   const directory = new ModelDirectory({
     clock: systemClock,
     logger: SILENT_LOGGER,
     prices,
+    tokens,
     transport,
   })
   const snapshot: Snapshot = buildSnapshot(1, [
@@ -83,9 +97,12 @@ export function createTestGateway(options: {
     snapshot: () => snapshot,
     settings: () => ({ logRequests: 'metadata', keepaliveIntervalMs: 15_000, ...options.settings }),
     transport,
+    tokens,
     directory,
     health: new Health({ clock: systemClock }),
-    gates: new Gates(),
+    gates: new Gates({ all: options.bounds ?? UNBOUNDED, deadlines, random: Math.random }),
+    shutdown: new Shutdown(),
+    turns: new RouteTurns(),
     prices,
     sink: {
       record(outcome) {

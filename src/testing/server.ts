@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApiKey } from '../core/catalog.ts'
 import { sha256Hex } from '../auth/authenticate.ts'
+import { GatewayError } from '../core/error.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
 import type { ServerDeps, ServerSettings } from '../server/context.ts'
@@ -64,6 +65,11 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     asset: () => undefined,
     readiness: () => ({ ready: true, checks: {} }),
     metrics: () => ({ contentType: 'text/plain', text: '' }),
+    health: {
+      checks: { report: () => undefined },
+      redis: () => ({ configured: false, connected: false }),
+    },
+    discovery: { azure: () => Promise.reject(new GatewayError('upstream_error')) },
     ...options.deps,
   })
   return {

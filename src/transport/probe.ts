@@ -8,7 +8,10 @@ import { LIMITS } from '../core/limits.ts'
 import { type CertificateFacts, readChain } from './probe-certificate.ts'
 import type { TlsMaterial } from './tls-files.ts'
 
-/** What a layer did instead of working. `code` is the system's (`ECONNREFUSED`), BoringSSL's (`ERR_SSL_…`), or one of `ProbeCode`. */
+/**
+ * What a layer did instead of working. `code` is the system's (`ECONNREFUSED`), BoringSSL's (`ERR_SSL_…`), or one of our own:
+ * `timeout` (nothing came within the limit), `closed` (the other side closed before it had said what was waited for), `not-http`.
+ */
 export class ProbeError extends Error {
   readonly code: string
 
@@ -17,15 +20,6 @@ export class ProbeError extends Error {
     this.code = code
   }
 }
-
-/** Codes of our own. */
-export type ProbeCode =
-  /** Nothing came within the limit. */
-  | 'timeout'
-  /** The other side closed before it had said what was waited for. */
-  | 'closed'
-  /** An answer that is not one of HTTP. */
-  | 'not-http'
 
 /** Whatever ends one layer's wait: an event that came, an error, an end, or the limit. */
 function waitOn<T>(
@@ -42,15 +36,20 @@ function waitOn<T>(
       unlisten()
       finish()
     }
-    const fail = (error: ProbeError) =>
+    const fail = (error: ProbeError) => {
       settle(() => {
         // What comes after the end of a layer has nobody to tell it to.
         socket.on('error', () => {})
         socket.destroy()
         reject(error)
       })
-    const onError = (error: Error) => fail(asProbeError(error))
-    const onClose = () => fail(new ProbeError('closed', 'the connection was closed'))
+    }
+    const onError = (error: Error) => {
+      fail(asProbeError(error))
+    }
+    const onClose = () => {
+      fail(new ProbeError('closed', 'the connection was closed'))
+    }
     const timer = setTimeout(
       () => fail(new ProbeError('timeout', `nothing within ${timeoutMs} ms`)),
       timeoutMs,

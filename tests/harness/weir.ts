@@ -43,6 +43,8 @@ export interface Weir {
   row(requestId: string): Promise<LogRow>
   /** Rewrites the configuration file. */
   configure(config: object): void
+  /** Resolves to the exit code when the process has ended, by whatever; its folder and its rows are still there. */
+  readonly ended: Promise<number>
   /** Resolves to the exit code; its folder is removed. */
   stop(signal?: NodeJS.Signals): Promise<number>
 }
@@ -118,6 +120,7 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
     stdout: () => out.text,
     stderr: () => err.text,
     configure,
+    ended,
     rows: (requestId) => log.rows(requestId),
     row: (requestId) => log.row(requestId),
     async runCli(...args) {

@@ -8,10 +8,10 @@ import { Seam } from './seam.ts'
 const START: IrEvent = { type: 'response-start', id: 'a', model: 'm' }
 const STOP: IrEvent = { type: 'finish', choice: 0, finish: { unified: 'stop', raw: 'stop' } }
 
-function text(index: number, ...pieces: string[]): IrEvent[] {
+function text(index: number, ...parts: string[]): IrEvent[] {
   return [
     { type: 'block-start', choice: 0, index, block: { type: 'text', text: '' } },
-    ...pieces.map((piece): IrEvent => ({ type: 'text-delta', choice: 0, index, text: piece })),
+    ...parts.map((part): IrEvent => ({ type: 'text-delta', choice: 0, index, text: part })),
   ]
 }
 
@@ -23,12 +23,13 @@ function thinking(index: number, said: string): IrEvent[] {
   ]
 }
 
-function end(index: number): IrEvent {
+function closed(index: number): IrEvent {
   return { type: 'block-end', choice: 0, index }
 }
 
 /** What the client has after both answers. */
-function joined(first: readonly IrEvent[], second: readonly IrEvent[], seam = new Seam(1_000)) {
+function joined(first: readonly IrEvent[], second: readonly IrEvent[]) {
+  const seam = new Seam(1_000)
   const events = first.flatMap((event) => seam.join(event))
   seam.beginning()
   seam.next()
@@ -37,7 +38,7 @@ function joined(first: readonly IrEvent[], second: readonly IrEvent[], seam = ne
 }
 
 /** Text cut into pieces at random places. */
-function pieces(whole: string, cuts: readonly number[]): string[] {
+function cutUp(whole: string, cuts: readonly number[]): string[] {
   const places = [...new Set(cuts.map((cut) => cut % (whole.length + 1)))].toSorted((a, b) => a - b)
   return [0, ...places].map((from, at) => whole.slice(from, places[at] ?? whole.length))
 }
@@ -59,7 +60,7 @@ describe('Seam', () => {
           const cut = at % (whole.length + 1)
           const offset = thoughtFirst ? 1 : 0
           const first = [START, ...(thoughtFirst ? thinking(0, 'Hm') : [])]
-          if (cut > 0) first.push(...text(offset, ...pieces(whole.slice(0, cut), cuts)))
+          if (cut > 0) first.push(...text(offset, ...cutUp(whole.slice(0, cut), cuts)))
           const seam = new Seam(10_000)
           const events = first.flatMap((event) => seam.join(event))
           const beginning = seam.beginning()
@@ -69,8 +70,8 @@ describe('Seam', () => {
           const goingOn = [
             START,
             ...(thoughtAgain ? thinking(0, 'So') : []),
-            ...text(second, ...pieces(rest, cuts)),
-            end(second),
+            ...text(second, ...cutUp(rest, cuts)),
+            closed(second),
             STOP,
           ]
           events.push(...goingOn.flatMap((event) => seam.join(event)))
@@ -116,7 +117,7 @@ describe('Seam', () => {
           block: { type: 'tool-use', id: 'c', name: 'f', input: '' },
         },
         { type: 'tool-input-delta', choice: 0, index: 0, text: '{}' },
-        end(0),
+        closed(0),
         STOP,
       ],
     )
@@ -131,7 +132,7 @@ describe('Seam', () => {
       'tool call',
       [
         ...text(0, 'a'),
-        end(0),
+        closed(0),
         {
           type: 'block-start',
           choice: 0,
@@ -144,7 +145,7 @@ describe('Seam', () => {
       'several choices',
       [{ type: 'block-start', choice: 1, index: 0, block: { type: 'text', text: '' } }],
     ],
-    ['text was over', [...text(0, 'a'), end(0)]],
+    ['text was over', [...text(0, 'a'), closed(0)]],
     ['too long', text(0, 'x'.repeat(1_001))],
   ]
   for (const [why, events] of unseamable) {

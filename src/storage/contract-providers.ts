@@ -1,0 +1,182 @@
+// The part of the repositories' contract that is about providers and their keys: imported by `contract.ts` alone.
+
+import { expect, test } from 'bun:test'
+import type { Open } from './contract.ts'
+import { sampleProvider } from './test-store.ts'
+
+/** Whole providers: what is saved comes back, and nobody else's. */
+export function providersContract(open: Open): void {
+  test('another tenant can neither change, remove nor look', async () => {
+    const { providers } = await open()
+    const provider = sampleProvider()
+    await providers.save('a', provider)
+    expect(await providers.remove('b', provider.id)).toBe(false)
+    expect(await providers.maskedKeys('b', provider.id)).toEqual([])
+    expect(await providers.all()).toEqual([provider])
+  })
+
+  test('comes back as it was saved, with keys in order and everything optional absent or present', async () => {
+    const { providers } = await open()
+    const bare = sampleProvider({ id: 'a', keys: [] })
+    const full = sampleProvider({
+      id: 'b',
+      type: 'custom',
+      compatible: 'anthropic',
+      apiVersion: '2024-10-21',
+      keys: [
+        { id: 'z', secret: 'zzzzzzzzzzzzzzzzzzzz1111' },
+        { id: 'a', secret: 'ünïcödé 🗝 key, a long one' },
+      ],
+      network: {
+        verify: false,
+        proxy: 'http://user:pässword@proxy:3128',
+        noProxy: ['.corp', '10.0.0.0/8'],
+        caFile: '/ca.pem',
+        certFile: '/cert.pem',
+        keyFile: '/key.pem',
+        keyPassphrase: 'pässphrase',
+        minTlsVersion: '1.3',
+        allowPrivate: false,
+      },
+      headers: { 'x-team': 'blue', authorization: 'Basic c2VjcmV0' },
+      region: 'eu-central-1',
+      context: { guard: false, maxTokens: 0, reserveTokens: 1 },
+      keyStrategy: 'remaining',
+      circuit: { enabled: false, failures: 0, errorRate: 0.25, windowMs: 1, openMs: 0 },
+      concurrency: { max: 1, queue: 0, queueTimeoutMs: 0 },
+      check: { intervalMs: 60_000, model: 'm' },
+      entra: {
+        tenant: 'tenant',
+        clientId: 'client',
+        clientSecret: 'sëcret',
+        certFile: '/app.pem',
+        keyFile: '/app.key',
+        keyPassphrase: 'other',
+        cloud: 'china',
+        authority: 'https://login.example.com',
+        management: 'https://management.example.com',
+        scope: 'https://models.example.com/.default',
+      },
+    })
+    const bareApplication = sampleProvider({
+      id: 'c',
+      keys: [],
+      check: { intervalMs: 1 },
+      entra: { tenant: 't', clientId: 'c', cloud: 'public' },
+    })
+    for (const provider of [full, bareApplication, bare]) await providers.save('default', provider)
+    expect(await providers.all()).toStrictEqual([bare, full, bareApplication])
+    // Saving again takes away what is not said any more.
+    await providers.save('default', { ...bare, id: 'b' })
+    expect((await providers.all())[1]).toStrictEqual({ ...bare, id: 'b' })
+  })
+
+  test('saving again replaces: keys go, come and change, and keep the time they came', async () => {
+    const { providers } = await open()
+    await providers.save('default', sampleProvider())
+    const before = await providers.maskedKeys('default', 'openai')
+    const changed = sampleProvider({
+      baseUrl: 'https://other.example.com',
+      keys: [
+        { id: 'second', secret: 'sk-live-0123456789-2222' },
+        { id: 'first', secret: 'sk-live-0123456789-1111' },
+      ],
+    })
+    await providers.save('default', changed)
+    expect(await providers.all()).toEqual([changed])
+    const after = await providers.maskedKeys('default', 'openai')
+    expect(after.map(({ id, lastFour }) => [id, lastFour])).toEqual([
+      ['second', '2222'],
+      ['first', '1111'],
+    ])
+    expect(after[1]?.createdMs).toBe(before[0]?.createdMs ?? -1)
+    await providers.save('default', { ...changed, keys: [] })
+    expect(await providers.maskedKeys('default', 'openai')).toEqual([])
+  })
+}
+
+/** Keys that go with their provider, and what is refused. */
+export function providerEdgesContract(open: Open): void {
+  test('removing takes the keys along; a short secret is not shown by its last four', async () => {
+    const { providers } = await open()
+    await providers.save('default', sampleProvider({ keys: [{ id: 'k', secret: 'short' }] }))
+    expect((await providers.maskedKeys('default', 'openai'))[0]?.lastFour).toBe('')
+    expect(await providers.remove('default', 'openai')).toBe(true)
+    expect(await providers.remove('default', 'openai')).toBe(false)
+    expect(await providers.maskedKeys('default', 'openai')).toEqual([])
+    await providers.save('default', sampleProvider({ keys: [] }))
+    expect((await providers.all())[0]?.keys).toEqual([])
+  })
+
+  test('two keys of one id and a password in the base URL are refused', async () => {
+    const { providers } = await open()
+    const key = { id: 'k', secret: 'sk-live-0123456789-first' }
+    const bad = [
+      sampleProvider({ keys: [key, key] }),
+      sampleProvider({ baseUrl: 'https://user:hunter2@api.example.com' }),
+    ]
+    for (const provider of bad) {
+      expect(providers.save('default', provider)).rejects.toMatchObject({ status: 400 })
+    }
+    expect(await providers.all()).toEqual([])
+  })
+}
+
+/** One key at a time: what rotation does while requests go on. */
+export function providerKeysContract(open: Open): void {
+  const secret = (name: string) => `sk-live-0123456789-${name}`
+
+  test('a provider that is not there, a key that is, and another tenant change nothing', async () => {
+    const { providers } = await open()
+    const provider = sampleProvider()
+    await providers.save('a', provider)
+    const added = { id: 'second', secret: secret('2222') }
+    expect(await providers.addKey('a', 'nobody', added)).toBe(false)
+    expect(await providers.addKey('b', provider.id, added)).toBe(false)
+    expect(await providers.addKey('a', provider.id, { id: 'first', secret: 'other' })).toBe(false)
+    expect(await providers.setKeyDraining('b', provider.id, 'first', true)).toBe(false)
+    expect(await providers.setKeyDraining('a', 'nobody', 'first', true)).toBe(false)
+    expect(await providers.setKeyDraining('a', provider.id, 'second', true)).toBe(false)
+    expect(await providers.removeKey('b', provider.id, 'first')).toBe(false)
+    expect(await providers.removeKey('a', provider.id, 'second')).toBe(false)
+    expect(await providers.all()).toStrictEqual([provider])
+  })
+
+  test('the new one is added behind, the old one drains and goes; the others stay as they are', async () => {
+    const { providers } = await open()
+    const provider = sampleProvider()
+    const other = sampleProvider({ id: 'other' })
+    for (const each of [provider, other]) await providers.save('default', each)
+    const [old] = provider.keys
+    if (old === undefined) throw new Error('the sample has a key')
+    const added = { id: 'second', secret: secret('2222') }
+    expect(await providers.addKey('default', provider.id, added)).toBe(true)
+    const keys = async () => (await providers.all()).map((each) => each.keys)
+    expect(await keys()).toStrictEqual([[old, added], other.keys])
+
+    expect(await providers.setKeyDraining('default', provider.id, old.id, true)).toBe(true)
+    expect(await providers.setKeyDraining('default', provider.id, old.id, true)).toBe(true)
+    expect(await keys()).toStrictEqual([[{ ...old, draining: true }, added], other.keys])
+    const masked = await providers.maskedKeys('default', provider.id)
+    expect(masked.map(({ draining, id, lastFour }) => [id, lastFour, draining])).toEqual([
+      ['first', 'irst', true],
+      ['second', '2222', false],
+    ])
+    expect(await providers.setKeyDraining('default', provider.id, old.id, false)).toBe(true)
+    expect(await keys()).toStrictEqual([[old, added], other.keys])
+
+    expect(await providers.removeKey('default', provider.id, old.id)).toBe(true)
+    expect(await keys()).toStrictEqual([[added], other.keys])
+    // The last one in use is not taken by mistake; one that drains does not count as another.
+    expect(await providers.removeKey('default', provider.id, added.id)).toBe(false)
+    expect(await keys()).toStrictEqual([[added], other.keys])
+    // The place of the one that went is not given twice.
+    const third = { id: 'first', secret: secret('3333'), draining: true }
+    expect(await providers.addKey('default', provider.id, third)).toBe(true)
+    expect(await keys()).toStrictEqual([[added, third], other.keys])
+    expect(await providers.removeKey('default', provider.id, added.id)).toBe(false)
+    expect(await providers.removeKey('default', provider.id, added.id, 'the last')).toBe(true)
+    expect(await providers.removeKey('default', provider.id, third.id, 'the last')).toBe(true)
+    expect(await keys()).toStrictEqual([[], other.keys])
+  })
+}
