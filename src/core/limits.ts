@@ -91,6 +91,8 @@ export const LIMITS = {
   routeTagsMax: 16,
   /** How long `weir route` waits for a running server. */
   routeAskTimeoutMs: 2_000,
+  /** How often what is left of a key's limits is read where keys are not chosen by it. */
+  keyQuotaIntervalMs: 1_000,
   /** Attempts over all targets of one request. */
   attemptsMax: 8,
 

@@ -171,7 +171,10 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       const answer = await asking.attempt(key, going.signal)
       this.note(key, startedMs, answer.upstream.status)
       attempting.answered()
-      if (key !== undefined) ring.answered(key.id, answer.upstream.headers, startedMs)
+      if (key !== undefined) {
+        const { headers } = answer.upstream
+        ring.answered(key.id, headers, startedMs, deps.clock.monotonicMs())
+      }
       return {
         answer,
         chosen,
@@ -260,7 +263,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     if (decision.action === 'next-key') ring.refused(keys, key.id, failure.status ?? 0, nowMs)
     // A lone key rests only for as long as it was told to: there is nothing better to do than to ask it.
     else if (keys.length > 1 || retryAfterMs !== undefined) {
-      ring.limited(keys, key.id, nowMs + (retryAfterMs ?? LIMITED_KEY_PAUSE_MS))
+      ring.limited(keys, key.id, nowMs + (retryAfterMs ?? LIMITED_KEY_PAUSE_MS), nowMs)
     }
     this.tried.add(key.id)
     // What the holder was asked for no other key has, while it only rests.

@@ -97,13 +97,10 @@ async function answer(
     const taking = takePlace(request, principal, deps)
     place = taking instanceof Promise ? await taking : taking
     const { maxBodyBytes, bodyTimeoutMs } = deps.settings()
-    bytes = (await readBody(
-      request,
-      maxBodyBytes,
-      bodyTimeoutMs,
-      deps.gateway.deadlines,
-      place.signal,
-    )) as Uint8Array<ArrayBuffer>
+    bytes = (await readBody(request, maxBodyBytes, bodyTimeoutMs, deps.gateway.deadlines, {
+      signal: place.signal,
+      shutdown: deps.gateway.shutdown,
+    })) as Uint8Array<ArrayBuffer>
   } catch (thrown) {
     const record = new RequestRecord(
       inboundOf(request, route, params, principal, place, bytes),

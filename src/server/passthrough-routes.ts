@@ -301,7 +301,8 @@ async function takeAnyBody(
 
 function jsonBytes({ request, signal }: Taking, deps: ServerDeps): Promise<Uint8Array> {
   const { maxBodyBytes, bodyTimeoutMs } = deps.settings()
-  return readBody(request, maxBodyBytes, bodyTimeoutMs, deps.gateway.deadlines, signal)
+  const { deadlines, shutdown } = deps.gateway
+  return readBody(request, maxBodyBytes, bodyTimeoutMs, deadlines, { signal, shutdown })
 }
 
 function incomingOf({ request, signal }: Taking): Incoming {

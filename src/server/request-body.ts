@@ -4,18 +4,25 @@
 import { endReason } from '../core/end-reason.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Deadlines } from '../core/ports.ts'
+import type { Shutdown } from '../gateway/shutdown.ts'
+
+/** What breaks a request off: its signal, and the end of this process where that is near. */
+export interface Ending {
+  readonly signal: AbortSignal
+  readonly shutdown?: Pick<Shutdown, 'onCut'>
+}
 
 /**
  * Reads the whole body.
  * @throws GatewayError `request_too_large` (before reading where the length is declared), `request_timeout`,
- * `unsupported_media_type`, what `signal` fires with, or `invalid_request` for broken framing
+ * `unsupported_media_type`, what the signal fires with, or `invalid_request` for broken framing
  */
 export async function readBody(
   request: Request,
   maxBytes: number,
   timeoutMs: number,
   deadlines: Deadlines,
-  signal: AbortSignal = request.signal,
+  ending: Ending = { signal: request.signal },
 ): Promise<Uint8Array> {
   const { headers } = request
   const encoding = headers.get('content-encoding')
@@ -28,10 +35,10 @@ export async function readBody(
   if (length === null && !headers.has('transfer-encoding')) return new Uint8Array()
   if (length !== null && Number(length) > maxBytes) throw tooLarge(maxBytes)
   try {
-    return await inTime(read(request, length, maxBytes), timeoutMs, deadlines, signal)
+    return await inTime(read(request, length, maxBytes), timeoutMs, deadlines, ending)
   } catch (error) {
     if (error instanceof GatewayError) throw error
-    if (signal.aborted) throw endReason(signal)
+    if (ending.signal.aborted) throw endReason(ending.signal)
     throw new GatewayError('invalid_request', {
       message: 'The body could not be read to its end.',
       cause: error,
@@ -49,23 +56,29 @@ function inTime<T>(
   reading: Promise<T>,
   timeoutMs: number,
   deadlines: Deadlines,
-  signal: AbortSignal,
+  { signal, shutdown }: Ending,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const end = (settle: () => void) => {
+    const limit = deadlines.after(timeoutMs, () => {
+      off?.()
+      reject(new GatewayError('request_timeout'))
+    })
+    // Told by itself and not by the signal: a listener for each body costs as much as reading it, and a client that leaves ends it.
+    const off = shutdown?.onCut(() => {
       limit.cancel()
-      signal.removeEventListener('abort', leave)
-      settle()
-    }
-    const leave = () => end(() => reject(endReason(signal)))
-    const limit = deadlines.after(timeoutMs, () =>
-      end(() => reject(new GatewayError('request_timeout'))),
-    )
-    signal.addEventListener('abort', leave, { once: true })
-    if (signal.aborted) leave()
+      reject(endReason(signal))
+    })
     reading.then(
-      (value) => end(() => resolve(value)),
-      (error: unknown) => end(() => reject(error as Error)),
+      (value) => {
+        limit.cancel()
+        off?.()
+        resolve(value)
+      },
+      (error: unknown) => {
+        limit.cancel()
+        off?.()
+        reject(error as Error)
+      },
     )
   })
 }

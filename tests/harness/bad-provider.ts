@@ -112,7 +112,13 @@ export async function startBadProvider(): Promise<BadProvider> {
   })
   const raw = startRawUpstream(playRaw)
   const good = startUpstreams()
-  const common = { keys: ['sk-ant-bad-provider-secret'], timeouts: TIMEOUTS, retries: { max: 0 } }
+  const common = {
+    keys: ['sk-ant-bad-provider-secret'],
+    timeouts: TIMEOUTS,
+    retries: { max: 0 },
+    // Nothing but failures comes from here, and each is wanted.
+    circuit: { enabled: false },
+  }
   const at = (name: Protocol, url: string) => (name === 'openai' ? `${url}/v1` : url)
   return {
     server,

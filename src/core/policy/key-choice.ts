@@ -58,6 +58,8 @@ interface KeyState {
   quotas: readonly Quota[]
   /** Requests sent since the quotas were told. */
   begun: number
+  /** When they are looked for again, where nobody chooses by them. */
+  quotasDueMs: number
 }
 
 /** Secrets shorter than that are not shown in part. */
@@ -66,6 +68,7 @@ const HINTED_SECRET_CHARS = 16
 /** The keys of one provider. */
 export class KeyRing {
   private next = 0
+  private readsQuotas = false
   private readonly states = new Map<string, KeyState>()
   private readonly listener: KeyListener
 
@@ -75,7 +78,10 @@ export class KeyRing {
 
   /** The key for one request among those it has not tried and that do not rest. */
   choose(question: KeyQuestion): KeyChoice {
-    const { keys, nowMs, tried } = question
+    const { keys, nowMs, strategy, tried } = question
+    this.readsQuotas = strategy === 'remaining'
+    const [only] = keys
+    if (only !== undefined && keys.length === 1) return this.lone(only, nowMs, tried)
     this.forgetOthers(keys)
     const fit: number[] = []
     const draining: number[] = []
@@ -99,6 +105,15 @@ export class KeyRing {
       : { key: undefined, freeInMs: soonestMs - nowMs }
   }
 
+  /** Most providers have one key: there is nothing to choose but whether it rests. */
+  private lone(key: ProviderKey, nowMs: number, tried: ReadonlySet<string>): KeyChoice {
+    const state = this.states.get(key.id)
+    if (this.states.size > (state === undefined ? 0 : 1)) this.forgetOthers([key])
+    if (tried.has(key.id)) return { key: undefined }
+    const untilMs = state?.rest?.untilMs ?? 0
+    return untilMs > nowMs ? { key: undefined, freeInMs: untilMs - nowMs } : { key }
+  }
+
   /** A request was sent with the key. `ended` must follow. */
   began(keyId: string): void {
     const state = this.state(keyId)
@@ -120,13 +135,15 @@ export class KeyRing {
    * @param nowMs when the answer came
    */
   answered(keyId: string, headers: HeaderSource, sentMs: number, nowMs = sentMs): void {
-    const quotas = quotasOf(headers, nowMs)
-    const known = this.states.get(keyId)
-    if (known === undefined && quotas.length === 0) return
-    const state = known ?? this.state(keyId)
-    if (quotas.length > 0) {
-      state.quotas = quotas
-      state.begun = 0
+    const state = this.state(keyId)
+    // Looking through header fields costs more than all the rest: where nobody chooses by them, now and then is enough.
+    if (this.readsQuotas || nowMs >= state.quotasDueMs) {
+      state.quotasDueMs = nowMs + LIMITS.keyQuotaIntervalMs
+      const quotas = quotasOf(headers, nowMs)
+      if (quotas.length > 0) {
+        state.quotas = quotas
+        state.begun = 0
+      }
     }
     const { rest } = state
     if (rest === undefined || rest.sinceMs > sentMs) return
@@ -259,6 +276,7 @@ export class KeyRing {
       rest: undefined,
       quotas: [],
       begun: 0,
+      quotasDueMs: 0,
     }
     this.states.set(keyId, made)
     return made

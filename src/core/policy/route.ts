@@ -6,7 +6,6 @@ import type { PassedOver, RouteDecision, RouteQuestion, RouteTarget } from './ro
 import { judge } from './route-conditions.ts'
 import { arrange } from './route-strategy.ts'
 
-
 /** A target that may be asked, and what is to be said of it. */
 interface Fit {
   readonly candidate: RouteTarget
