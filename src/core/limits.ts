@@ -61,6 +61,8 @@ export const LIMITS = {
   totalTimeoutMs: 15 * 60_000,
   /** A quiet stream gets a keepalive this often, below the 60 s of usual load balancers. */
   keepaliveIntervalMs: 15_000,
+  /** A body of declared length that is read as one piece; a longer one is read bit by bit, so that its silence shows. */
+  wholeReadBytesMax: 1 * MIB,
   /** How often deadlines are looked at: they fire late by as much. */
   deadlineTickMs: 100,
   /** How often running streams are looked at for deadlines and keepalives. */

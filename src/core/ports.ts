@@ -74,7 +74,7 @@ export interface UpstreamResponse {
    * deadlines are the reader's (`gateway/stream-watch.ts`), so that they hold for every transport.
    */
   readonly body: ReadableStream<Uint8Array> | null
-  /** The whole body, refused with `upstream_bad_response` beyond `maxBytes`. */
+  /** The whole body, refused with `upstream_bad_response` beyond `maxBytes`, and with `upstream_timeout` after a silence of the idle limit. */
   bytes(maxBytes: number): Promise<Uint8Array>
   /** Closes the connection; idempotent. */
   cancel(reason?: unknown): void

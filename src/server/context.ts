@@ -111,6 +111,8 @@ function isLocal(request: Request): boolean {
   const { loopbackHost, peer } = admissionOf(request)
   if (!loopbackHost || wasForwarded(request.headers)) return false
   const address = peer()
+  // Whoever has broken its connection has no address any more: that it left is all that can be said.
+  if (address === undefined && request.signal.aborted) throw new GatewayError('client_closed')
   return address !== undefined && isLoopbackAddress(address)
 }
 

@@ -58,3 +58,30 @@ export class SharedDeadlines implements Deadlines {
     this.idleTicks = 0
   }
 }
+
+/** A limit on silence: it begins anew with each piece that is sent or comes. */
+export class RestartedDeadline implements Deadline {
+  private readonly deadlines: Deadlines
+  private readonly delayMs: number
+  private readonly fire: () => void
+  private running: Deadline
+  private over = false
+
+  constructor(deadlines: Deadlines, delayMs: number, fire: () => void) {
+    this.deadlines = deadlines
+    this.delayMs = delayMs
+    this.fire = fire
+    this.running = deadlines.after(delayMs, fire)
+  }
+
+  restart(): void {
+    if (this.over) return
+    this.running.cancel()
+    this.running = this.deadlines.after(this.delayMs, this.fire)
+  }
+
+  cancel(): void {
+    this.over = true
+    this.running.cancel()
+  }
+}

@@ -2,9 +2,17 @@
 // enough of it. It sends nothing and reads nothing ahead.
 
 import { GatewayError } from '../core/error.ts'
-import type { UpstreamResponse } from '../core/ports.ts'
-import { asGatewayError } from './failures.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { Deadlines, UpstreamResponse } from '../core/ports.ts'
+import { RestartedDeadline } from './deadlines.ts'
+import { asGatewayError, timeoutError } from './failures.ts'
 import { inflate, isCompressed } from './inflate.ts'
+
+/** How long nothing may come while a body is read to its end. */
+export interface Silence {
+  readonly deadlines: Deadlines
+  readonly idleMs: number
+}
 
 export class HttpResponse implements UpstreamResponse {
   readonly status: number
@@ -12,9 +20,16 @@ export class HttpResponse implements UpstreamResponse {
   private readonly response: Response
   private readonly controller: AbortController
   private readonly release: () => void
+  private readonly silence: Silence
   private stream: ReadableStream<Uint8Array> | null | undefined
 
-  constructor(response: Response, controller: AbortController, release: () => void) {
+  constructor(
+    response: Response,
+    controller: AbortController,
+    release: () => void,
+    silence: Silence,
+  ) {
+    this.silence = silence
     this.response = response
     this.controller = controller
     this.release = release
@@ -29,16 +44,22 @@ export class HttpResponse implements UpstreamResponse {
   }
 
   async bytes(maxBytes: number): Promise<Uint8Array> {
+    const { deadlines, idleMs } = this.silence
+    const quiet = new RestartedDeadline(deadlines, idleMs, () =>
+      this.cancel(timeoutError('more of the answer')),
+    )
     try {
       const length = Number(this.headers.get('content-length') ?? Number.NaN)
       if (length > maxBytes) throw tooLarge()
       const plain = !isCompressed(this.headers)
-      if (plain && Number.isFinite(length)) return await this.response.bytes()
-      return await readBounded(this.body, maxBytes)
+      // Read as one piece it does not tell of its progress: what is short has to be there within one silence.
+      if (plain && length <= LIMITS.wholeReadBytesMax) return await this.response.bytes()
+      return await readBounded(this.body, maxBytes, () => quiet.restart())
     } catch (error) {
       this.cancel()
       throw asGatewayError(error, this.controller.signal)
     } finally {
+      quiet.cancel()
       this.release()
     }
   }
@@ -52,11 +73,13 @@ export class HttpResponse implements UpstreamResponse {
 async function readBounded(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
+  onProgress: () => void,
 ): Promise<Uint8Array> {
   if (body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
+    onProgress()
     size += chunk.length
     if (size > maxBytes) throw tooLarge()
     chunks.push(chunk)

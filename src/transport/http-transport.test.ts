@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { failure, request, transport } from '../testing/transport.ts'
 import { json, redirect, text } from '../testing/upstream-answers.ts'
+import { bytes, startRawUpstream } from '../testing/upstream-raw.ts'
 import { startUpstream } from '../testing/upstream.ts'
 import type { Lookup } from './resolve.ts'
 
@@ -271,3 +272,24 @@ test.each(['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'] as const)(
     expect(up.requests[0]!.method).toBe(method)
   },
 )
+
+describe('a whole answer that falls silent', () => {
+  const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
+  const cases: readonly [string, string][] = [
+    ['of a declared length', `${HEAD}content-length: 100\r\n\r\n{"a":`],
+    ['of a great declared length', `${HEAD}content-length: 2000000\r\n\r\n{"a":`],
+    ['in chunks', `${HEAD}transfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\n`],
+  ]
+  for (const [name, answer] of cases) {
+    test(`${name} ends at the idle limit, long before the total one`, async () => {
+      const raw = startRawUpstream(bytes(answer))
+      try {
+        const timeouts = { connectMs: 500, firstByteMs: 500, idleMs: 200, totalMs: 60_000 }
+        const response = await transport().send(request(`${raw.url}/x`, { timeouts }))
+        expect((await failure(response.bytes(10_000_000))).kind).toBe('upstream_timeout')
+      } finally {
+        await raw.close()
+      }
+    })
+  }
+})

@@ -14,7 +14,7 @@ import type {
   UpstreamRequest,
   UpstreamResponse,
 } from '../core/ports.ts'
-import { SharedDeadlines } from './deadlines.ts'
+import { RestartedDeadline, SharedDeadlines } from './deadlines.ts'
 import { asGatewayError, isNotConnected, timeoutError, type Way } from './failures.ts'
 import { firstToConnect } from './first-to-connect.ts'
 import { HttpResponse } from './http-response.ts'
@@ -176,7 +176,10 @@ export class HttpTransport implements Transport {
         controller.abort()
         throw proxyRefused(response.status)
       }
-      return new HttpResponse(response, controller, release)
+      return new HttpResponse(response, controller, release, {
+        deadlines: this.deadlines,
+        idleMs: request.timeouts.idleMs,
+      })
     } catch (error) {
       release()
       throw asGatewayError(error, controller.signal, route.way)
@@ -255,33 +258,6 @@ export class HttpTransport implements Transport {
         limit.cancel()
       })
     })
-  }
-}
-
-/** The wait for an answer begins anew with each piece of a body that takes its time to send. */
-class RestartedDeadline implements Deadline {
-  private readonly deadlines: Deadlines
-  private readonly delayMs: number
-  private readonly fire: () => void
-  private running: Deadline
-  private over = false
-
-  constructor(deadlines: Deadlines, delayMs: number, fire: () => void) {
-    this.deadlines = deadlines
-    this.delayMs = delayMs
-    this.fire = fire
-    this.running = deadlines.after(delayMs, fire)
-  }
-
-  restart(): void {
-    if (this.over) return
-    this.running.cancel()
-    this.running = this.deadlines.after(this.delayMs, this.fire)
-  }
-
-  cancel(): void {
-    this.over = true
-    this.running.cancel()
   }
 }
 

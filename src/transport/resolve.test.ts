@@ -152,6 +152,17 @@ describe('names', () => {
     expect(guard.forget('1.1.1.1')).toBe(false)
   })
 
+  test('that do not resolve are not looked up anew with every request, and found once they are there', async () => {
+    const { guard, state } = world({})
+    for (let times = 0; times < 3; times += 1) {
+      expect((await refusal(guard.addresses('new.test', true))).kind).toBe('upstream_error')
+    }
+    expect(state.asked).toHaveLength(1)
+    state.answers['new.test'] = ['127.0.0.1']
+    state.nowMs += LIMITS.dnsRepeatMinMs
+    expect(await guard.addresses('new.test', true)).toEqual(['127.0.0.1'])
+  })
+
   test('that do not resolve or have no address say so, without the name', async () => {
     const { guard } = world({ 'empty.test': [] })
     for (const host of ['gone.test', 'empty.test']) {

@@ -22,6 +22,11 @@ const systemLookup: Lookup = async (host) =>
 export class AddressGuard {
   private readonly cache = new Map<string, CachedAddresses>()
   private readonly asking = new Map<string, Promise<CachedAddresses>>()
+  /** Names that did not resolve, and when. */
+  private readonly unknown = new Map<
+    string,
+    { readonly error: GatewayError; readonly atMs: number }
+  >()
   private readonly kinds = new Map<string, ReturnType<typeof classifyAddress>>()
   private readonly monotonicMs: () => number
   private readonly resolveName: Lookup
@@ -109,6 +114,11 @@ export class AddressGuard {
   private askOnce(host: string): Promise<CachedAddresses> {
     const running = this.asking.get(host)
     if (running !== undefined) return running
+    // Some resolvers take seconds to find nothing: not every request waits for that anew.
+    const unknown = this.unknown.get(host)
+    if (unknown !== undefined && this.monotonicMs() - unknown.atMs < LIMITS.dnsRepeatMinMs) {
+      return Promise.reject(unknown.error)
+    }
     const asked = this.ask(host).finally(() => this.asking.delete(host))
     this.asking.set(host, asked)
     return asked
@@ -119,17 +129,12 @@ export class AddressGuard {
     try {
       addresses = await this.resolveName(host)
     } catch (cause) {
-      throw new GatewayError('upstream_error', {
-        message: "The provider's host name could not be resolved.",
-        cause,
-      })
+      throw this.noted(host, "The provider's host name could not be resolved.", cause)
     }
     if (addresses.length === 0) {
-      throw new GatewayError('upstream_error', {
-        message: "The provider's host name has no address.",
-        cause: host,
-      })
+      throw this.noted(host, "The provider's host name has no address.", host)
     }
+    this.unknown.delete(host)
     const before = this.cache.get(host)
     const proven = before?.isProven === true ? before.addresses[0] : undefined
     const isProven = proven !== undefined && addresses.includes(proven)
@@ -141,6 +146,13 @@ export class AddressGuard {
     if (this.cache.size >= LIMITS.dnsCacheEntriesMax) this.cache.clear()
     this.cache.set(host, found)
     return found
+  }
+
+  private noted(host: string, message: string, cause: unknown): GatewayError {
+    const error = new GatewayError('upstream_error', { message, cause })
+    if (this.unknown.size >= LIMITS.dnsCacheEntriesMax) this.unknown.clear()
+    this.unknown.set(host, { error, atMs: this.monotonicMs() })
+    return error
   }
 }
 
