@@ -1,18 +1,22 @@
 // The attempts at one request: how each of the model's targets is asked, and what is an answer of it. Everything here happens
 // before the commit point; nothing has been sent to the client yet. Who is asked when is `candidates`' and `routing`'s.
 
-import { DEFAULT_ROUTING, type Model, type ProviderKey, type Target } from '../core/catalog.ts'
+import {
+  DEFAULT_ROUTING,
+  type FallbackCause,
+  type ProviderKey,
+  type Target,
+} from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Loss } from '../core/ir/loss.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { RouteRecord } from '../core/outcome.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { Framing } from '../dialects/dialect.ts'
 import { firstAnswer, type Candidate } from './candidates.ts'
 import { guardContext, withRoom } from './context-guard.ts'
 import type { GatewayDeps } from './deps.ts'
 import { hasEffects } from './effects.ts'
-import { Fallbacks } from './fallback.ts'
+import { noteRoute, withFallbacks } from './fallback.ts'
 import { forwardedHeaders } from './headers.ts'
 import { holdersAmong, refuseHeldElsewhere } from './kept-responses.ts'
 import { planTarget, relayBody, RequestForms, translatedBody, type TargetPlan } from './plan.ts'
@@ -24,7 +28,6 @@ import { routeTargets, type Routed } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
 import {
   isFailure,
-  isOver,
   nobodyLeft,
   noProvider,
   notOffered,
@@ -62,46 +65,26 @@ export async function attemptAll(
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Answer> {
-  const fallbacks = new Fallbacks(forms.model, snapshot, deps.directory)
-  let current = forms
-  let fallbackFor: string | undefined
-  let told: GatewayError | undefined
-  for (;;) {
-    const attempts = record.attempts.length
-    try {
-      return await attemptModel(current, fallbackFor, snapshot, record, deps)
-    } catch (error) {
-      if (!(error instanceof GatewayError)) throw error
-      // That another model could not be asked at all says less than why this one failed.
-      if (told === undefined || record.attempts.length > attempts) told = error
-      if (isOver(record) || record.mayNotBeRepeated) throw told
-      const next = fallbacks.after(told)
-      if (next === undefined) throw told
-      fallbackFor = next.cause
-      current = new RequestForms(forms.inbound, forms.peeked, next.model)
-    }
-  }
+  return await withFallbacks(forms.model, snapshot, record, deps, (model, fallbackFor) => {
+    const current =
+      model === forms.model ? forms : new RequestForms(forms.inbound, forms.peeked, model)
+    return attemptModel(current, fallbackFor, snapshot, record, deps)
+  })
 }
 
 /** Tries the targets of one model. @throws GatewayError when none answers */
 async function attemptModel(
   forms: RequestForms,
-  fallbackFor: string | undefined,
+  fallbackFor: FallbackCause | undefined,
   snapshot: Snapshot,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Answer> {
   const { model, peeked } = forms
-  record.answering = model
   const holders = holdersAmong(model.targets, peeked.earlier)
-  const noteRoute = (route: RouteRecord) =>
-    record.addRoute(fallbackFor === undefined ? route : { ...route, fallbackFor })
-  const {
-    record: route,
-    retryAfterMs,
-    targets,
-  } = routed(model, holders, forms, snapshot, noteRoute, deps)
-  if (route !== undefined) noteRoute(route)
+  const decision = routed(holders, fallbackFor, forms, snapshot, record, deps)
+  noteRoute(record, model, decision, fallbackFor)
+  const { retryAfterMs, targets } = decision
   if (targets.length === 0) throw nobodyLeft(retryAfterMs)
   const repeating = hasEffects(forms.inbound, peeked.body) ? 'unless-begun' : 'freely'
   const { hedgeAfterMs, retryRefused } = model.routing ?? DEFAULT_ROUTING
@@ -119,17 +102,18 @@ async function attemptModel(
 
 /** The targets in their order. @throws RouteRefused, its decision noted, when none can take the request */
 function routed(
-  model: Model,
   holders: readonly Target[],
+  fallbackFor: FallbackCause | undefined,
   forms: RequestForms,
   snapshot: Snapshot,
-  noteRoute: (route: RouteRecord) => void,
+  record: RequestRecord,
   deps: GatewayDeps,
 ): Routed {
   try {
-    return routeTargets(model, holders, forms, snapshot, deps)
+    return routeTargets(forms.model, holders, forms, snapshot, deps)
   } catch (error) {
-    if (error instanceof RouteRefused) noteRoute(error.route)
+    if (error instanceof RouteRefused)
+      noteRoute(record, forms.model, { record: error.route, targets: [] }, fallbackFor)
     throw error
   }
 }

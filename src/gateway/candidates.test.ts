@@ -369,3 +369,51 @@ test('all goes together stay within the total limit of the request', async () =>
   // 300 ms for the first, what was left for the second, nothing for the others.
   expect(outcome.attempts.map(({ providerId }) => providerId)).toEqual(['a', 'b'])
 })
+
+describe('what does not speak against a target', () => {
+  const settings = { enabled: true, failures: 2, errorRate: 0.9, windowMs: 30_000, openMs: 60_000 }
+
+  test('that it cannot count tokens', async () => {
+    const up = upstream((request) =>
+      request.target.includes('count_tokens')
+        ? new Response('<h1>404</h1>', { status: 404 })
+        : json({
+            id: 'msg_1',
+            type: 'message',
+            role: 'assistant',
+            model: 'm',
+            content: [{ type: 'text', text: 'Hi' }],
+            stop_reason: 'end_turn',
+            usage: { input_tokens: 1, output_tokens: 1 },
+          })(request),
+    )
+    const gateway = createTestGateway({
+      providers: [provider('a', up, { type: 'anthropic', baseUrl: up.url, circuit: settings })],
+      models: [model('fast', ['a'])],
+    })
+    const body = { ...BODY, max_tokens: 5 }
+    for (let times = 0; times < 5; times += 1) {
+      const counted = await gateway.count({ dialect: 'anthropic', body })
+      expect(counted.headers['x-weir-estimated']).toBe('true')
+    }
+    expect((await gateway.ask({ dialect: 'anthropic', body })).status).toBe(200)
+  })
+
+  test('a request that is wrong, a limit, or a key that is refused', async () => {
+    const up = upstream(
+      failing(400, 'invalid_value'),
+      failing(422, 'invalid_value'),
+      rateLimited(),
+      rateLimited(),
+      said('still asked'),
+    )
+    const gateway = createTestGateway({
+      providers: [
+        provider('a', up, { circuit: settings, retries: { max: 0, baseMs: 1, capMs: 1 } }),
+      ],
+      models: [model('fast', ['a'])],
+    })
+    for (let times = 0; times < 4; times += 1) await ask(gateway)
+    expect((await ask(gateway)).text).toBe('still asked')
+  })
+})

@@ -149,6 +149,8 @@ class Count {
       mode,
       dialect: upstream.name,
       repeating: 'never',
+      // Many a server that answers well cannot count.
+      judgedBy: 'connection',
       attempt: (key) => this.attempt(plan, body, key),
     }
     const going = { mayQueue: false, signal: this.signal }

@@ -2,11 +2,16 @@
 // once. The operator named them for this model, so whoever may ask for it may be answered by them. It sends nothing.
 
 import { DEFAULT_ROUTING, type FallbackCause, type Model } from '../core/catalog.ts'
-import type { ErrorKind, GatewayError } from '../core/error.ts'
+import { type ErrorKind, GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
+import type { RouteRecord } from '../core/outcome.ts'
 import type { ModelDirectory } from './catalog.ts'
+import type { GatewayDeps } from './deps.ts'
+import type { RequestRecord } from './record.ts'
 import { resolve } from './resolve.ts'
+import type { Routed } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
+import { isOver } from './target-run.ts'
 
 /** Failures that another model may not have. What is wrong in the request itself is wrong for all of them. */
 const CAUSES: Readonly<Partial<Record<ErrorKind, FallbackCause>>> = {
@@ -31,7 +36,71 @@ export function fallbacksFor(model: Model, cause: FallbackCause): readonly strin
   return fallbacks[cause] ?? (cause === 'content_filter' ? [] : (fallbacks.any ?? []))
 }
 
-export class Fallbacks {
+/**
+ * Asks one model after the other until one answers.
+ * @param ask puts the request to the targets of one model; `fallbackFor` is why it is not the one that was asked for
+ * @throws GatewayError of the last model that was asked in fact
+ */
+export async function withFallbacks<T>(
+  model: Model,
+  snapshot: Snapshot,
+  record: RequestRecord,
+  deps: Pick<GatewayDeps, 'directory'>,
+  ask: (model: Model, fallbackFor: FallbackCause | undefined) => Promise<T>,
+): Promise<T> {
+  let current = model
+  let fallbacks: Fallbacks | undefined
+  let fallbackFor: FallbackCause | undefined
+  let told: GatewayError | undefined
+  for (;;) {
+    const attempts = record.attempts.length
+    record.answering = current
+    try {
+      return await ask(current, fallbackFor)
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      // That another model could not be asked at all says less than why this one failed.
+      if (told === undefined || record.attempts.length > attempts) told = error
+      if (isOver(record) || record.mayNotBeRepeated) throw told
+      fallbacks ??= new Fallbacks(model, snapshot, deps.directory)
+      const next = fallbacks.after(told)
+      if (next === undefined) throw told
+      fallbackFor = next.cause
+      current = next.model
+    }
+  }
+}
+
+/**
+ * Keeps the decision in the log: where there was one to take, and for a model that was not asked for in any case.
+ * @param fallbackFor why it is not the model that was asked for
+ */
+export function noteRoute(
+  record: RequestRecord,
+  model: Model,
+  { record: route, targets }: Pick<Routed, 'record' | 'targets'>,
+  fallbackFor: FallbackCause | undefined,
+): void {
+  if (fallbackFor === undefined) {
+    if (route !== undefined) record.addRoute(route)
+    return
+  }
+  const { strategy } = model.routing ?? DEFAULT_ROUTING
+  const reason = 'the only target'
+  const plain: RouteRecord = {
+    model: model.id,
+    by: strategy,
+    candidates: targets.map((one, rank) => ({
+      providerId: one.providerId,
+      model: one.model,
+      rank,
+      reason,
+    })),
+  }
+  record.addRoute({ ...(route ?? plain), fallbackFor })
+}
+
+class Fallbacks {
   private readonly model: Model
   private readonly snapshot: Snapshot
   private readonly directory: ModelDirectory

@@ -39,6 +39,8 @@ export interface Asking<T> {
   readonly mode: 'relay' | 'translate'
   readonly dialect: DialectName
   readonly repeating: Repeating
+  /** Only whether it can be reached speaks of the target: what it answers may be the client's own doing, or no duty of its. */
+  readonly judgedBy?: 'connection'
   /** What the request as it is put to this target could not say. */
   readonly losses?: readonly Loss[]
   /** The key that holds what is asked for: it is asked first, even while it rests, and others only where it is refused. */
@@ -190,7 +192,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       const decision = classify(failure, deps.clock.nowMs())
       const error = this.clientError(failure, decision, thrown)
       this.note(key, startedMs, failure.status, error.kind)
-      if (isTargetsFault(error.kind)) attempting.failed()
+      if (isTargetsFault(error.kind) && this.isJudged(failure)) attempting.failed()
       else attempting.released()
       if (this.blamesKey(key, failure, decision)) return 'next-key'
       return this.failed(key, failure, decision, thrown, error)
@@ -221,6 +223,10 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       ...(key === undefined ? {} : { keyId: key.id }),
       ...(answered === undefined ? {} : { answered }),
     }
+  }
+
+  private isJudged({ status }: Failure): boolean {
+    return this.asking.judgedBy !== 'connection' || status === undefined
   }
 
   private leftAlone(): TargetFailure {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'bun:test'
 import OpenAI, { AzureOpenAI, toFile } from 'openai'
-import type { Model, Provider } from '../core/catalog.ts'
+import { DEFAULT_ROUTING, type Model, type Provider } from '../core/catalog.ts'
 import { createTestGateway, testProvider } from '../testing/gateway.ts'
 import { requestText } from '../testing/http.ts'
 import { haveRecordings, recording, recordingIds } from '../testing/recordings.ts'
@@ -615,3 +615,33 @@ test.each(['/v1', '/openai/v1', `/k/${KEY}/v1`])('the same under %s', async (pre
 function hash(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
+
+test('what is relayed falls back to another model too, and its decision is kept', async () => {
+  const failing = json({ error: { message: 'no', code: 'server_error' } }, { status: 500 })
+  const made = json({ created: 1, data: [{ b64_json: 'aGk=' }] })
+  const models: Model[] = [
+    {
+      ...alias('pic', ['up', 'first'], ['up', 'second']),
+      routing: { ...DEFAULT_ROUTING, strategy: 'order', fallbacks: { failed: ['spare'] } },
+    },
+    alias('spare', ['up', 'third']),
+  ]
+  const over = { retries: { max: 0, baseMs: 1, capMs: 1 } }
+  await using here = start([failing, failing, made], { models, over })
+  const answer = await post(here.server.url, '/v1/images/generations', {
+    model: 'pic',
+    prompt: 'x',
+  })
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('x-weir-fallback')).toBe('spare')
+  expect(here.up.requests.map((request) => (request.json() as { model: string }).model)).toEqual([
+    'first',
+    'second',
+    'third',
+  ])
+  const { route } = await here.gateway.outcome()
+  expect(route?.map(({ model, fallbackFor }) => [model, fallbackFor])).toEqual([
+    ['pic', undefined],
+    ['spare', 'failed'],
+  ])
+})

@@ -7,6 +7,7 @@ import type { KeptRepository } from '../core/ports.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import { EntraTokens } from '../auth/entra-tokens.ts'
 import { ModelDirectory } from '../gateway/catalog.ts'
+import { countTokens } from '../gateway/count-tokens.ts'
 import { Gates } from '../gateway/gates.ts'
 import { Health } from '../gateway/health.ts'
 import type { GatewayDeps, GatewaySettings } from '../gateway/deps.ts'
@@ -45,6 +46,8 @@ export interface TestGateway {
   /** The outcome of that index, at once or when it comes. */
   outcome(index?: number): Promise<Outcome>
   ask(request: TestRequest): Promise<Reply>
+  /** Asks for the number of its tokens. */
+  count(request: TestRequest): Promise<Reply>
 }
 
 export interface TestRequest {
@@ -127,6 +130,7 @@ export function createTestGateway(options: {
         ? Promise.resolve(outcomes[index]!)
         : new Promise((resolve) => waiting.push({ index, resolve })),
     ask: (request) => handle(inboundOf(request), deps),
+    count: (request) => countTokens(inboundOf({ operation: 'token-count', ...request }), deps),
   }
 }
 

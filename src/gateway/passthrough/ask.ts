@@ -46,7 +46,7 @@ export function candidateOf(
   record: RequestRecord,
   deps: GatewayDeps,
 ): Candidate<Asked> {
-  const { provider, model, dialect, repeating, holderKeyId } = question
+  const { provider, model, dialect, raw, repeating, holderKeyId } = question
   return {
     provider,
     go: (going) =>
@@ -57,6 +57,8 @@ export function candidateOf(
           mode: 'relay',
           dialect,
           repeating,
+          // Files, batches and raw paths are no targets: what they are answered says nothing of a model.
+          ...(raw || model === '' ? { judgedBy: 'connection' as const } : {}),
           holderKeyId,
           attempt: (key, signal) => attemptOnce(question, key, signal, deps),
         },

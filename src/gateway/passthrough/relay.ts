@@ -1,13 +1,14 @@
 // The operations beyond chat that name a model: resolved and allowed as a chat is, relayed to the first target that has the
 // operation and answers. The one thing changed in a body is its model; everything else travels untouched.
 
-import { DEFAULT_ROUTING, type Target } from '../../core/catalog.ts'
+import { DEFAULT_ROUTING, type FallbackCause, type Model, type Target } from '../../core/catalog.ts'
 import { GatewayError } from '../../core/error.ts'
 import { splice } from '../../core/json-span.ts'
 import type { StreamedBody } from '../../core/ports.ts'
 import type { RelayedOperation } from '../../providers/provider.ts'
 import { providerKind } from '../../providers/registry.ts'
 import type { GatewayDeps } from '../deps.ts'
+import { noteRoute, withFallbacks } from '../fallback.ts'
 import { forwardedHeaders } from '../headers.ts'
 import type { Arrival, Reply } from '../inbound.ts'
 import { heldByProvider, holdersAmong, type EarlierTurns } from '../kept-responses.ts'
@@ -64,38 +65,52 @@ export async function relayOperation(inbound: RelayedInbound, deps: GatewayDeps)
     const model = requireModel(body.model, body.peeked, inbound.principal, snapshot, deps)
     await deps.prices.ready()
     const earlier = await earlierOf(body, inbound, deps)
-    const holders = holdersAmong(model.targets, earlier)
-    record.answering = model
-    const {
-      record: decision,
-      retryAfterMs,
-      targets,
-    } = routeRelayed(
-      {
-        model,
-        candidates: holders,
-        requested: body.model,
-        operation: { name: inbound.operation, offers: offersOf(inbound.operation) },
-        arrival: inbound,
-        body: body.peeked?.body,
-      },
-      snapshot,
-      deps,
+    const asked = await withFallbacks(model, snapshot, record, deps, (current, fallbackFor) =>
+      askModel(current, fallbackFor, { body, earlier, inbound, record, snapshot }, deps),
     )
-    if (decision !== undefined) record.addRoute(decision)
-    if (targets.length === 0) throw nobodyLeft(retryAfterMs)
-    const candidates = targets.map((target): Candidate<Asked> => {
-      const question = questionFor(target, body, inbound, snapshot)
-      if (question instanceof GatewayError) return unaskable(question)
-      return candidateOf({ ...question, holderKeyId: earlier?.providerKeyId }, record, deps)
-    })
-    const { hedgeAfterMs } = model.routing ?? DEFAULT_ROUTING
-    const asked = await firstAnswer(candidates, { patient: true, hedgeAfterMs }, record, deps)
     return passOn({ asked, record, deps, tapped: false, onOver })
   } catch (thrown) {
     onOver()
     return refuse(record, thrown, deps)
   }
+}
+
+interface Relaying {
+  readonly body: RelayedBody
+  readonly earlier: EarlierTurns | undefined
+  readonly inbound: RelayedInbound
+  readonly record: RequestRecord
+  readonly snapshot: Snapshot
+}
+
+/** Asks the targets of one model. @throws GatewayError when none answers */
+async function askModel(
+  model: Model,
+  fallbackFor: FallbackCause | undefined,
+  { body, earlier, inbound, record, snapshot }: Relaying,
+  deps: GatewayDeps,
+): Promise<Asked> {
+  const routed = routeRelayed(
+    {
+      model,
+      candidates: holdersAmong(model.targets, earlier),
+      requested: body.model,
+      operation: { name: inbound.operation, offers: offersOf(inbound.operation) },
+      arrival: inbound,
+      body: body.peeked?.body,
+    },
+    snapshot,
+    deps,
+  )
+  noteRoute(record, model, routed, fallbackFor)
+  if (routed.targets.length === 0) throw nobodyLeft(routed.retryAfterMs)
+  const candidates = routed.targets.map((target): Candidate<Asked> => {
+    const question = questionFor(target, body, inbound, snapshot)
+    if (question instanceof GatewayError) return unaskable(question)
+    return candidateOf({ ...question, holderKeyId: earlier?.providerKeyId }, record, deps)
+  })
+  const { hedgeAfterMs } = model.routing ?? DEFAULT_ROUTING
+  return await firstAnswer(candidates, { patient: true, hedgeAfterMs }, record, deps)
 }
 
 /** Which providers have the operation. */
