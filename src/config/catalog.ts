@@ -1,6 +1,7 @@
 // Turns validated settings into the types of the catalogue: providers, models, API keys. Pure but for hashing; the secret of
 // a client's key ends here, only its hash goes on.
 
+import { classifyAddress } from '../core/address.ts'
 import type {
   ApiKey,
   EntraSettings,
@@ -35,12 +36,13 @@ function sha256(text: string): string {
 
 export function toProvider(settings: ProviderSettings, origin: Origin): Provider {
   const { check, circuit, concurrency, context, retries, timeouts } = settings
+  const baseUrl = settings.base_url ?? DEFAULT_BASE_URLS[settings.type] ?? ''
   const named = (secret: string) => `${origin}:${settings.id}:${sha256(secret).slice(0, 8)}`
   return {
     id: settings.id,
     type: settings.type,
     origin,
-    baseUrl: settings.base_url ?? DEFAULT_BASE_URLS[settings.type] ?? '',
+    baseUrl,
     ...defined({
       compatible: settings.compatible,
       apiVersion: settings.api_version,
@@ -66,6 +68,7 @@ export function toProvider(settings: ProviderSettings, origin: Origin): Provider
       errorRate: circuit.error_rate,
       windowMs: circuit.window,
       openMs: circuit.open,
+      ...defined({ openMaxMs: circuit.open_max ?? (isHere(baseUrl) ? circuit.open : undefined) }),
     },
     headers: settings.headers,
     ...defined({
@@ -92,6 +95,12 @@ export function toProvider(settings: ProviderSettings, origin: Origin): Provider
             },
     }),
   }
+}
+
+/** The address is one of this machine. */
+function isHere(baseUrl: string): boolean {
+  const url = URL.parse(baseUrl)
+  return url !== null && classifyAddress(url.hostname) === 'loopback'
 }
 
 /** The network settings as they were given: nothing stands for what was not. */

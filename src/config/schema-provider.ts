@@ -139,6 +139,14 @@ const CIRCUIT = {
       min: 100,
       max: HOUR,
     },
+    open_max: {
+      kind: 'duration',
+      doc: 'How long it is left alone at most.',
+      absent:
+        'a minute; for a server on this machine as long as `open`: whoever starts it need not wait',
+      min: 100,
+      max: 24 * HOUR,
+    },
   },
 } as const satisfies SectionNode
 

@@ -63,8 +63,10 @@ export interface CircuitSettings {
   /** Share of failures within the window, 0 to 1, that opens it once there were enough answers to tell. */
   readonly errorRate: number
   readonly windowMs: number
-  /** How long it stays open at first; doubled each time a probe fails, up to the limit in `core/limits.ts`. */
+  /** How long it stays open at first; doubled each time a probe fails. */
   readonly openMs: number
+  /** How long it stays open at most; absent: `LIMITS.circuitOpenMs`. */
+  readonly openMaxMs?: number
 }
 
 /** Requests of one provider that run at once, and those that wait for their turn. Absent: no bound of its own. */

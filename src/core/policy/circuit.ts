@@ -83,7 +83,7 @@ export class Circuit {
     if (!settings.enabled) return false
     if (this.openUntilMs !== undefined) {
       if (turn <= this.openedTurn || nowMs < this.openUntilMs) return false
-      this.open(Math.min(this.openMs * 2, Math.max(settings.openMs, LIMITS.circuitOpenMs)), nowMs)
+      this.open(Math.min(this.openMs * 2, longestOf(settings)), nowMs)
       return true
     }
     if (turn !== this.currentTurn) return false
@@ -101,7 +101,7 @@ export class Circuit {
   adoptOpen(untilMs: number, settings: CircuitSettings, nowMs: number): void {
     if (!settings.enabled || untilMs <= nowMs || untilMs <= (this.openUntilMs ?? 0)) return
     const closed = this.openUntilMs === undefined
-    const longestMs = Math.max(settings.openMs, LIMITS.circuitOpenMs)
+    const longestMs = longestOf(settings)
     const openMs = Math.min(Math.max(settings.openMs, untilMs - nowMs), longestMs)
     this.open(openMs, nowMs)
     this.openUntilMs = Math.min(untilMs, nowMs + longestMs)
@@ -156,4 +156,9 @@ export class Circuit {
     this.answers.clear()
     this.currentTurn += 1
   }
+}
+
+/** How long it is left alone at most. */
+function longestOf({ openMs, openMaxMs = LIMITS.circuitOpenMs }: CircuitSettings): number {
+  return Math.max(openMs, openMaxMs)
 }
