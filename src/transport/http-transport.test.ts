@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { failure, request, transport } from '../testing/transport.ts'
 import { json, redirect, text } from '../testing/upstream-answers.ts'
-import { bytes, startRawUpstream } from '../testing/upstream-raw.ts'
+import { bytes as played, startRawUpstream } from '../testing/upstream-raw.ts'
 import { startUpstream } from '../testing/upstream.ts'
 import type { Lookup } from './resolve.ts'
 
@@ -282,7 +282,7 @@ describe('a whole answer that falls silent', () => {
   ]
   for (const [name, answer] of cases) {
     test(`${name} ends at the idle limit, long before the total one`, async () => {
-      const raw = startRawUpstream(bytes(answer))
+      const raw = startRawUpstream(played(answer))
       try {
         const timeouts = { connectMs: 500, firstByteMs: 500, idleMs: 200, totalMs: 60_000 }
         const response = await transport().send(request(`${raw.url}/x`, { timeouts }))
