@@ -70,36 +70,37 @@ class AnswerStream implements Watched {
     this.reading = true
     try {
       while (!this.over) {
-        if (this.goingOn !== undefined) await this.goingOn
-        else if (await this.step(controller)) return
+        if (this.goingOn !== undefined) {
+          await this.goingOn
+          continue
+        }
+        const { reader } = this
+        try {
+          const { done, value } = await reader.read()
+          if (this.over) return
+          if (this.isGivenUp(reader)) continue
+          this.lastUpstreamMs = this.options.deps.clock.monotonicMs()
+          if (done) this.finish(controller)
+          else if (this.take(value, controller)) return
+        } catch (error) {
+          if (!this.isGivenUp(reader)) this.fail(asUpstreamFailure(error))
+        }
       }
     } finally {
       this.reading = false
     }
   }
 
-  /** Reads once. True when the client has got something, or the answer is over. */
-  private async step(controller: Controller): Promise<boolean> {
-    const { deps, pump } = this.options
-    const { reader } = this
-    try {
-      const { done, value } = await reader.read()
-      if (this.over) return true
-      if (this.isGivenUp(reader)) return false
-      this.lastUpstreamMs = deps.clock.monotonicMs()
-      if (done) this.finish(controller)
-      else {
-        const bytes = pump.push(value)
-        if (bytes !== undefined) this.send(controller, bytes)
-        if (pump.broken !== undefined) this.fail(pump.broken)
-        else if (pump.failed !== undefined) this.close(pump.failed)
-        else if (pump.complete) this.closeComplete()
-        else return bytes !== undefined
-      }
-    } catch (error) {
-      if (!this.isGivenUp(reader)) this.fail(asUpstreamFailure(error))
-    }
-    return this.over
+  /** A chunk of the upstream's. True when the client has got something of it. */
+  private take(chunk: Uint8Array, controller: Controller): boolean {
+    const { pump } = this.options
+    const bytes = pump.push(chunk)
+    if (bytes !== undefined) this.send(controller, bytes)
+    if (pump.broken !== undefined) this.fail(pump.broken)
+    else if (pump.failed !== undefined) this.close(pump.failed)
+    else if (pump.complete) this.closeComplete()
+    else return bytes !== undefined
+    return false
   }
 
   /** What was read from it counts no more: somebody else goes on, or is asked to. */
