@@ -8,6 +8,7 @@ import { loadConfig } from './config/load.ts'
 import type { ProviderType } from './core/catalog.ts'
 import { providerKind } from './providers/registry.ts'
 import { SILENT_LOGGER } from './telemetry/log.ts'
+import { testProvider } from './testing/gateway.ts'
 import { rawRequest } from './testing/http.ts'
 import { json } from './testing/upstream-answers.ts'
 import { startUpstream } from './testing/upstream.ts'
@@ -113,6 +114,20 @@ describe('changes while it runs', () => {
     expect((await ask(app, 'mock/echo', { authorization: `Bearer ${secret}` })).status).toBe(200)
     await app.store.keys.revoke('default', key!.id, Date.now())
     expect((await ask(app, 'mock/echo', { authorization: `Bearer ${secret}` })).status).toBe(401)
+  })
+
+  test('an address that is only edited does not lift the guard of the one that is listened on', async () => {
+    const folder = newFolder()
+    const auth = { auth: { anonymous: 'loopback' }, keys: [{ name: 'one', key: KEY }] }
+    const app = await start(folder, { server: { host: '0.0.0.0' }, ...auth })
+    const inside = { id: 'inside', type: 'openai', baseUrl: 'http://10.0.0.1/v1' } as const
+    await app.store.providers.save(
+      'default',
+      testProvider({ ...inside, network: {}, origin: 'store' }),
+    )
+    await app.reload(load(folder, { server: { host: '127.0.0.1' }, ...auth }))
+    const { providers } = app.snapshot()
+    expect(providers.get('inside')?.network.allowPrivate).toBe(false)
   })
 
   test('a reloaded configuration replaces providers, models and keys', async () => {

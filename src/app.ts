@@ -83,6 +83,7 @@ export async function startApp(initial: Config, logger: Logger): Promise<App> {
 
 class Composition {
   private config: Config
+  private readonly listensShared: boolean
   private snapshot: Snapshot = EMPTY_SNAPSHOT
   private readonly store: Store
   private readonly logger: Logger
@@ -108,6 +109,7 @@ class Composition {
 
   constructor(config: Config, store: Store, logger: Logger) {
     this.config = config
+    this.listensShared = config.network.isShared
     this.settings = serverSettings(config)
     this.gatewaySettings = gatewaySettings(config)
     this.gates = new Gates({
@@ -225,7 +227,11 @@ class Composition {
     this.networkWarnings.tell(this.snapshot.providers.values())
   }
 
-  private async reload(config: Config): Promise<void> {
+  private async reload(changed: Config): Promise<void> {
+    const { network } = changed
+    // The address is listened on until the next start, whatever the file says by now.
+    const isShared = network.isShared || this.listensShared
+    const config = { ...changed, network: { ...network, isShared } }
     this.config = config
     this.settings = serverSettings(config)
     this.gatewaySettings = gatewaySettings(config)

@@ -26,19 +26,28 @@ export class Replicas {
   private readonly replicaId: string
   private shared: RedisHealth | undefined
   private settings: RedisSettings = {}
+  private changing: Promise<void> = Promise.resolve()
+  private stopped = false
 
   constructor(ports: ReplicaPorts) {
     this.ports = ports
     this.replicaId = ports.ids.uuid()
     ports.health.onChange((change) => {
       this.tell(change)
-      this.shared?.publish(change)
+      this.publish(change)
     })
   }
 
-  /** Shares through this Redis from now on, or through none. */
-  async use(settings: RedisSettings): Promise<void> {
+  /** Shares through this Redis from now on, or through none. One change after the other: the last one told is in force. */
+  use(settings: RedisSettings): Promise<void> {
+    const before = this.changing
+    this.changing = Promise.allSettled([before]).then(() => this.change(settings))
+    return this.changing
+  }
+
+  private async change(settings: RedisSettings): Promise<void> {
     const { caFile, url } = settings
+    if (this.stopped) return
     if (url === this.settings.url && caFile === this.settings.caFile) return
     this.settings = settings
     const before = this.shared
@@ -55,8 +64,8 @@ export class Replicas {
       ...(ca === undefined ? {} : { ca }),
     })
     shared.subscribe((change) => {
-      const told = this.ports.provider(change.providerId)
-      if (told !== undefined) health.adopt(told, change)
+      const found = this.meant(change)
+      if (found !== undefined) health.adopt(found, { ...change, providerId: found.id })
     })
     this.shared = shared
   }
@@ -69,8 +78,25 @@ export class Replicas {
   }
 
   async stop(): Promise<void> {
+    this.stopped = true
+    await Promise.allSettled([this.changing])
     await this.shared?.close()
     this.shared = undefined
+  }
+
+  private publish(change: HealthChange): void {
+    if (this.shared === undefined) return
+    const provider = this.ports.provider(change.providerId)
+    if (provider === undefined) return
+    this.shared.publish({ ...change, providerId: sharedName(provider, change) })
+  }
+
+  /** The provider that another replica speaks of; undefined where this process has no such one. */
+  private meant(change: HealthChange): Provider | undefined {
+    const at = change.providerId.lastIndexOf(SEPARATOR)
+    const provider = at < 0 ? undefined : this.ports.provider(change.providerId.slice(0, at))
+    if (provider === undefined) return undefined
+    return sharedName(provider, change) === change.providerId ? provider : undefined
   }
 
   /** Undefined where there are none of one's own, or they cannot be used: then the usual ones must do. */
@@ -99,4 +125,19 @@ export class Replicas {
     if (state === 'fit') logger.info('a provider key is fit again', fields)
     else logger.warn(`a provider key is ${state} and rests`, { ...fields, forMs })
   }
+}
+
+const SEPARATOR = '@'
+/** Hexadecimal digits; enough that two providers of one name are hardly ever taken for each other. */
+const MARK_CHARS = 12
+
+/**
+ * A provider as replicas name it: its id, and a mark of its address and of the key that is spoken of. Who shares a Redis may have
+ * another provider, or another key, by the same id, and so has a replica that has not read its configuration anew yet.
+ */
+function sharedName({ baseUrl, id, keys, type }: Provider, change: HealthChange): string {
+  const keyId = change.kind === 'key' ? change.keyId : undefined
+  const secret = keys.find((key) => key.id === keyId)?.secret ?? null
+  const mark = Bun.SHA256.hash(JSON.stringify([type, baseUrl, secret]), 'hex')
+  return `${id}${SEPARATOR}${mark.slice(0, MARK_CHARS)}`
 }

@@ -2,7 +2,7 @@
 // named as the first that fails, with the reason and what to do, whatever the layers before it were made of.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { withBlackHole } from '../src/testing/black-hole.ts'
@@ -404,6 +404,7 @@ describe.skipIf(opensslPath() === undefined)('TLS', () => {
 test('proxies that are none: refused, silent, another protocol, another authentication', async () => {
   const negotiate =
     'HTTP/1.1 407 Proxy\r\nProxy-Authenticate: Negotiate\r\ncontent-length: 0\r\n\r\n'
+  const basic = negotiate.replace('Negotiate', 'Basic realm="x"')
   const free = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const refused = free.port
   free.stop(true)
@@ -421,6 +422,9 @@ test('proxies that are none: refused, silent, another protocol, another authenti
         provider('silent', url, through(silent.port)),
         provider('socks', url, through(sayer('\u0005\u0000 this is no HTTP at all\r\n\r\n'))),
         provider('negotiate', url, through(sayer(negotiate))),
+        provider('percent', url, {
+          network: { proxy: `http://us%er:${PROXY_PASSWORD}@127.0.0.1:${sayer(basic)}` },
+        }),
       ],
     },
     ['--json'],
@@ -431,6 +435,7 @@ test('proxies that are none: refused, silent, another protocol, another authenti
   fails('silent', /did not answer in time/, /network\.proxy/)
   fails('socks', /is no HTTP proxy/, /SOCKS/)
   fails('negotiate', /wants Negotiate/, /Basic/)
+  fails('percent', /refuses the user us%er/, /network\.proxy/)
 })
 
 test('a pool of keys: each by itself, and one that is on its way out is no failure', async () => {
@@ -487,6 +492,9 @@ describe('the machine', () => {
       HTTPS_PROXY: `http://u:${PROXY_PASSWORD}@127.0.0.1:9`,
       NO_PROXY: 'inside',
     }
+    // As curl takes it, without a scheme.
+    const bare = { HTTPS_PROXY: `u:${PROXY_PASSWORD}@127.0.0.1:9` }
+    expect((await run({}, [], bare)).out).toContain('HTTPS_PROXY=****@127.0.0.1:9')
     const config = { providers: [provider('nameless', 'https://no-such-host.invalid/v1')] }
     const { failure, of } = await run(config, ['--json'], environment)
     const variables = of('this machine').find(({ step }) => step === 'proxy variables')
@@ -519,6 +527,25 @@ describe('the machine', () => {
       const broken = await weir.runCli('doctor', '--json')
       const key = (JSON.parse(broken.stdout) as ShownStep[]).find(({ state }) => state === 'failed')
       expect([broken.code, key?.step]).toEqual([1, 'master key'])
+    } finally {
+      await weir.stop()
+    }
+  })
+
+  test('a store of which a part is missing is left as it is', async () => {
+    const weir = await startWeir({ config: { providers: [provider('well', base)] } })
+    try {
+      weir.configure({ server: { port: 0 }, providers: [provider('well', base)] })
+      const logFile = join(weir.dataFolder, 'weir-log.db')
+      for (const end of ['', '-wal', '-shm']) rmSync(`${logFile}${end}`, { force: true })
+      const { code, stdout } = await weir.runCli('doctor', '--json')
+      const steps = JSON.parse(stdout) as ShownStep[]
+      expect(steps.find(({ step }) => step === 'store')).toMatchObject({
+        state: 'warning',
+        reason: expect.stringContaining('weir-log.db is not there'),
+      })
+      expect(code).toBe(0)
+      expect(existsSync(logFile)).toBe(false)
     } finally {
       await weir.stop()
     }

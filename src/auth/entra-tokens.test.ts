@@ -147,6 +147,21 @@ describe('a service that fails', () => {
     expect(cloud.tokenQuestions).toHaveLength(2)
   })
 
+  test('is told by its status and words, but not with the secret', async () => {
+    await using cloud = cloudWith()
+    const warnings: unknown[] = []
+    const transport = createTransport(systemClock)
+    const logger = {
+      ...SILENT_LOGGER,
+      warn: (...said: readonly unknown[]) => void warnings.push(said),
+    }
+    const tokens = new EntraTokens({ transport, clock: systemClock, ids: systemIds, logger })
+    cloud.tokenFault = { status: 503, body: { error_description: `busy, not ${SECRET}` } }
+    await failureOf(tokens.bearer(providerOf(cloud)))
+    expect(JSON.stringify(warnings)).toContain('answered with 503: busy')
+    expect(JSON.stringify(warnings)).not.toContain(SECRET)
+  })
+
   const ODD: readonly [string, number, object][] = [
     ['no token', 200, { token_type: 'Bearer', expires_in: 3_600 }],
     ['no life', 200, { access_token: 'eyJ.a.b' }],

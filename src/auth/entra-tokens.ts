@@ -123,7 +123,12 @@ export class EntraTokens implements TokenSource {
     const { cause } = failure
     this.ports.logger.warn('no token of Entra ID', {
       provider: application.providerId,
-      error: cause instanceof Error ? cause.message : failure.message,
+      error:
+        typeof cause === 'string'
+          ? cause
+          : cause instanceof Error
+            ? cause.message
+            : failure.message,
       ...(cause instanceof EntraRefusal ? { code: cause.advice.code } : {}),
       failures: slot.failures,
       ...(slot.held === undefined ? {} : { held: 'the earlier token is used until it ends' }),

@@ -12,7 +12,7 @@ import {
   issuerAmong,
   splitPem,
 } from '../transport/probe-certificate.ts'
-import type { ForwardProxy } from '../transport/proxy.ts'
+import { decoded, type ForwardProxy } from '../transport/proxy.ts'
 import { formatDate, formatTime } from './format.ts'
 import type { Advice } from './provider-advice.ts'
 
@@ -130,7 +130,7 @@ export function refusedByProxyAdvice(answer: HttpAnswer, way: Way): Advice {
           todo: 'Write them into network.proxy: http://user:password@host:port.',
         }
       : {
-          reason: `the proxy refuses the user ${decodeURIComponent(user)} or the password (407)`,
+          reason: `the proxy refuses the user ${decoded(user)} or the password (407)`,
           todo: 'Correct them in network.proxy; write characters such as @ : / as %40 %3A %2F.',
         }
   }

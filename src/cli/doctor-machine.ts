@@ -68,11 +68,11 @@ export async function examineMachine(
     return { steps, loaded, isStoreReadable: false }
   }
   const { config } = loaded
-  const store = { isReadable: false }
+  const store: StoreState = { isWhole: false, isUnlocked: false }
   const works: Readonly<Record<(typeof AFTER_CONFIGURATION)[number], Work[1]>> = {
     'data folder': () => dataFolderFinding(config.dataFolder),
     store: () => storeFinding(config, store),
-    'master key': () => masterKeyFinding(config),
+    'master key': () => masterKeyFinding(config, store),
     address: () => addressFinding(config),
     connections: () => connectionsFinding(environment, config),
     'proxy variables': () => proxyFinding(environment, config),
@@ -80,8 +80,13 @@ export async function examineMachine(
     redis: () => redisFinding(config.redis.url),
   }
   for (const name of AFTER_CONFIGURATION) await run([name, works[name]])
-  const keyFailed = steps.some(({ name, state }) => name === 'master key' && state === 'failed')
-  return { steps, loaded, isStoreReadable: store.isReadable && !keyFailed }
+  return { steps, loaded, isStoreReadable: store.isWhole && store.isUnlocked }
+}
+
+/** A store that lacks anything would be given it by being opened, and a diagnosis makes nothing. */
+interface StoreState {
+  isWhole: boolean
+  isUnlocked: boolean
 }
 
 function versionFinding(): Finding {
@@ -161,14 +166,23 @@ function inspected(config: Config) {
   }
 }
 
-function storeFinding(config: Config, store: { isReadable: boolean }): Finding {
+function storeFinding(config: Config, store: StoreState): Finding {
   const files = storage(() => inspectFiles(inspected(config)))
-  const [control] = files
+  const [control, log] = files
   if (control === undefined || !control.exists) {
     return { skipped: `${config.storage.file} is made at the first start` }
   }
   const pending = files.reduce((sum, file) => sum + (file.exists ? file.pending : 0), 0)
-  store.isReadable = control.pending === 0
+  store.isWhole = files.every((file) => file.exists) && pending === 0
+  if (pending === 0 && log?.exists === false) {
+    return {
+      result: control.path,
+      warning: {
+        reason: `${log.path} is not there`,
+        todo: 'The next start makes an empty one. Providers of the store are not tried until then.',
+      },
+    }
+  }
   if (pending === 0) return `${control.path}, schema current`
   return {
     result: control.path,
@@ -179,9 +193,10 @@ function storeFinding(config: Config, store: { isReadable: boolean }): Finding {
   }
 }
 
-function masterKeyFinding(config: Config): Finding {
+function masterKeyFinding(config: Config, store: StoreState): Finding {
   const { masterKey } = config.secrets
   const state = storage(() => inspectMasterKey(inspected(config), masterKey))
+  store.isUnlocked = state === 'fits'
   const place = masterKey === undefined ? 'file in the data folder, mode 600' : 'secrets.master_key'
   if (state === 'fits') return `${place}: the one the store was sealed with`
   return masterKey === undefined

@@ -70,6 +70,21 @@ describe('wrong use', () => {
       [[...ASK, '--cloud', 'moon'], '--cloud is one of'],
       [[...ASK, '--authority', 'nowhere'], '--authority must be a URL'],
     ]
+    const secret = program({ AZURE_CLIENT_SECRET: SECRET })
+    const places: readonly (readonly [readonly string[], string])[] = [
+      [['--authority', 'http://sts.example'], '--authority must begin with https://'],
+      [['--management', 'http://arm.example'], '--management must begin with https://'],
+      [['--subscription', '..'], '--subscription must be'],
+    ]
+    for (const [args, words] of places) {
+      const { code, err } = await secret.run(...ASK, ...args)
+      expect([args, code]).toEqual([args, 2])
+      expect(err).toContain(words)
+    }
+    const application = { AZURE_TENANT_ID: 't', AZURE_CLIENT_ID: 'c', AZURE_CLIENT_SECRET: SECRET }
+    const wrong = program({ ...application, AZURE_AUTHORITY_HOST: 'not a url ^^' })
+    const told = await wrong.run('providers', 'discover', 'azure')
+    expect([told.code, told.err]).toEqual([2, expect.stringContaining('AZURE_AUTHORITY_HOST')])
     for (const [args, words] of cases) {
       const { code, err, out } = await weir.run(...args)
       expect([args, code, out]).toEqual([args, 2, ''])

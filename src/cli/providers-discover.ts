@@ -3,9 +3,11 @@
 
 import { EntraTokens } from '../auth/entra-tokens.ts'
 import { entraFromEnvironment } from '../config/azure-environment.ts'
+import { foundEntraProblem } from '../config/environment.ts'
 import { checkFormat } from '../config/formats.ts'
 import { loadConfig } from '../config/load.ts'
 import { processSurroundings, variable, type Surroundings } from '../config/surroundings.ts'
+import { mayCarrySecrets } from '../core/azure-cloud.ts'
 import type { EntraCloud, EntraSettings } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
@@ -72,6 +74,9 @@ async function run(input: CommandInput): Promise<number> {
   const transport = createTransport(systemClock)
   const ports = { clock: systemClock, ids: systemIds, logger: SILENT_LOGGER, transport }
   const subscriptionId = textOption(input, 'subscription')
+  if (subscriptionId !== undefined && !/^[\w-]{1,100}$/.test(subscriptionId)) {
+    throw new UsageError('--subscription must be the id of a subscription.')
+  }
   const isImport = isOn(input, 'import')
   if (!isImport && isOn(input, 'models')) throw new UsageError('--models goes with --import.')
   try {
@@ -130,6 +135,8 @@ function givenApplication(
   if (existing.providers.some(({ entra }) => entra !== undefined)) return {}
   const found = entraFromEnvironment(surroundings)
   if (found === undefined) return {}
+  const problem = foundEntraProblem(found, surroundings)
+  if (problem !== undefined) throw new UsageError(`${problem.name} ${problem.words}.`)
   return {
     entra: {
       tenant: found.tenant,
@@ -226,8 +233,9 @@ function address(input: CommandInput, name: string, from: Surroundings): string 
   if (value === undefined) return undefined
   const context = { folder: from.workingFolder, platform: from.platform }
   const checked = checkFormat('base-url', value, context)
-  if ('value' in checked) return checked.value
-  throw new UsageError(`--${name} ${checked.problem}.`)
+  if ('problem' in checked) throw new UsageError(`--${name} ${checked.problem}.`)
+  if (mayCarrySecrets(checked.value)) return checked.value
+  throw new UsageError(`--${name} must begin with https://: secrets and tokens go there.`)
 }
 
 const COLUMNS = [

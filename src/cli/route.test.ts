@@ -37,7 +37,7 @@ const CONFIG = {
         { provider: 'one', model: 'm', abilities: { vision: false } },
         { provider: 'two', model: 'm', tags: ['eu'] },
       ],
-      routing: { strategy: 'order', fallbacks: { any: ['spare'] } },
+      routing: { strategy: 'order', fallbacks: { any: ['spare', 'lareg'] } },
     },
     { id: 'spare', targets: [{ provider: 'one', model: 's' }] },
   ],
@@ -84,6 +84,9 @@ test('with no server the configuration decides, which is said', async () => {
     'when any: spare',
     'TARGET WHY',
     '1 one/s the only target',
+    '',
+    'when any: lareg',
+    'nobody would be asked: model_not_found: There is no such model.',
     '',
   ])
   expect(weir.hasData()).toBe(false)

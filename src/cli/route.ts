@@ -200,7 +200,9 @@ function show(answer: ExplainedModel, isLive: boolean, input: CommandInput): num
     if (one.fallback_for !== null) {
       output.out(`\n${printable(`when ${one.fallback_for}: ${one.model}`)}\n`)
     }
-    output.out(renderTable(COLUMNS, one.candidates.map(cells), tableStyle(output)))
+    if (one.candidates.length > 0) {
+      output.out(renderTable(COLUMNS, one.candidates.map(cells), tableStyle(output)))
+    }
     const end = endText(one)
     if (end !== undefined) output.out(`${printable(end)}\n`)
   }

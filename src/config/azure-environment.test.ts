@@ -152,6 +152,14 @@ describe('in the environment', () => {
     })
   })
 
+  test('the secret is not offered to an address without TLS', () => {
+    const all = { ...ENDPOINT, ...APPLICATION, ...SECRET }
+    for (const host of ['http://sts.corp.example', 'not a url']) {
+      expect(found({ ...all, AZURE_AUTHORITY_HOST: host }).azure).toBeUndefined()
+    }
+    expect(found({ ...all, AZURE_AUTHORITY_HOST: 'http://127.0.0.1:9' }).azure).toBeDefined()
+  })
+
   test('a key wins, and one that cannot be used is not replaced', () => {
     const all = { ...ENDPOINT, ...APPLICATION, ...SECRET }
     const keyed = found({ ...all, AZURE_OPENAI_API_KEY: 'k' }).azure

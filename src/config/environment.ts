@@ -2,6 +2,7 @@
 // Pure: it looks at variables only, and says what it could not use instead of failing the start.
 
 import { isAccessKey, isAwsRegion } from '../core/aws.ts'
+import { mayCarrySecrets } from '../core/azure-cloud.ts'
 import { entraFromEnvironment, type FoundEntra } from './azure-environment.ts'
 import { checkFormat } from './formats.ts'
 import { type ConfigProblem } from './problem.ts'
@@ -180,7 +181,18 @@ function azureApplication(
   if (variable(surroundings, 'AZURE_OPENAI_API_KEY') !== undefined) return undefined
   const entra = entraFromEnvironment(surroundings)
   if (entra === undefined) return undefined
-  const context = { folder: surroundings.workingFolder, platform: surroundings.platform }
+  const problem = foundEntraProblem(entra, surroundings)
+  if (problem === undefined) return { entra }
+  warn(problem.name, `${problem.words}; the provider is left out`)
+  return undefined
+}
+
+/** What is wrong with an application of the environment: the variable, and why; never its value. */
+export function foundEntraProblem(
+  entra: FoundEntra,
+  { platform, workingFolder }: Surroundings,
+): { readonly name: string; readonly words: string } | undefined {
+  const context = { folder: workingFolder, platform }
   const checks = [
     ['AZURE_TENANT_ID', 'id', entra.tenant],
     ['AZURE_CLIENT_ID', 'id', entra.client_id],
@@ -192,11 +204,10 @@ function azureApplication(
   for (const [name, format, value] of checks) {
     if (value === undefined) continue
     const checked = checkFormat(format, value, context)
-    if ('value' in checked) continue
-    warn(name, `${checked.problem}; the provider is left out`)
-    return undefined
+    if ('problem' in checked) return { name, words: checked.problem }
   }
-  return { entra }
+  if (entra.authority === undefined || mayCarrySecrets(entra.authority)) return undefined
+  return { name: 'AZURE_AUTHORITY_HOST', words: 'must begin with https://: the secret goes there' }
 }
 
 /**

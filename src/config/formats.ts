@@ -142,7 +142,10 @@ function noProxy(text: string): Checked {
   const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text)
   const [, name = '', port] = bracketed ?? /^(?:\*?\.)?([^:]*)(?::(\d{1,5}))?$/.exec(text) ?? []
   const isPort = port === undefined || (Number(port) > 0 && Number(port) <= 65_535)
-  if (isPort && isHost(name)) return { value: text.toLowerCase() }
+  const isAddress = parseAddressRange(name) !== undefined
+  // Brackets are for addresses: a name in them would hold nobody.
+  if (isPort && (isAddress || (bracketed === null && isHost(name))))
+    return { value: text.toLowerCase() }
   return { problem: 'must be a host, .domain, an address or a block, with or without a port, or *' }
 }
 

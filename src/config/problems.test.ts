@@ -52,6 +52,8 @@ function problemsIn(folder: string, setting: Setting = {}): string[] {
 const SECRET = 'a-secret-of-more-than-thirty-two-characters'
 const PROVIDER =
   'providers: [{ id: p, type: custom, compatible: openai, base_url: "http://127.0.0.1:1" '
+const ENTRA =
+  'providers: [{ id: a, type: azure, base_url: "https://a.example", entra: { tenant: t, client_id: c, client_secret: s'
 const BEDROCK = 'providers: [{ id: p, type: bedrock, base_url: "http://127.0.0.1:1" '
 
 describe('problems', () => {
@@ -178,6 +180,14 @@ describe('problems', () => {
     [
       `${PROVIDER}, region: eu-west-1 }]`,
       'providers[0].region: is for providers of type bedrock only',
+    ],
+    [
+      `${ENTRA}, authority: "http://sts.example" } }]`,
+      'providers[0].entra.authority: must begin with https://: secrets and tokens go there',
+    ],
+    [
+      `${ENTRA}, management: "http://10.0.0.1" } }]`,
+      'providers[0].entra.management: must begin with https://: secrets and tokens go there',
     ],
     [`${BEDROCK}, region: here }]`, 'providers[0].region: must be a region such as eu-central-1'],
     [

@@ -2,6 +2,7 @@
 // type of provider needs. They run on whatever was valid, so that all problems of a file are told at once.
 
 import { awsCredentials, isAccessKey, regionOfUrl } from '../core/aws.ts'
+import { mayCarrySecrets } from '../core/azure-cloud.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import { childPath } from './lines.ts'
 import type { Unproven } from './node.ts'
@@ -154,6 +155,12 @@ function checkEntra(
   for (const key of ['key_file', 'key_passphrase']) {
     if (has(`${at}.${key}`) && !hasCertificate) {
       problems.add(`${at}.${key}`, 'belongs to cert_file, which is missing')
+    }
+  }
+  for (const key of ['authority', 'management'] as const) {
+    const address = provider.entra?.[key]
+    if (address !== undefined && !mayCarrySecrets(address)) {
+      problems.add(`${at}.${key}`, 'must begin with https://: secrets and tokens go there')
     }
   }
   if ((provider.keys ?? []).length > 0 || has(`${path}.keys[0]`)) {

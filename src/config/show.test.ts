@@ -55,6 +55,11 @@ keys: [{ name: ci, key: "c${CANARY}" }]
     expect(maskUrl('http://proxy:3128')).toBe('http://proxy:3128')
     expect(maskUrl('http://token@proxy:3128')).toBe('http://****@proxy:3128')
     expect(maskUrl('canary')).toBe('****')
+    expect(maskUrl('user:canary@proxy:3128')).toBe('****@proxy:3128')
+    expect(maskUrl('user:can@ary@proxy:3128')).toBe('****@proxy:3128')
+    expect(maskUrl('proxy:3128')).toBe('proxy:3128')
+    expect(maskUrl('redis://h:6379/0?password=canary')).toBe('redis://h:6379/0?****')
+    expect(maskUrl('redis://u:canary@h/1?a=canary')).toBe('redis://u:****@h/1?****')
   })
 })
 

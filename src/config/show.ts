@@ -32,9 +32,13 @@ export function maskSecret(secret: string): string {
 export function maskUrl(text: string): string {
   if (!URL.canParse(text)) return maskSecret(text)
   const url = new URL(text)
-  if (url.password === '' && url.username === '') return text
-  if (url.password === '') url.username = '****'
-  else url.password = '****'
+  // `user:password@proxy:3128` is a URL to the parser: its scheme is the user.
+  if (url.host === '' && text.includes('@')) return `****${text.slice(text.lastIndexOf('@'))}`
+  if (url.password === '' && url.username === '' && url.search === '') return text
+  // Nothing that is read here: whatever stands there may be a secret.
+  if (url.search !== '') url.search = '?****'
+  if (url.password !== '') url.password = '****'
+  else if (url.username !== '') url.username = '****'
   return url.href.replace(/\/$/, '')
 }
 

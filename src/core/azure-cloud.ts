@@ -1,6 +1,7 @@
 // Azure's clouds: where each one's token service and management API are and which scopes their tokens are for. Sovereign clouds are
 // whole copies under other names, so every address follows from the cloud unless a setting replaces it. Pure data.
 
+import { classifyAddress } from './address.ts'
 import type { EntraCloud, EntraSettings } from './catalog.ts'
 
 /** What a token is for: asking models, or the management API. */
@@ -35,6 +36,13 @@ const CLOUDS: Readonly<Record<EntraCloud, AzureCloud>> = {
     modelsScope: 'https://cognitiveservices.azure.cn/.default',
     managementScope: 'https://management.chinacloudapi.cn/.default',
   },
+}
+
+/** Whether a secret or a token may be sent to an address: encrypted, or to this machine. */
+export function mayCarrySecrets(url: string): boolean {
+  const parsed = URL.parse(url)
+  if (parsed === null) return false
+  return parsed.protocol === 'https:' || classifyAddress(parsed.hostname) === 'loopback'
 }
 
 function withoutSlashes(url: string): string {

@@ -20,6 +20,8 @@ export const LIMITS = {
   responseBodyBytesMax: 64 * MIB,
   /** A provider's error body: only its message is wanted. */
   errorBodyBytesMax: 64 * KIB,
+  /** How long those words are waited for once the status is there: somebody else may be asked meanwhile. */
+  errorBodyTimeoutMs: 5_000,
   /** One SSE event or NDJSON line. Images and audio in an answer come as one event. */
   streamFrameBytesMax: 16 * MIB,
   /** Bytes of a relayed stream kept to read usage from: its first and its last part. */
@@ -304,6 +306,8 @@ export const LIMITS = {
   probeAnswerBytesMax: 16 * KIB,
   /** The wait for an answer to a bare question, which a server may well not give. */
   probeAnswerTimeoutMs: 5_000,
+  /** Addresses of one name that are tried in turn while a connection is diagnosed, each for as long as a connection may take. */
+  probeAddressesMax: 8,
   /** Providers that are diagnosed at once. */
   doctorRunningMax: 16,
   /** A clock that is off by more cannot sign requests: AWS and Entra ID refuse them. */

@@ -16,15 +16,15 @@ import { firstAnswer, type Candidate } from './candidates.ts'
 import { guardContext, withRoom } from './context-guard.ts'
 import type { GatewayDeps } from './deps.ts'
 import { hasEffects } from './effects.ts'
-import { noteRoute, withFallbacks } from './fallback.ts'
+import { routeNoted, withFallbacks } from './fallback.ts'
 import { forwardedHeaders } from './headers.ts'
 import { holdersAmong, refuseHeldElsewhere } from './kept-responses.ts'
+import { requireBeside } from './model-access.ts'
 import { planTarget, relayBody, RequestForms, translatedBody, type TargetPlan } from './plan.ts'
 import type { RequestRecord } from './record.ts'
 import { recalledRequest } from './remember.ts'
 import { isUsable } from './resolve.ts'
-import { RouteRefused } from './route-refusal.ts'
-import { routeTargets, type Routed } from './routing.ts'
+import { routeTargets } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
 import {
   isFailure,
@@ -80,13 +80,14 @@ async function attemptModel(
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Answer> {
-  const { model, peeked } = forms
+  const { inbound, model, peeked } = forms
+  if (fallbackFor !== undefined) requireBeside(model, peeked, peeked.model, inbound.principal)
   const holders = holdersAmong(model.targets, peeked.earlier)
-  const decision = routed(holders, fallbackFor, forms, snapshot, record, deps)
-  noteRoute(record, model, decision, fallbackFor)
-  const { retryAfterMs, targets } = decision
+  const { retryAfterMs, targets } = routeNoted(record, model, fallbackFor, () =>
+    routeTargets(model, holders, forms, snapshot, deps),
+  )
   if (targets.length === 0) throw nobodyLeft(retryAfterMs)
-  const repeating = hasEffects(forms.inbound, peeked.body) ? 'unless-begun' : 'freely'
+  const repeating = hasEffects(inbound, peeked.body) ? 'unless-begun' : 'freely'
   const { hedgeAfterMs, retryRefused } = model.routing ?? DEFAULT_ROUTING
   return await firstAnswer(
     targets.map((target) => candidateOf(target, forms, repeating, snapshot, record, deps)),
@@ -98,24 +99,6 @@ async function attemptModel(
     record,
     deps,
   )
-}
-
-/** The targets in their order. @throws RouteRefused, its decision noted, when none can take the request */
-function routed(
-  holders: readonly Target[],
-  fallbackFor: FallbackCause | undefined,
-  forms: RequestForms,
-  snapshot: Snapshot,
-  record: RequestRecord,
-  deps: GatewayDeps,
-): Routed {
-  try {
-    return routeTargets(forms.model, holders, forms, snapshot, deps)
-  } catch (error) {
-    if (error instanceof RouteRefused)
-      noteRoute(record, forms.model, { record: error.route, targets: [] }, fallbackFor)
-    throw error
-  }
 }
 
 /** One target of the model as it is asked by this request. */
@@ -212,9 +195,14 @@ async function fill(
   return { plan, body, withholdUsage: false, losses: encoded.losses.slice(0, LIMITS.lossesMax) }
 }
 
-/** Whether this answer may be gone on with by another target when it breaks off. Then it has to be understood as it streams. */
+/**
+ * Whether this answer may be gone on with by another target when it breaks off. Then it has to be understood as it streams. Not so
+ * what must not be done twice, and what goes on a conversation that a provider holds: said in other words it would be forgotten.
+ */
 export function mayContinue({ inbound, model, peeked }: RequestForms): boolean {
-  return model.routing?.continuation === true && peeked.stream && inbound.operation === 'chat'
+  if (model.routing?.continuation !== true || !peeked.stream) return false
+  if (inbound.operation !== 'chat' || peeked.earlier?.providerId !== undefined) return false
+  return !hasEffects(inbound, peeked.body)
 }
 
 /** Sends the body once and reads what has to be read before the commit point: all of an answer that is no stream. */

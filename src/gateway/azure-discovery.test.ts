@@ -139,6 +139,22 @@ describe('discovery', () => {
     expect(problems[0]!.reason).toContain('another server')
   })
 
+  test('an account that two pages name is one account', async () => {
+    await using cloud = cloudWith({
+      subscriptions: [
+        { id: 'sub-1', name: 'One', accounts: [accountNamed('a1'), accountNamed('a1')] },
+      ],
+    })
+    const application = providerOf(cloud, { id: 'template', baseUrl: 'https://apim.corp.example' })
+    const discovery = await discoverAzure(application, undefined, portsOf())
+    expect(discovery.accounts.map(({ name }) => name)).toEqual(['a1'])
+    const store = storeWith()
+    const { providers } = await importAzure(
+      ...(['default', discovery, application, store.existing, true, store.ports] as const),
+    )
+    expect(providers.map(({ id }) => id)).toEqual(['a1'])
+  })
+
   test('a list that goes round ends', async () => {
     await using cloud = cloudWith()
     cloud.foreignNextLink = `${cloud.management}/subscriptions/sub-1/resourceGroups/models/providers/Microsoft.CognitiveServices/accounts/a1/deployments?api-version=2024-10-01`
@@ -323,6 +339,62 @@ describe('import', () => {
       keys: [],
       entra: { clientSecret: 'rotated' },
     })
+  })
+
+  test('leaves a provider with keys of its own, and one that may be any account of a region', async () => {
+    await using cloud = cloudWith()
+    const application = providerOf(cloud, { id: 'template', baseUrl: 'https://apim.corp.example' })
+    const discovery = await discoverAzure(application, undefined, portsOf())
+    const keyed = testProvider({ id: 'k', type: 'azure', baseUrl: 'https://a1.openai.azure.com' })
+    const regional = testProvider({
+      id: 'region',
+      type: 'azure',
+      baseUrl: 'https://westeurope.api.cognitive.microsoft.com',
+    })
+    const store = storeWith([{ ...keyed, origin: 'store' }, regional])
+    const before = JSON.stringify(store.existing.providers)
+    const { models, providers } = await importAzure(
+      ...(['default', discovery, application, store.existing, true, store.ports] as const),
+    )
+    expect(keyed.keys.length).toBeGreaterThan(0)
+    expect(providers[0]).toEqual({
+      account: 'a1',
+      id: 'k',
+      action: 'unchanged',
+      reason: 'is asked with keys of its own',
+    })
+    expect(providers.at(-1)).toMatchObject({ account: 'old', action: 'skipped' })
+    expect(JSON.stringify(store.existing.providers.slice(0, 2))).toBe(before)
+    const used = store.existing.models.flatMap(({ targets }) => targets.map((t) => t.providerId))
+    expect(models.length).toBeGreaterThan(0)
+    expect(used).not.toContain('region')
+  })
+
+  test('makes no alias that would stand before another provider’s model, or that nobody could write', async () => {
+    const odd = ['openai/gpt-4o', 'a\u001b[31m', ' x', 'x ', 'm'.repeat(300)]
+    await using cloud = cloudWith({
+      subscriptions: [
+        {
+          id: 'sub-1',
+          name: 'One',
+          accounts: [
+            {
+              ...accountNamed('a1'),
+              deployments: [...odd, 'Fit 4.1'].map((model, at) => ({ name: `d${at}`, model })),
+            },
+          ],
+        },
+      ],
+    })
+    const application = providerOf(cloud)
+    const discovery = await discoverAzure(application, undefined, portsOf())
+    const store = storeWith()
+    const { models } = await importAzure(
+      ...(['default', discovery, application, store.existing, true, store.ports] as const),
+    )
+    expect(store.existing.models.map(({ id }) => id)).toEqual(['Fit 4.1'])
+    const skipped = models.filter(({ action }) => action === 'skipped').map(({ id }) => id)
+    expect(skipped.toSorted()).toEqual(odd.toSorted())
   })
 
   test('keeps what somebody set on a model, and leaves declared ones alone', async () => {

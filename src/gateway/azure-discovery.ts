@@ -77,7 +77,8 @@ export async function deploymentsOf(
       throw error
     }),
   ])
-  const deployments = listed.items.map((deployment) => ({
+  const once = new Map(listed.items.map((deployment) => [deployment.name, deployment]))
+  const deployments = [...once.values()].map((deployment) => ({
     ...deployment,
     facts: deploymentFacts(deployment, modelBehind(deployment, models.items)),
   }))
@@ -95,7 +96,7 @@ class Round {
   async all(subscriptionId: string | undefined): Promise<AzureDiscovery> {
     const found = await this.found(subscriptionId)
     const accounts = await Promise.all(found.map((account) => this.withDeployments(account)))
-    return { accounts, problems: this.problems }
+    return { accounts, problems: this.problems.toSorted(byPlace) }
   }
 
   async accounts() {
@@ -105,9 +106,11 @@ class Round {
 
   private async found(subscriptionId: string | undefined) {
     const subscriptions = await this.subscriptions(subscriptionId)
-    const found = (await Promise.all(subscriptions.map(this.accountsOf)))
-      .flat()
-      .toSorted((a, b) => (a.resourceId < b.resourceId ? -1 : 1))
+    const listed = (await Promise.all(subscriptions.map(this.accountsOf))).flat()
+    // Pages of a list that changes meanwhile may repeat one; Azure's ids know no case.
+    const found = [
+      ...new Map(listed.map((one) => [one.resourceId.toLowerCase(), one] as const)).values(),
+    ].toSorted((a, b) => (a.resourceId < b.resourceId ? -1 : 1))
     if (found.length <= LIMITS.azureAccountsMax) return found
     this.problem('accounts', `only the first ${LIMITS.azureAccountsMax} were looked at`)
     return found.slice(0, LIMITS.azureAccountsMax)
@@ -165,4 +168,9 @@ class Round {
   private problem(where: string, reason: string): void {
     this.problems.push({ where, reason })
   }
+}
+
+/** What is asked at once answers in any order; a report reads the same each time. */
+function byPlace(a: DiscoveryProblem, b: DiscoveryProblem): number {
+  return a.where < b.where ? -1 : a.where > b.where ? 1 : 0
 }

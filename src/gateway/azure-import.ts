@@ -67,6 +67,10 @@ export async function importAzure(
   const models: Imported[] = []
   if (withModels) {
     for (const [id, wanted] of [...targets].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      if (!FIT_ALIAS.test(id)) {
+        models.push({ id, action: 'skipped', reason: 'has a name that cannot be an alias' })
+        continue
+      }
       const planned = planModel(id, wanted, existing.models)
       if (planned.model !== undefined) await ports.models.save(tenantId, planned.model)
       models.push({ id, action: planned.action, ...(planned.reason && { reason: planned.reason }) })
@@ -74,6 +78,9 @@ export async function importAzure(
   }
   return { providers, models }
 }
+
+/** An alias goes before `provider/model`: with a slash in it, it would take the requests for another provider's model. */
+const FIT_ALIAS = /^[A-Za-z0-9][A-Za-z0-9 ._:@+-]{0,199}(?<! )$/
 
 type PlannedProvider = ImportedProvider & { readonly provider?: Provider }
 
@@ -83,6 +90,11 @@ function planProvider(
   existing: readonly Provider[],
   taken: ReadonlyMap<string, Provider>,
 ): PlannedProvider {
+  if (!account.takesTokens) {
+    // The address of a region is that of many accounts: whoever is declared there may be any of them.
+    const reason = 'has no address of its own, and regional ones take no tokens'
+    return { account: account.name, id: freeId(account.name, taken), action: 'skipped', reason }
+  }
   const same = existing.filter(
     (provider) => provider.type === 'azure' && isSameResource(account, provider.baseUrl),
   )
@@ -93,16 +105,15 @@ function planProvider(
   }
   const known = same[0]
   if (known !== undefined) {
+    const told = { account: account.name, id: known.id }
+    if (known.entra === undefined && known.keys.length > 0) {
+      return { ...told, action: 'unchanged', reason: 'is asked with keys of its own' }
+    }
     const provider = { ...known, entra: application.entra }
     const isSame = sameJson(known.entra, application.entra)
-    const action = isSame ? 'unchanged' : 'updated'
-    return { account: account.name, id: known.id, action, provider }
+    return { ...told, action: isSame ? 'unchanged' : 'updated', provider }
   }
   const id = freeId(account.name, taken)
-  if (!account.takesTokens) {
-    const reason = 'has no address of its own, and regional ones take no tokens'
-    return { account: account.name, id, action: 'skipped', reason }
-  }
   return {
     account: account.name,
     id,

@@ -78,7 +78,7 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
   /** Not asked yet, in order. */
   private fresh: Candidate<T>[]
   /** Without a place when they were asked. */
-  private readonly busy: Candidate<T>[] = []
+  private busy: Candidate<T>[] = []
   private waiting: Waiting<T>[] = []
   private readonly retries = new Map<Candidate<T>, number>()
   private worst: TargetFailure | undefined
@@ -101,7 +101,7 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
       const result = await this.next()
       if (result === undefined) break
       if (!isFailure(result)) {
-        this.record.answeredBy(result.chosen, result.losses)
+        this.record.answeredBy(result.chosen, result.losses, result.startedMs)
         this.record.atEnd((error) => result.over(error))
         return result.answer
       }
@@ -171,21 +171,25 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
     }
     // That another was faster is no failure of this one.
     if (going.signal.aborted && !this.signal.aborted) return result
-    if (this.worst === undefined || weight(result) >= weight(this.worst)) this.worst = result
     if (again !== undefined) this.askLater(candidate, again.retryAfterMs)
-    return this.mayGoOn(candidate, error) ? { ...result, stop: false } : result
+    const failure = this.mayGoOn(candidate, error) ? { ...result, stop: false } : result
+    if (this.worst === undefined || weight(failure) >= weight(this.worst)) this.worst = failure
+    return failure
   }
 
   /** A prompt that is too long here may fit elsewhere; one that is refused here may be taken elsewhere, where that is wanted. */
   private mayGoOn(candidate: Candidate<T>, error: GatewayError): boolean {
+    if (this.record.mayNotBeRepeated) return false
     if (error.kind === 'content_filter') return this.rules.retryRefused === true
     if (error.kind !== 'context_length') return false
     const { contextWindow } = candidate
     if (contextWindow === undefined) return false
     // Who does not say how much it takes may take more.
-    this.fresh = this.fresh.filter((other) => (other.contextWindow ?? Infinity) > contextWindow)
-    this.waiting = []
-    return this.fresh.length > 0
+    const takesMore = (other: Candidate<T>) => (other.contextWindow ?? Infinity) > contextWindow
+    this.fresh = this.fresh.filter(takesMore)
+    this.busy = this.busy.filter(takesMore)
+    this.waiting = this.waiting.filter((one) => takesMore(one.candidate))
+    return this.fresh.length + this.busy.length + this.waiting.length > 0
   }
 
   private askLater(candidate: Candidate<T>, retryAfterMs: number | undefined): void {
@@ -224,7 +228,8 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const leave = () => resolve(false)
     signal.addEventListener('abort', leave, { once: true })
-    const timer = setTimeout(() => resolve(true), waitMs)
+    // Never a moment too early: the key that was limited would not be free yet.
+    const timer = setTimeout(() => resolve(true), Math.ceil(waitMs))
     const mayGoOn = await promise
     clearTimeout(timer)
     signal.removeEventListener('abort', leave)
@@ -235,5 +240,6 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
 /** How much a failure says about the request as a whole. */
 function weight(failure: TargetFailure): number {
   if (failure.error.kind === 'unsupported') return 0
+  if (failure.stop) return 3
   return failure.unasked === true ? 1 : 2
 }

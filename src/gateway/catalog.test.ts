@@ -274,6 +274,53 @@ describe('asking', () => {
     expect(server.requests).toHaveLength(41)
   })
 
+  test('at another address that does not answer: the list of the one before is not its own', async () => {
+    const server = playing(list('old'))
+    const rig = new Rig()
+    await rig.directory.refresh(providerAt(server))
+    expect(rig.names('p')).toEqual(['old'])
+    const silent = playing(json({ error: 'no' }, 500))
+    await rig.directory.refresh(providerAt(silent))
+    expect(rig.names('p')).toBeUndefined()
+  })
+
+  test('at another address while the one before is still asked: the new one is asked as well, and its list stays', async () => {
+    const held = Promise.withResolvers<void>()
+    const slow = playing(async () => {
+      await held.promise
+      return Response.json({ data: [{ id: 'old' }] })
+    })
+    const rig = new Rig()
+    const first = rig.directory.refresh(providerAt(slow))
+    await slow.request(0)
+    const moved = providerAt(playing(list('new')))
+    const round = rig.directory.refreshAll(
+      buildSnapshot(2, [{ providers: [moved], models: [], keys: [] }]),
+    )
+    held.resolve()
+    await Promise.all([first, round])
+    expect(rig.names('p')).toEqual(['new'])
+  })
+
+  test('parts of a list without end: no more names are kept than a list may have', async () => {
+    let batch = 0
+    const rig = new Rig({
+      deployments: () => {
+        batch += 1
+        const names = Array.from({ length: LIMITS.modelListEntriesMax * 0.75 }, (_, at) => at)
+        const models = names.map((at) => ({ id: `b${batch}-${at}` }))
+        return Promise.resolve({ models, isWhole: false })
+      },
+    })
+    const provider = providerAt(playing(list()))
+    for (let round = 0; round < 3; round += 1) await rig.directory.refresh(provider)
+    const kept = rig.names('p') ?? []
+    expect(kept).toHaveLength(LIMITS.modelListEntriesMax)
+    expect(kept.filter((name) => name.startsWith('b3-'))).toHaveLength(
+      LIMITS.modelListEntriesMax * 0.75,
+    )
+  })
+
   test('every so often while the program runs, give or take', async () => {
     jest.useFakeTimers()
     for (const [random, share] of [

@@ -84,7 +84,7 @@ function usableContext(provider: Provider, facts: LocalModelFacts = {}): number 
 export class ModelDirectory {
   private readonly lists = new Map<string, ProviderList>()
   private readonly book = new ModelBook()
-  private readonly asking = new Map<string, Promise<void>>()
+  private readonly asking = new Map<string, { address: string; done: Promise<void> }>()
   /** Providers of which something new could not be written. */
   private readonly unsaved = new Set<string>()
   private readonly ports: DirectoryPorts
@@ -133,10 +133,13 @@ export class ModelDirectory {
   /** Asks a provider for its models now. Resolves when it has answered, failed or run out of time; never rejects. */
   refresh(provider: Provider): Promise<void> {
     const running = this.asking.get(provider.id)
-    if (running !== undefined) return running
-    const asking = this.ask(provider).finally(() => this.asking.delete(provider.id))
-    this.asking.set(provider.id, asking)
-    return asking
+    const address = addressOf(provider)
+    if (running?.address === address) return running.done
+    // Another address was asked by this id: what it says must not come after what this one says.
+    if (running !== undefined) return running.done.then(() => this.refresh(provider))
+    const done = this.ask(provider).finally(() => this.asking.delete(provider.id))
+    this.asking.set(provider.id, { address, done })
+    return done
   }
 
   /** Asks every provider whose list is missing or old, a few at a time. */
@@ -158,7 +161,9 @@ export class ModelDirectory {
   }
 
   private isDue(provider: Provider, nowMs: number): boolean {
-    if (!isUsable(provider) || this.asking.has(provider.id)) return false
+    const running = this.asking.get(provider.id)
+    if (!isUsable(provider) || running?.address === addressOf(provider)) return false
+    if (running !== undefined) return true
     const list = this.lists.get(provider.id)
     if (list === undefined || list.expiresMs <= nowMs) return true
     return list.address !== addressOf(provider)
@@ -288,7 +293,7 @@ export class ModelDirectory {
       const problem = error instanceof Error ? error.message : String(error)
       const { id } = provider
       this.ports.logger.debug('provider did not list its models', { provider: id, error: problem })
-      const known = this.lists.get(id)
+      const known = this.listAt(id, address)
       // An old list is better than none: providers come and go, names rarely.
       this.lists.set(id, {
         ...known,
@@ -316,9 +321,9 @@ export class ModelDirectory {
     const nowMs = this.ports.clock.nowMs()
     const { isWhole = true, models = [] } = answer ?? {}
     // What a part does not have may be there still.
-    const before = isWhole ? undefined : this.lists.get(id)?.models
+    const before = isWhole ? undefined : this.listAt(id, address)?.models
     this.lists.set(id, {
-      models: new Map([...(before ?? []), ...models.map((model) => [model.id, model] as const)]),
+      models: joined(before, models),
       expiresMs: this.expiresMs(),
       reachable: true,
       address,
@@ -340,6 +345,12 @@ export class ModelDirectory {
     }
   }
 
+  /** What is known of the provider at this address; what the store remembers counts for any. */
+  private listAt(id: string, address: string): ProviderList | undefined {
+    const known = this.lists.get(id)
+    return known?.address === undefined || known.address === address ? known : undefined
+  }
+
   private expiresMs(): number {
     return this.ports.clock.monotonicMs() + LIMITS.modelListTtlMs
   }
@@ -348,6 +359,18 @@ export class ModelDirectory {
 /** What decides who answers: another one may stand behind the same id later. */
 function addressOf({ baseUrl, compatible, type }: Provider): string {
   return [type, compatible ?? '', baseUrl].join(' ')
+}
+
+/** A part of a list joined to what was known before; of too many, those that were known first go. */
+function joined(
+  before: ReadonlyMap<string, ListedModel> | undefined,
+  models: readonly ListedModel[],
+): ReadonlyMap<string, ListedModel> {
+  const listed = new Map(models.map((model) => [model.id, model]))
+  if (before === undefined) return listed
+  const kept = [...before].filter(([id]) => !listed.has(id))
+  const room = Math.max(0, LIMITS.modelListEntriesMax - listed.size)
+  return new Map([...kept.slice(Math.max(0, kept.length - room)), ...listed])
 }
 
 function onlyOne(

@@ -133,6 +133,19 @@ describe('a check', () => {
     expect(key?.state).toBe('refused')
   })
 
+  test.each([
+    [403, 'forbidden'],
+    [401, 'You have insufficient permissions for this operation. Missing scopes: api.model.read.'],
+  ])(
+    'of the model list that the key may not read (%d) leaves the key be',
+    async (status, words) => {
+      const { checked, clock, health, provider } = world(refusal(status, words))
+      for (let time = 0; time < 3; time += 1) expect(await checked()).toMatchObject({ ok: false })
+      const [key] = health.keys(provider).report(provider.keys, clock.monotonicMs())
+      expect(key?.state).toBe('fit')
+    },
+  )
+
   test('of a model finds out that a refused key is taken again; the model list, which may be open, does not', async () => {
     for (const model of [undefined, 'm']) {
       const check = { intervalMs: INTERVAL_MS, ...(model === undefined ? {} : { model }) }

@@ -175,7 +175,9 @@ export class Checks {
       if (attempting === undefined) this.failAll(provider)
       attempting?.failed()
     } else attempting?.released()
-    if (decision.action === 'next-key' && key !== undefined) {
+    // That it may not list models says nothing of what else a key may do.
+    const isOfKey = decision.keyIsFit !== true && (attempting !== undefined || status === 401)
+    if (decision.action === 'next-key' && isOfKey && key !== undefined) {
       health.keys(provider).refused(provider.keys, key.id, status ?? 0, clock.monotonicMs())
     }
     return { reachable: status !== undefined, error: this.wordsOf(provider, failure, thrown) }

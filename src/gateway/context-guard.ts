@@ -19,6 +19,7 @@ export interface ContextRoom {
 
 /**
  * Looks at one request for one target.
+ * @param longer what is asked in its place, where that is more than the client said
  * @returns what to ask for, or undefined where the request is to be left as it is
  * @throws GatewayError `context_length` for a prompt that cannot fit, with the numbers
  */
@@ -26,6 +27,7 @@ export function guardContext(
   plan: TargetPlan,
   forms: RequestForms,
   deps: GatewayDeps,
+  longer?: ChatRequest,
 ): Promise<ContextRoom | undefined> | undefined {
   const settings = plan.provider.context ?? DEFAULT_CONTEXT
   const { type } = plan.provider
@@ -36,12 +38,12 @@ export function guardContext(
     // Reading a prompt that is relayed costs as much as translating it: only where there is something to hold it against.
     const limit =
       forms.model.contextWindow ?? deps.directory.listedContext(plan.provider, plan.model)
-    const read = limit === undefined ? undefined : readable(forms)
+    const read = limit === undefined ? undefined : (longer ?? readable(forms))
     if (read !== undefined) guardOf(read).refuseOver(limit)
     return undefined
   }
   if (plan.upstream.name !== 'ollama') return undefined
-  const request = readable(forms)
+  const request = longer ?? readable(forms)
   return request === undefined ? undefined : guardOf(request).ollama(request)
 
   function guardOf(asked: ChatRequest): Guard {

@@ -9,16 +9,19 @@ import type { ChatRequest } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
 import { providerSecrets } from '../core/policy/scrub.ts'
 import type { Dialect, StreamDecoder } from '../dialects/dialect.ts'
+import type { Loss } from '../core/ir/loss.ts'
 import { attempt, type Answer, type Prepared } from './attempt.ts'
-import { firstAnswer, unaskable, type Candidate } from './candidates.ts'
+import { firstAnswer, type Candidate } from './candidates.ts'
+import { guardContext, withRoom } from './context-guard.ts'
 import type { GatewayDeps } from './deps.ts'
 import { tokensInBytes } from './estimate.ts'
-import { encodeTarget, planTarget, upstreamChatCodec, type RequestForms } from './plan.ts'
+import { planTarget, translatedBody, upstreamChatCodec, type RequestForms } from './plan.ts'
 import type { Rest } from './pump.ts'
 import type { RequestRecord } from './record.ts'
+import { turnKeeper, type TurnKeeper } from './remember.ts'
 import { routeTargets } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
-import { noProvider, tryTarget } from './target-run.ts'
+import { isFailure, isOver, noProvider, tryTarget, type TargetFailure } from './target-run.ts'
 
 /** Where the rest of an answer comes from. */
 export interface Source extends Rest {
@@ -26,6 +29,8 @@ export interface Source extends Rest {
   readonly decoder: StreamDecoder
   /** Provider keys, never to be repeated to a client. */
   readonly secrets: readonly string[]
+  /** Remembers the turns of what comes from there; absent where nothing can come of it. */
+  readonly turns: TurnKeeper | undefined
   /** Who answers now. */
   readonly answering: { readonly provider: Provider; readonly model: string }
 }
@@ -62,26 +67,37 @@ export class Continuation {
     this.times += 1
     const { deps, record } = this
     const beginning = this.seam.beginning()
-    const before = record.detachEnds()
+    // Over for whoever broke off, whatever follows: its place may be the one that is needed to go on.
+    for (const end of record.detachEnds()) end(error)
+    const goBack = record.mark()
+    // The client may be told of the end before anybody has answered: then nobody waits any more.
+    const waiting = new AbortController()
+    let isWaiting = true
+    record.atEnd(() => {
+      if (!isWaiting) return
+      waiting.abort(new GatewayError('client_closed'))
+      goBack()
+    })
     try {
       const candidates = this.candidates(continued(request, beginning), beginning !== '')
-      const rules = { patient: true, as: 'continuation' } as const
-      const answer = await firstAnswer(candidates, rules, record, deps)
-      for (const end of before) end(error)
-      return this.taken(answer)
+      const rules = { patient: true, as: 'continuation', signal: waiting.signal } as const
+      return this.taken(await firstAnswer(candidates, rules, record, deps))
     } catch (failure) {
+      goBack()
       if (!(failure instanceof GatewayError)) throw failure
       deps.logger.debug('an answer that broke off could not be gone on with', {
         requestId: record.inbound.requestId,
         error: failure.kind,
       })
-      for (const end of before) record.atEnd(end)
       return undefined
+    } finally {
+      isWaiting = false
     }
   }
 
   private isPossible(error: GatewayError, request: ChatRequest): boolean {
     if (this.times >= LIMITS.continuationsMax || !CURABLE.has(error.kind)) return false
+    if (isOver(this.record)) return false
     if (this.record.inbound.signal.aborted || this.seam.unseamable !== undefined) return false
     // A schema is enforced from the first character on: what is given as a beginning would not count.
     const format = request.responseFormat?.type
@@ -96,49 +112,49 @@ export class Continuation {
     const isCurrent = ({ providerId, model }: Target) =>
       providerId === this.current.provider.id && model === this.current.model
     const ordered = [...targets.filter((one) => !isCurrent(one)), ...targets.filter(isCurrent)]
-    return ordered.map((target) => this.candidate(target, request, hasBeginning, snapshot))
+    const going: GoingOn = { request, hasBeginning, snapshot, lost: this.record.lossList() }
+    return ordered.map((target) => this.candidate(target, going))
   }
 
-  private candidate(
-    target: Target,
-    request: ChatRequest,
-    hasBeginning: boolean,
-    snapshot: Snapshot,
-  ): Candidate<Answer> {
+  private candidate(target: Target, going: GoingOn): Candidate<Answer> {
     const { deps, forms, record } = this
-    const prepared = prepare(target, request, hasBeginning, forms, snapshot)
-    if (prepared instanceof GatewayError) return unaskable(prepared)
-    const { plan, losses } = prepared
+    let prepared: Prepared | TargetFailure | undefined
     return {
-      provider: plan.provider,
-      go: (going) =>
-        tryTarget<Answer>(
+      provider: going.snapshot.providers.get(target.providerId),
+      async go(asked) {
+        prepared ??= await prepare(target, going, forms, deps)
+        if (isFailure(prepared)) return prepared
+        const ready = prepared
+        const { plan, losses } = ready
+        return await tryTarget<Answer>(
           {
             provider: plan.provider,
             model: plan.model,
             mode: 'translate',
             dialect: plan.upstream.name,
             repeating: 'freely',
-            losses: [...record.lossList(), ...losses].slice(0, LIMITS.lossesMax),
-            attempt: (key, signal) => streamed(attempt(prepared, key, forms, signal, deps)),
+            losses: [...going.lost, ...losses].slice(0, LIMITS.lossesMax),
+            attempt: (key, signal) => streamed(attempt(ready, key, forms, signal, deps)),
           },
-          going,
+          asked,
           record,
           deps,
-        ),
+        )
+      },
     }
   }
 
   private taken(answer: Answer): Source {
     const { plan, upstream } = answer
     this.current = plan
-    this.seam.next()
+    this.seam.next(plan.kind.saysBeginningAgain)
     return {
       upstream,
       dialect: plan.upstream,
       decoder: upstreamChatCodec(plan).createStreamDecoder(),
       secrets: providerSecrets(plan.provider),
       timeouts: plan.provider.timeouts,
+      turns: turnKeeper(plan, this.forms, this.deps),
       answering: plan,
     }
   }
@@ -156,33 +172,51 @@ function continued(request: ChatRequest, beginning: string): ChatRequest {
   }
 }
 
+/** What is to be gone on with. */
+interface GoingOn {
+  /** With the beginning at its end. */
+  readonly request: ChatRequest
+  readonly hasBeginning: boolean
+  readonly snapshot: Snapshot
+  /** What the first answer's request could not say. */
+  readonly lost: readonly Loss[]
+}
+
 /** What a target is sent so that it goes on, or why it cannot. */
-function prepare(
+async function prepare(
   target: Target,
-  request: ChatRequest,
-  hasBeginning: boolean,
+  going: GoingOn,
   forms: RequestForms,
-  snapshot: Snapshot,
-): Prepared | GatewayError {
-  const planned = planTarget(target, snapshot, forms.inbound, forms.peeked)
-  if (planned === undefined) return noProvider()
-  const plan = { ...planned, mode: 'translate' } as const
-  if (plan.operation !== 'chat') return noProvider()
-  const { kind, model } = plan
-  const dialect = plan.upstream.name
+  deps: GatewayDeps,
+): Promise<Prepared | TargetFailure> {
   try {
-    const { losses, value } = upstreamChatCodec(plan).encodeRequest(request, encodeTarget(plan))
-    const told = target.abilities?.prefill
-    const how = { model, dialect, ...(told === undefined ? {} : { told }) }
-    const body = hasBeginning ? kind.goingOn?.(value, how) : value
-    if (body === undefined) {
-      return new GatewayError('unsupported', { cause: 'it does not go on from a beginning' })
-    }
-    return { plan, body: JSON.stringify(body), withholdUsage: false, losses }
+    return await fill(target, going, forms, deps)
   } catch (error) {
-    if (error instanceof GatewayError) return error
-    throw error
+    if (!(error instanceof GatewayError)) throw error
+    return { error, stop: false, unasked: true }
   }
+}
+
+/** @throws GatewayError where it cannot be asked */
+async function fill(
+  target: Target,
+  { hasBeginning, request, snapshot }: GoingOn,
+  forms: RequestForms,
+  deps: GatewayDeps,
+): Promise<Prepared> {
+  const planned = planTarget(target, snapshot, forms.inbound, forms.peeked)
+  if (planned === undefined || planned.operation !== 'chat') throw noProvider()
+  const plan = { ...planned, mode: 'translate' } as const
+  const { kind, model } = plan
+  const { losses, value } = translatedBody(plan, forms, request)
+  const told = target.abilities?.prefill
+  const how = { model, dialect: plan.upstream.name, ...(told === undefined ? {} : { told }) }
+  const body = hasBeginning ? kind.goingOn?.(value, how) : value
+  if (body === undefined) {
+    throw new GatewayError('unsupported', { cause: 'it does not go on from a beginning' })
+  }
+  const room = await guardContext(plan, forms, deps, request)
+  return { plan, body: JSON.stringify(withRoom(body, room)), withholdUsage: false, losses }
 }
 
 /** What goes on must stream, as what the client reads does. */

@@ -151,6 +151,7 @@ class Count {
       repeating: 'never',
       // Many a server that answers well cannot count.
       judgedBy: 'connection',
+      aside: true,
       attempt: (key) => this.attempt(plan, body, key),
     }
     const going = { mayQueue: false, signal: this.signal }

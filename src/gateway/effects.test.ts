@@ -30,6 +30,30 @@ const CASES: readonly [string, DialectName, JsonObject, boolean][] = [
     { tools: [{ name: 'bash', input_schema: {} }] },
     false,
   ],
+  [
+    'a shell of the client',
+    'openai-responses',
+    { tools: [{ type: 'local_shell' }, { type: 'shell' }] },
+    false,
+  ],
+  [
+    'a shell at the provider',
+    'openai-responses',
+    { tools: [{ type: 'shell', environment: { type: 'container_auto' } }] },
+    true,
+  ],
+  [
+    'patches that the client applies',
+    'openai-responses',
+    { tools: [{ type: 'apply_patch' }] },
+    false,
+  ],
+  [
+    'a shell that the client runs',
+    'anthropic',
+    { tools: [{ type: 'bash_20250124', name: 'bash' }] },
+    false,
+  ],
   ['MCP servers', 'anthropic', { mcp_servers: [{ url: 'https://mcp.example.com' }] }, true],
   [
     'members that are null',

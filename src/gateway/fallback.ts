@@ -9,6 +9,7 @@ import type { ModelDirectory } from './catalog.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { RequestRecord } from './record.ts'
 import { resolve } from './resolve.ts'
+import { RouteRefused } from './route-refusal.ts'
 import type { Routed } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
 import { isOver } from './target-run.ts'
@@ -52,6 +53,7 @@ export async function withFallbacks<T>(
   let fallbacks: Fallbacks | undefined
   let fallbackFor: FallbackCause | undefined
   let told: GatewayError | undefined
+  let teller = model
   for (;;) {
     const attempts = record.attempts.length
     record.answering = current
@@ -60,11 +62,17 @@ export async function withFallbacks<T>(
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       // That another model could not be asked at all says less than why this one failed.
-      if (told === undefined || record.attempts.length > attempts) told = error
-      if (isOver(record) || record.mayNotBeRepeated) throw told
+      if (told === undefined || record.attempts.length > attempts) {
+        told = error
+        teller = current
+      }
       fallbacks ??= new Fallbacks(model, snapshot, deps.directory)
-      const next = fallbacks.after(told)
-      if (next === undefined) throw told
+      const mayGoOn = !isOver(record) && !record.mayNotBeRepeated
+      const next = mayGoOn ? fallbacks.after(told) : undefined
+      if (next === undefined) {
+        record.answering = teller
+        throw told
+      }
       fallbackFor = next.cause
       current = next.model
     }
@@ -72,10 +80,31 @@ export async function withFallbacks<T>(
 }
 
 /**
+ * Decides on the targets of one model and keeps the decision in the log, whatever comes of it.
+ * @throws GatewayError of the decision
+ */
+export function routeNoted(
+  record: RequestRecord,
+  model: Model,
+  fallbackFor: FallbackCause | undefined,
+  decide: () => Routed,
+): Routed {
+  try {
+    const decision = decide()
+    noteRoute(record, model, decision, fallbackFor)
+    return decision
+  } catch (error) {
+    if (error instanceof RouteRefused)
+      noteRoute(record, model, { record: error.route, targets: [] }, fallbackFor)
+    throw error
+  }
+}
+
+/**
  * Keeps the decision in the log: where there was one to take, and for a model that was not asked for in any case.
  * @param fallbackFor why it is not the model that was asked for
  */
-export function noteRoute(
+function noteRoute(
   record: RequestRecord,
   model: Model,
   { record: route, targets }: Pick<Routed, 'record' | 'targets'>,

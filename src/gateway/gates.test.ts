@@ -210,6 +210,18 @@ describe('changed settings', () => {
     expect(gates.providers().size).toBe(0)
   })
 
+  test('a request that is older than a reload does not bring the old bound back', () => {
+    const { gates } = gatesOf({})
+    const first = gates.of(bounded(3))?.tryEnter()
+    gates.keep(new Map([['p', bounded(1)]]))
+    expect(gates.of(bounded(3))?.tryEnter()).toBeUndefined()
+    first?.release()
+    const other = { ...bounded(3), id: 'q' }
+    gates.keep(new Map([['q', { ...bounded(1), id: 'q' }]]))
+    expect(gates.of(other)?.tryEnter()).toBeDefined()
+    expect(gates.of(other)?.tryEnter()).toBeUndefined()
+  })
+
   test('a provider that vanishes and comes back still counts what runs', () => {
     const { gates } = gatesOf({})
     const slot = gates.of(bounded(1))?.tryEnter()

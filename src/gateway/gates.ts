@@ -44,6 +44,7 @@ export class Gates {
   private readonly whole: BoundedGate
   private readonly ofProviders = new Map<string, BoundedGate>()
   private readonly options: GatesOptions
+  private inForce: ReadonlyMap<string, Provider> = new Map()
 
   constructor(options: GatesOptions) {
     this.options = options
@@ -57,8 +58,10 @@ export class Gates {
 
   /** The bound of one provider; undefined where it has none. */
   of(provider: Provider): Gate | undefined {
-    const { concurrency, id } = provider
-    if (concurrency === undefined) return undefined
+    const { id } = provider
+    if (provider.concurrency === undefined) return undefined
+    // A request that is older than the last change of the catalogue brings bounds that hold no more.
+    const concurrency = this.inForce.get(id)?.concurrency ?? provider.concurrency
     const known = this.ofProviders.get(id)
     if (known !== undefined) {
       known.configure(concurrency)
@@ -76,6 +79,7 @@ export class Gates {
 
   /** Takes over the bounds of these providers, and drops what is kept of others once nothing of it runs. */
   keep(providers: ReadonlyMap<string, Provider>): void {
+    this.inForce = providers
     for (const [id, gate] of this.ofProviders) {
       const concurrency = providers.get(id)?.concurrency
       gate.configure(concurrency ?? UNBOUNDED)

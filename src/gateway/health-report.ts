@@ -48,7 +48,9 @@ export function reportProviders(
     for (const { model, providerId } of targets) {
       let ofProvider = users.get(providerId)
       if (ofProvider === undefined) users.set(providerId, (ofProvider = new Map()))
-      ofProvider.set(model, [...(ofProvider.get(model) ?? []), id])
+      const ids = ofProvider.get(model)
+      if (ids === undefined) ofProvider.set(model, [id])
+      else ids.push(id)
     }
   }
   const nowMs = deps.clock.monotonicMs()
@@ -77,7 +79,8 @@ export function reportProviders(
 
 /**
  * Whether a request could be answered: one usable provider has a key that is not refused, and a target that is not left alone or was
- * never asked. The mock, which is always there, counts only where there is no other.
+ * never asked. A target counts that an alias leads to or that has ever answered; one that only a client named says nothing, unless
+ * there is no other. The mock, which is always there, counts only where there is no other.
  */
 export function anyProviderFit(deps: Pick<GatewayDeps, 'clock' | 'health' | 'snapshot'>): boolean {
   const nowMs = deps.clock.monotonicMs()
@@ -104,14 +107,20 @@ function hasTarget(
   provider: Provider,
   { health, snapshot }: Pick<GatewayDeps, 'health' | 'snapshot'>,
 ): boolean {
-  const known = health.views(provider)
-  if (known.length === 0 || known.some(({ view }) => view.circuit !== 'open')) return true
+  const known = new Map(health.views(provider).map((one) => [one.model, one]))
+  const isFit = (model: string) => known.get(model)?.view.circuit !== 'open'
+  let counts = false
   for (const { targets } of snapshot().models.values()) {
     for (const { model, providerId } of targets) {
-      if (providerId === provider.id && !known.some((one) => one.model === model)) return true
+      if (providerId !== provider.id) continue
+      if (isFit(model)) return true
+      counts = true
     }
   }
-  return false
+  const others = [...known.values()]
+  const proven = others.filter(({ hasAnswered }) => hasAnswered)
+  const judged = counts || proven.length > 0 ? proven : others
+  return judged.some(({ view }) => view.circuit !== 'open') || (judged.length === 0 && !counts)
 }
 
 function targetsOf(

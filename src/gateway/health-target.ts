@@ -11,6 +11,8 @@ import type { Clock } from '../core/ports.ts'
 export interface Attempting {
   /** The head of a good answer is there. */
   answered(): void
+  /** Something came that says neither how well the target answers nor how fast; in place of `answered`. */
+  reached(): void
   /** The answer is over: whole, or broken off by the provider. Only after `answered`; ignored when told again. */
   ended(proper: boolean): void
   /** The target failed by its own fault: nothing the request itself or this gateway's key is to blame for. */
@@ -85,7 +87,7 @@ export class TargetAttempt implements Attempting {
   private readonly clock: Clock
   private readonly turn: number
   private readonly startedMs: number
-  private stage: 'asked' | 'answered' | 'over' = 'asked'
+  private stage: 'asked' | 'answered' | 'reached' | 'over' = 'asked'
 
   /** Right after the target's circuit let it through. */
   constructor(target: TargetHealth, settings: CircuitSettings, clock: Clock) {
@@ -107,7 +109,14 @@ export class TargetAttempt implements Attempting {
     if (target.circuit.succeeded(this.settings, nowMs, this.turn)) target.tell('closed', nowMs)
   }
 
+  reached(): void {
+    if (this.stage !== 'asked') return
+    this.stage = 'reached'
+    this.target.circuit.released(this.turn)
+  }
+
   ended(proper: boolean): void {
+    if (this.stage === 'reached') return this.over()
     if (this.stage !== 'answered') return
     this.over()
     const { target } = this

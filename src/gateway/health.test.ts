@@ -133,6 +133,31 @@ describe('what is remembered', () => {
     running?.released()
   })
 
+  test('of a key that is refused goes with its secret and its address, and what runs is counted on', () => {
+    const { health } = fresh()
+    const refused = provider({ keys: [{ id: 'main', secret: 'sk-old-0123456789abcdef' }] })
+    const state = (p: Provider) => health.keys(p).report(p.keys, 0)[0]
+    const refuse = (p: Provider) => {
+      health.keys(p).began('main')
+      health.keys(p).refused(p.keys, 'main', 401, 0)
+      expect(state(p)).toMatchObject({ state: 'refused' })
+    }
+    refuse(refused)
+    health.keep(new Map([['p', { ...refused }]]))
+    expect(state(refused)).toMatchObject({ state: 'refused' })
+    const replaced = { ...refused, keys: [{ id: 'main', secret: 'sk-new-0123456789abcdef' }] }
+    health.keep(new Map([['p', replaced]]))
+    expect(state(replaced)).toMatchObject({ state: 'fit', running: 1 })
+    refuse(replaced)
+    const moved = { ...replaced, baseUrl: 'http://127.0.0.1:10/v1' }
+    health.keep(new Map([['p', moved]]))
+    expect(state(moved)).toMatchObject({ state: 'fit', running: 2 })
+    refuse(moved)
+    health.keep(new Map([['p', { ...moved, keys: [] }]]))
+    health.keep(new Map([['p', moved]]))
+    expect(state(moved)).toMatchObject({ state: 'fit', running: 3 })
+  })
+
   test('outlives a reload, but not its provider and not its address', () => {
     const { health } = fresh()
     const p = provider()
@@ -144,7 +169,8 @@ describe('what is remembered', () => {
     const moved = provider({ baseUrl: 'http://127.0.0.1:8/v1' })
     health.keep(new Map([['p', moved]]))
     expect(health.view(moved, 'm').circuit).toBe('closed')
-    expect(health.keys(moved).report(p.keys, 0)[0]?.state).toBe('refused')
+    // A key that the wrong address refused may be fine: asking it once more costs less than a quarter of an hour without it.
+    expect(health.keys(moved).report(p.keys, 0)[0]?.state).toBe('fit')
     health.keep(new Map())
     expect(health.keys(p).report(p.keys, 0)[0]?.state).toBe('fit')
   })

@@ -45,8 +45,10 @@ export class Health {
     return target.view(circuitOf(provider), this.clock.monotonicMs())
   }
 
-  /** Every target of a provider that is remembered, by its model. */
-  views(provider: Provider): { readonly model: string; readonly view: TargetView }[] {
+  /** Every target of a provider that is remembered, by its model, and whether it has ever answered well. */
+  views(
+    provider: Provider,
+  ): { readonly model: string; readonly view: TargetView; readonly hasAnswered: boolean }[] {
     const known = this.providers.get(provider.id)
     if (known === undefined) return []
     const nowMs = this.clock.monotonicMs()
@@ -54,6 +56,7 @@ export class Health {
     return [...known.targets].map(([model, target]) => ({
       model,
       view: target.view(settings, nowMs),
+      hasAnswered: target.goodMs !== Number.NEGATIVE_INFINITY,
     }))
   }
 
@@ -100,12 +103,12 @@ export class Health {
     target.circuit.adoptOpen(untilMs, circuitOf(provider), nowMs)
   }
 
-  /** Forgets providers that are not there any more, and targets of an address that has changed. */
+  /** Forgets providers that are not there any more, and what was learned at an address or of a key that has changed. */
   keep(providers: ReadonlyMap<string, Provider>): void {
     for (const [id, known] of this.providers) {
       const provider = providers.get(id)
       if (provider === undefined) this.providers.delete(id)
-      else known.moveTo(provider.baseUrl)
+      else known.follow(provider)
     }
   }
 
@@ -132,12 +135,12 @@ class ProviderHealth {
   readonly budget = new RetryBudget()
   private readonly id: string
   private readonly ports: ProviderPorts
-  private baseUrl: string
+  private provider: Provider
 
   constructor(provider: Provider, ports: ProviderPorts) {
     this.id = provider.id
     this.ports = ports
-    this.baseUrl = provider.baseUrl
+    this.provider = provider
     this.ring = new KeyRing((keyId, state, untilMonotonicMs) => {
       const untilMs = this.wallMs(untilMonotonicMs)
       ports.changed({ kind: 'key', providerId: this.id, keyId, state, untilMs })
@@ -156,11 +159,16 @@ class ProviderHealth {
     return made
   }
 
-  /** What was learned at one address says nothing of another. */
-  moveTo(baseUrl: string): void {
-    if (baseUrl === this.baseUrl) return
-    this.baseUrl = baseUrl
-    this.targets.clear()
+  /** What was learned at one address says nothing of another, and what was learned of a key nothing of the next of its name. */
+  follow(provider: Provider): void {
+    const before = this.provider
+    this.provider = provider
+    const hasMoved = provider.baseUrl !== before.baseUrl
+    if (hasMoved) this.targets.clear()
+    for (const { id, secret } of before.keys) {
+      const isSame = provider.keys.some((key) => key.id === id && key.secret === secret)
+      if (hasMoved || !isSame) this.ring.renew(id)
+    }
   }
 
   private wallMs(monotonicMs: number): number {

@@ -15,7 +15,7 @@ export interface HedgeOptions<T> {
 }
 
 /**
- * The first good answer of the two, else the failure of the one that failed last. A first that fails before the second was asked is
+ * The first good answer of the two, else the failure that is the request's own, else that of the one that failed last. A first that fails before the second was asked is
  * told at once. Rejects only for a fault of this program.
  */
 export async function hedged<T extends { readonly upstream: UpstreamResponse }>(
@@ -87,20 +87,30 @@ async function firstGood<T extends { readonly upstream: UpstreamResponse }>(
 ): Promise<Reached<T> | TargetFailure> {
   const { promise, resolve, reject } = Promise.withResolvers<Reached<T> | TargetFailure>()
   let running = runners.length
-  let won = false
+  let over = false
+  let final: TargetFailure | undefined
+  const end = (winner: Runner<T>) => {
+    over = true
+    for (const other of runners) if (other !== winner) other.leg.cut()
+  }
   for (const runner of runners) {
-    runner.result.then((result) => {
-      running -= 1
-      if (won) {
-        // Both answered in the same moment: nobody reads this one.
-        if (!isFailure(result)) drop(result)
-        return
-      }
-      if (isFailure(result) && running > 0) return
-      won = !isFailure(result)
-      if (won) for (const other of runners) if (other !== runner) other.leg.cut()
-      resolve(result)
-    }, reject)
+    runner.result.then(
+      (result) => {
+        running -= 1
+        if (!isFailure(result)) {
+          // Both answered in the same moment: nobody reads this one.
+          if (over) return drop(result)
+          end(runner)
+          return resolve(result)
+        }
+        if (result.stop) final ??= result
+        if (running === 0) resolve(final ?? result)
+      },
+      (fault: unknown) => {
+        end(runner)
+        reject(fault)
+      },
+    )
   }
   return await promise
 }

@@ -35,6 +35,20 @@ export function requireModel(
   return model
 }
 
+/**
+ * The same for what is named beside the model, for another model that is asked in its place: its providers are others.
+ * @throws GatewayError `model_not_found`
+ */
+export function requireBeside(
+  model: Model,
+  peeked: PeekedBody | undefined,
+  asked: string,
+  principal: Principal,
+): void {
+  if (principal.models === undefined || peeked === undefined) return
+  requireNamed(peeked.body, asked, model, principal)
+}
+
 /** Every other model in the body: allowed by the name it has there, or as each provider that could be asked has it. */
 function requireNamed(body: JsonObject, asked: string, model: Model, principal: Principal): void {
   const providerIds = new Set(model.targets.map(({ providerId }) => providerId))

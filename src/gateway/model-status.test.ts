@@ -123,6 +123,16 @@ describe('the book', () => {
     expect(book.of('p')).toHaveLength(LIMITS.modelStatusRowsMax)
   })
 
+  test('parts of a list that go on bringing others: what was not seen for longest is forgotten', () => {
+    const book = new ModelBook()
+    const batch = (name: string) =>
+      names(...Array.from({ length: LIMITS.modelStatusRowsMax / 2 }, (_, at) => `${name}${at}`))
+    for (const [at, name] of ['x', 'y', 'z'].entries()) book.learn('p', batch(name), at, false)
+    const left = Map.groupBy(book.of('p'), ({ model }) => model[0])
+    expect([...left.keys()].toSorted()).toEqual(['y', 'z'])
+    expect(book.of('p')).toHaveLength(LIMITS.modelStatusRowsMax)
+  })
+
   test('whatever lists come: the last whole one decides, and nothing is ever lost', () => {
     const name = fc.constantFrom('a', 'b', 'c', '__proto__', '')
     const look = fc.record({ ids: fc.uniqueArray(name), isWhole: fc.boolean() })

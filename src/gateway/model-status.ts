@@ -137,7 +137,7 @@ export class ModelBook {
       })
     }
     if (isWhole && this.markGone(known, seen, nowMs)) isNews = true
-    forgetOldest(known)
+    forgetOldest(known, seen)
     return { seen, isNews }
   }
 
@@ -163,11 +163,15 @@ export class ModelBook {
   }
 }
 
-/** As the store does: of too many, those gone longest. */
-function forgetOldest(known: Map<string, ProviderModel>): void {
+/** As the store does: of too many, those gone longest, then those that parts of a list have not had for longest. */
+function forgetOldest(known: Map<string, ProviderModel>, seen: readonly SeenModel[]): void {
   const excess = known.size - LIMITS.modelStatusRowsMax
   if (excess <= 0) return
-  const gone = [...known.values()].filter(({ state }) => state === 'gone')
+  const names = new Set(seen.map(({ model }) => model))
+  const unseen = [...known.values()].filter(({ model }) => !names.has(model))
+  const gone = unseen.filter(({ state }) => state === 'gone')
   gone.sort((one, other) => (one.goneMs ?? 0) - (other.goneMs ?? 0))
-  for (const { model } of gone.slice(0, excess)) known.delete(model)
+  const there = unseen.filter(({ state }) => state !== 'gone')
+  there.sort((one, other) => one.lastSeenMs - other.lastSeenMs)
+  for (const { model } of [...gone, ...there].slice(0, excess)) known.delete(model)
 }

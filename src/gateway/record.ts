@@ -69,10 +69,24 @@ export class RequestRecord {
     this.providerStartMs = this.deps.clock.monotonicMs()
   }
 
-  /** This target answers: of two that were asked beside each other it need not be the one that was asked last. */
-  answeredBy(chosen: Chosen, losses: readonly Loss[]): void {
+  /**
+   * This target answers: of two that were asked beside each other it need not be the one that was asked last.
+   * @param startedMs when it was asked
+   */
+  answeredBy(chosen: Chosen, losses: readonly Loss[], startedMs: number): void {
     this.chosen = chosen
     this.losses = losses
+    this.providerStartMs = startedMs
+  }
+
+  /** Who answers now. @returns what puts that back, where those asked meanwhile have not answered */
+  mark(): () => void {
+    const { chosen, losses, providerStartMs } = this
+    return () => {
+      this.chosen = chosen
+      this.losses = losses
+      this.providerStartMs = providerStartMs
+    }
   }
 
   /** How the targets of one model were put into an order. */

@@ -85,9 +85,9 @@ export function explainRoute(
   const value = routing?.sticky === undefined ? undefined : valueOf(question, key, routing.sticky)
   const explain = (one: Model, isAskedFor: boolean, fallbackFor: string | undefined) =>
     explained(one, isAskedFor, fallbackFor, question, value, snapshot, deps)
-  const others = fallbacksOf(model).flatMap(({ cause, id }) => {
+  const others = fallbacksOf(model).map(({ cause, id }) => {
     const other = resolve(id, snapshot, deps.directory)
-    return other === undefined ? [] : [explain(other, false, cause)]
+    return other === undefined ? lost(id, cause) : explain(other, false, cause)
   })
   return {
     model: model.id,
@@ -169,6 +169,19 @@ function fallbacksOf(model: Model): { readonly cause: FallbackCause; readonly id
       .slice(0, LIMITS.fallbacksMax)
       .map((id) => ({ cause, id })),
   )
+}
+
+/** A fallback that names no model there is: a slip of the pen that no request would tell of. */
+function lost(id: string, cause: FallbackCause): ExplainedRoute {
+  const message = 'There is no such model.'
+  return {
+    model: id,
+    by: DEFAULT_ROUTING.strategy,
+    fallback_for: cause,
+    candidates: [],
+    refused: { kind: 'model_not_found', message },
+    retry_after_ms: null,
+  }
 }
 
 function needsOf({ completion, needs, tokens }: Question): RouteNeeds {

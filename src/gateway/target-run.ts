@@ -3,6 +3,7 @@
 // `candidates`'. All of it happens before anything is sent to the client.
 
 import type { Provider, ProviderKey } from '../core/catalog.ts'
+import { endReason } from '../core/end-reason.ts'
 import { GatewayError, type ErrorKind } from '../core/error.ts'
 import type { Loss } from '../core/ir/loss.ts'
 import type { DialectName } from '../core/ir/request.ts'
@@ -14,7 +15,7 @@ import {
   type Decision,
   type Failure,
 } from '../core/policy/classify.ts'
-import type { KeyRing } from '../core/policy/key-choice.ts'
+import { secretHint, type KeyRing } from '../core/policy/key-choice.ts'
 import { upstreamError } from '../core/policy/upstream-error.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { GatewayDeps } from './deps.ts'
@@ -41,6 +42,8 @@ export interface Asking<T> {
   readonly repeating: Repeating
   /** Only whether it can be reached speaks of the target: what it answers may be the client's own doing, or no duty of its. */
   readonly judgedBy?: 'connection'
+  /** It is beside what the target is for: that it can do this shows neither that it answers well nor how fast. */
+  readonly aside?: true
   /** What the request as it is put to this target could not say. */
   readonly losses?: readonly Loss[]
   /** The key that holds what is asked for: it is asked first, even while it rests, and others only where it is refused. */
@@ -81,6 +84,8 @@ export interface Reached<T> {
   readonly answer: T
   readonly chosen: Chosen
   readonly losses: readonly Loss[]
+  /** Monotonic time at which it was asked. */
+  readonly startedMs: number
   /** Must be called once, when the answer is over: with the error that broke it off, if any. */
   over(error?: GatewayError): void
 }
@@ -168,11 +173,24 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     const startedMs = deps.clock.monotonicMs()
     if (key !== undefined) ring.began(key.id)
     const chosen = { provider, model, mode, dialect, keyId: key?.id }
+    let noted = false
+    const note = (status: number | undefined, error?: ErrorKind) => {
+      if (!noted) this.note(key, startedMs, status, error)
+      noted = true
+    }
+    const { signal } = going
+    if (signal !== record.inbound.signal) {
+      // Cut off while its request goes on, or ends, elsewhere: the log row must not have to wait until this one has noticed.
+      signal.addEventListener('abort', () => note(undefined, endReason(signal).kind), {
+        once: true,
+      })
+    }
     try {
       record.attempting(chosen, losses)
-      const answer = await asking.attempt(key, going.signal)
-      this.note(key, startedMs, answer.upstream.status)
-      attempting.answered()
+      const answer = await asking.attempt(key, signal)
+      note(answer.upstream.status)
+      if (asking.aside === true) attempting.reached()
+      else attempting.answered()
       if (key !== undefined) {
         const { headers } = answer.upstream
         ring.answered(key.id, headers, startedMs, deps.clock.monotonicMs())
@@ -181,8 +199,9 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
         answer,
         chosen,
         losses,
+        startedMs,
         over(error) {
-          attempting.ended(error === undefined || isOwn(error.kind))
+          attempting.ended(error === undefined || !isTargetsFault(error.kind))
           if (key !== undefined) ring.ended(key.id)
         },
       }
@@ -191,7 +210,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       const failure = failureOf(thrown, attempting)
       const decision = classify(failure, deps.clock.nowMs())
       const error = this.clientError(failure, decision, thrown)
-      this.note(key, startedMs, failure.status, error.kind)
+      note(failure.status, error.kind)
       if (isTargetsFault(error.kind) && this.isJudged(failure)) attempting.failed()
       else attempting.released()
       if (this.blamesKey(key, failure, decision)) return 'next-key'
@@ -266,7 +285,12 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     if (decision.action !== 'next-key' && !limited) return false
     const nowMs = deps.clock.monotonicMs()
     const { retryAfterMs } = decision
-    if (decision.action === 'next-key') ring.refused(keys, key.id, failure.status ?? 0, nowMs)
+    if (decision.action === 'next-key') {
+      // Whoever asks for what the key may not do is no reason to keep it from everybody.
+      const isFit =
+        decision.keyIsFit === true || (failure.status === 403 && !this.isJudged(failure))
+      if (!isFit) ring.refused(keys, key.id, failure.status ?? 0, nowMs)
+    }
     // A lone key rests only for as long as it was told to: there is nothing better to do than to ask it.
     else if (keys.length > 1 || retryAfterMs !== undefined) {
       ring.limited(keys, key.id, nowMs + (retryAfterMs ?? LIMITED_KEY_PAUSE_MS), nowMs)
@@ -291,12 +315,13 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
   ): void {
     const { provider, model, mode } = this.asking
     const { as } = this.going
+    const keyHint = key === undefined ? undefined : secretHint(key.secret)
     this.record.attempts.push({
       providerId: provider.id,
       model,
       mode,
       durationMs: this.deps.clock.monotonicMs() - startedMs,
-      ...(key === undefined ? {} : { keyHint: key.secret.slice(-4) }),
+      ...(keyHint === undefined ? {} : { keyHint }),
       ...(status === undefined ? {} : { status }),
       ...(error === undefined ? {} : { error }),
       ...(as === undefined ? {} : { as }),

@@ -50,6 +50,7 @@ export class TranslatePump implements Pump {
   private decoder: StreamDecoder
   private secrets: readonly string[]
   private answering: { readonly provider: Provider; readonly model: string }
+  private turns: TurnKeeper | undefined
   private started = false
   private textChars = 0
   private outputToldByProvider = false
@@ -62,6 +63,7 @@ export class TranslatePump implements Pump {
     this.decoder = options.decoder
     this.secrets = options.secrets
     this.answering = { provider: options.provider, model: options.providerModel }
+    this.turns = options.turns
   }
 
   push(chunk: Uint8Array): Uint8Array | undefined {
@@ -92,6 +94,8 @@ export class TranslatePump implements Pump {
     const { record } = this.options
     record.partOver(this.answering.provider, this.answering.model)
     this.answering = source.answering
+    // What one provider has signed means nothing to another.
+    this.turns = source.turns
     this.framer = createFramer(source.dialect.framing)
     this.decoder = source.decoder
     this.secrets = source.secrets
@@ -148,8 +152,8 @@ export class TranslatePump implements Pump {
 
   /** A client may have left at the finish, before the end of the stream was told: it has its answer all the same. */
   private keep(): void {
-    const { turns, responses, encoder } = this.options
-    turns?.ended()
+    const { responses, encoder } = this.options
+    this.turns?.ended()
     responses?.translatedEnd(this.endText ?? encoder.end())
   }
 
@@ -181,8 +185,8 @@ export class TranslatePump implements Pump {
   }
 
   private observe(event: IrEvent): IrEvent {
-    const { record, turns } = this.options
-    if (turns !== undefined) turns.watch.push(event)
+    const { record } = this.options
+    if (this.turns !== undefined) this.turns.watch.push(event)
     switch (event.type) {
       case 'text-delta':
       case 'thinking-delta':

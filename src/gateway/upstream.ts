@@ -94,7 +94,8 @@ async function refused(
   const { status, headers } = upstream
   let bytes: Uint8Array = new Uint8Array()
   try {
-    bytes = await bytesInTime(provider, upstream, LIMITS.errorBodyBytesMax, deps)
+    const limitMs = Math.min(LIMITS.errorBodyTimeoutMs, provider.timeouts.totalMs)
+    bytes = await bytesInTime(upstream, LIMITS.errorBodyBytesMax, limitMs, deps)
   } catch (error) {
     deps.logger.debug('error body of a provider could not be read', {
       provider: provider.id,
@@ -106,14 +107,14 @@ async function refused(
   return new AttemptFailure(failure, { upstream, bytes })
 }
 
-/** A whole body within the provider's total limit. @throws GatewayError `upstream_bad_response`, `upstream_timeout` */
+/** A whole body within so long. @throws GatewayError `upstream_bad_response`, `upstream_timeout` */
 export async function bytesInTime(
-  provider: Provider,
   upstream: UpstreamResponse,
   bytesMax: number,
+  limitMs: number,
   deps: Pick<GatewayDeps, 'deadlines'>,
 ): Promise<Uint8Array> {
-  const limit = deps.deadlines.after(provider.timeouts.totalMs, () =>
+  const limit = deps.deadlines.after(limitMs, () =>
     upstream.cancel(new GatewayError('upstream_timeout', { cause: 'no whole answer in time' })),
   )
   try {

@@ -38,9 +38,11 @@ export async function readWhole(
   forms: RequestForms,
   response: UpstreamResponse,
   streamed: boolean,
-  deps: Pick<GatewayDeps, 'deadlines'>,
+  deps: Pick<GatewayDeps, 'clock' | 'deadlines'>,
 ): Promise<WholeAnswer> {
-  const bytes = await bytesInTime(plan.provider, response, LIMITS.responseBodyBytesMax, deps)
+  const elapsedMs = deps.clock.monotonicMs() - forms.inbound.arrivedMonotonicMs
+  const leftMs = Math.max(1, plan.provider.timeouts.totalMs - elapsedMs)
+  const bytes = await bytesInTime(response, LIMITS.responseBodyBytesMax, leftMs, deps)
   if (streamed && plan.operation !== 'embedding' && looksFramed(bytes)) {
     return { chat: fold(plan, bytes) }
   }

@@ -155,7 +155,8 @@ export function readDeployments(body: JsonValue, entra: EntraSettings): Page<Azu
     const properties = asObject(item['properties'])
     const model = asObject(properties?.['model'])
     const modelName = asString(model?.['name'])
-    if (name === undefined || name === '' || modelName === undefined) return undefined
+    if (name === undefined || name === '') return undefined
+    if (modelName === undefined || modelName === '') return undefined
     const sku = asObject(item['sku'])
     const retiresMs = timeMs(asObject(properties?.['deprecation'])?.['inference'])
     return {

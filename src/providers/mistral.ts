@@ -104,6 +104,7 @@ export const mistral: ProviderKind = {
   authorize: (_provider, secret) => bearer(secret),
   relayed: relayedBelow(base, ['moderation', 'audio-transcription', 'audio-speech', 'file']),
   goingOn: markedGoesOn,
+  saysBeginningAgain: true,
   quirks(_provider, model) {
     if (model.startsWith('magistral-')) return MAGISTRAL_QUIRKS
     return TAKES_REASONING_EFFORT.test(model) ? REASONING_QUIRKS : MISTRAL_QUIRKS

@@ -112,6 +112,8 @@ export interface ProviderKind {
     body: JsonObject,
     target: { readonly model: string; readonly dialect: DialectName; readonly told?: boolean },
   ): JsonObject | undefined
+  /** It says the beginning that it goes on from again. */
+  readonly saysBeginningAgain?: true
   /** Absolute URL of an operation beyond chat; undefined where this upstream does not have it. Absent: it has none. */
   relayed?(request: RelayedRequest): string | undefined
   /** How a server that loads models is asked about one of them; absent where it cannot be. */

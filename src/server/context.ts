@@ -121,8 +121,19 @@ export const NOBODY: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENANT_I
 
 /** A proxy in front makes every caller look local: then nobody is. */
 function wasForwarded(headers: Headers): boolean {
-  return headers.has('x-forwarded-for') || headers.has('forwarded') || headers.has('x-real-ip')
+  return FORWARDED_HEADERS.some((name) => headers.has(name))
 }
+
+/** Any of these is a proxy's: not every one names the client. */
+const FORWARDED_HEADERS = [
+  'x-forwarded-for',
+  'forwarded',
+  'x-real-ip',
+  'via',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'cf-connecting-ip',
+] as const
 
 export function isLoopbackAddress(address: string): boolean {
   return address === '::1' || /^(::ffff:)?127\./i.test(address)

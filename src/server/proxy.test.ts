@@ -436,6 +436,20 @@ describe('refusals of the provider', () => {
     expect(await answer.text()).toContain('upstream_auth_error')
   })
 
+  test('what the key may not do is no reason to keep it from others', async () => {
+    await using here = start([
+      json({ error: { message: 'forbidden' } }, { status: 403 }),
+      json({ data: [] }),
+      json({ error: { message: 'Missing scopes: api.files.read' } }, { status: 401 }),
+      json({ data: [] }),
+    ])
+    const statuses: number[] = []
+    for (const path of ['/thing', '/models', '/thing', '/models']) {
+      statuses.push((await here.ask(path)).status)
+    }
+    expect(statuses).toEqual([502, 200, 502, 200])
+  })
+
   test('a limit is told with its wait, after every key was tried', async () => {
     const keys = [1, 2].map((index) => ({
       id: `k${index}`,

@@ -10,7 +10,13 @@ import { dialectOfPath } from './routes.ts'
 
 /** A reply of the gateway as a Response. */
 export function respond(request: Request, reply: Reply): Response {
-  return new Response(reply.body as ConstructorParameters<typeof Response>[0], {
+  let body = reply.body as ConstructorParameters<typeof Response>[0]
+  if (request.method === 'HEAD' && body instanceof ReadableStream) {
+    // The router would read it to its end to count its bytes, and with it all that the provider has to send.
+    void body.cancel()
+    body = null
+  }
+  return new Response(body, {
     status: reply.status,
     headers: withCommon(request, reply.headers),
   })

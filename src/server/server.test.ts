@@ -105,7 +105,7 @@ describe('credentials', () => {
   test('behind a proxy nobody is local', async () => {
     const gateway = createTestGateway({ providers: [mock] })
     await using server = startTestServer(gateway)
-    for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip']) {
+    for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'x-forwarded-host']) {
       expect((await post(server.url, '/v1/chat/completions', { [name]: '1.2.3.4' })).status).toBe(
         401,
       )

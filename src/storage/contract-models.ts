@@ -193,4 +193,16 @@ export function modelStatusBoundsContract(open: Open): void {
       ['third available', half],
     ])
   })
+
+  test('parts of a list that go on bringing others: what was not seen for longest is forgotten', async () => {
+    const { modelStatuses } = await open()
+    const half = LIMITS.modelStatusRowsMax / 2
+    for (const [at, name] of ['x', 'y', 'z'].entries()) {
+      const batch = Array.from({ length: half }, (_, index) => `${name}${index}`)
+      await modelStatuses.seen('default', 'p', listed(...batch), at + 1, false)
+    }
+    const all = await modelStatuses.all('default')
+    expect(all).toHaveLength(LIMITS.modelStatusRowsMax)
+    expect(new Set(all.map(({ model }) => model[0]))).toEqual(new Set(['y', 'z']))
+  })
 }

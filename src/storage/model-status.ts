@@ -61,17 +61,18 @@ function changesOf(
   }
   const gone: string[] = []
   const goneBefore: Row[] = []
+  const unseen: Row[] = []
   for (const row of known.values()) {
     if (seen.has(row.model)) continue
     if (row.state === 'gone') goneBefore.push(row)
     else if (isWhole) gone.push(row.model)
+    else unseen.push(row)
   }
   const added = rows.filter((row) => !known.has(row.model)).length
   const excess = Math.max(0, known.size + added - LIMITS.modelStatusRowsMax)
-  const forgotten = goneBefore
-    .toSorted((one, other) => (one.goneMs ?? 0) - (other.goneMs ?? 0))
-    .slice(0, excess)
-    .map((row) => row.model)
+  goneBefore.sort((one, other) => (one.goneMs ?? 0) - (other.goneMs ?? 0))
+  unseen.sort((one, other) => one.lastSeenMs - other.lastSeenMs)
+  const forgotten = [...goneBefore, ...unseen].slice(0, excess).map((row) => row.model)
   return { rows, gone, forgotten, isStale }
 }
 

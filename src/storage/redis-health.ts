@@ -26,6 +26,8 @@ export class RedisHealth implements SharedHealth {
   private readonly pending = new Map<string, HealthChange>()
   private receive: (change: HealthChange) => void = () => {}
   private session: Session | undefined
+  /** The one that connects, or did. */
+  private latest: Session | undefined
   /** Of the stream; what comes after it is yet to be heard. */
   private heardId: string | undefined
   private closed = false
@@ -61,7 +63,8 @@ export class RedisHealth implements SharedHealth {
 
   async close(): Promise<void> {
     this.closed = true
-    this.session?.end()
+    // Also while it connects: a Redis that is stuck must not hold up the end of this process.
+    this.latest?.end()
     this.wake()
     await this.running
   }
@@ -72,6 +75,7 @@ export class RedisHealth implements SharedHealth {
     let failures = 0
     while (!this.closed) {
       const session = new Session(this.options, this.heardId, (change) => this.receive(change))
+      this.latest = session
       try {
         await session.open()
         if (this.closed) break

@@ -72,3 +72,50 @@ test('a black hole is a timeout at the connect limit: host, proxy, and a name wi
     expect(found.tookMs).toBeLessThan(1_500)
   })
 })
+
+/** Takes one connection, says nothing for a while, answers in two halves, and takes no other connection meanwhile. */
+const BUSY_SERVER = `
+const server = require('node:net').createServer((socket) => {
+  socket.once('data', () => {
+    Bun.sleepSync(${CONNECT_MS * 0.8})
+    socket.write('HTTP/1.1 200 OK\\r\\ncontent-length: 12\\r\\n\\r\\nfirst ')
+    Bun.sleepSync(${CONNECT_MS})
+    socket.end('second')
+  })
+})
+server.listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => console.log(server.address().port))
+`
+
+test('an answer that has begun is not broken off because nobody else could connect', async () => {
+  if (process.platform !== 'linux') return
+  const child = Bun.spawn([process.execPath, '-e', BUSY_SERVER], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const fillers: { end(): void }[] = []
+  try {
+    const { value } = await child.stdout.getReader().read()
+    const port = Number(new TextDecoder().decode(value))
+    const via = new HttpTransport(
+      new AddressGuard(() => performance.now()),
+      new SharedDeadlines(systemClock),
+      () => performance.now(),
+    )
+    const sending = via.send(request(`http://127.0.0.1:${port}/x`))
+    await Bun.sleep(CONNECT_MS / 10)
+    // Until one does not get through: the server is busy with the request above.
+    for (let isOpen = true; isOpen;) {
+      const socket = await Promise.race([
+        Bun.connect({ hostname: '127.0.0.1', port, socket: { data() {} } }),
+        Bun.sleep(CONNECT_MS / 10).then(() => undefined),
+      ])
+      if (socket === undefined) isOpen = false
+      else fillers.push(socket)
+    }
+    const answer = await sending
+    expect(new TextDecoder().decode(await answer.bytes(100))).toBe('first second')
+  } finally {
+    for (const socket of fillers) socket.end()
+    child.kill('SIGKILL')
+    await child.exited
+  }
+})

@@ -234,20 +234,18 @@ export class HttpTransport implements Transport {
   ): Deadline | undefined {
     const half = request.timeouts.connectMs / 2
     if (half >= request.timeouts.firstByteMs) return undefined
-    return this.deadlines.after(half, () => {
-      let connected = false
+    let running = this.deadlines.after(half, () => {
       const limit = this.deadlines.after(half, () => {
-        if (connected) return
         this.guard.forget(route.place)
         const where = route.way === 'direct' ? '' : ' to the forward proxy'
         controller.abort(timeoutError(`connection${where}`))
       })
+      running = limit
       void Bun.connect({
         hostname: address,
         port: route.placePort,
         socket: {
           open(socket) {
-            connected = true
             limit.cancel()
             socket.end()
           },
@@ -258,6 +256,8 @@ export class HttpTransport implements Transport {
         limit.cancel()
       })
     })
+    // What has answered is connected, whatever becomes of the probe.
+    return { cancel: () => running.cancel() }
   }
 }
 

@@ -25,6 +25,8 @@ describe('NO_PROXY', () => {
     ['[::1]:8080', '::1', 8_080],
     ['fd00::/8', 'fd12::1', 80],
     ['10.0.0.0/8', '::ffff:10.0.0.1', 80],
+    ['10.0.0.0/8:8443', '10.0.0.1', 8_443],
+    ['[fd00::/8]:443', 'fd12::1', 443],
   ]
   test.each(matches)('%s holds %s:%d', (entry, host, port) => {
     expect(bypassesProxy([entry], host, port)).toBe(true)

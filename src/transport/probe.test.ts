@@ -68,6 +68,13 @@ describe('names and TCP', () => {
     expect(await codeOf(connectTcp(['127.0.0.1'], 1, LIMIT_MS))).toBe('ECONNREFUSED')
   })
 
+  test('of a name with very many addresses a few are tried', async () => {
+    const many = Array.from({ length: 200 }, (_, at) => `127.0.1.${at + 1}`)
+    expect(await codeOf(connectTcp([...many, '127.0.0.1'], speaker([]), LIMIT_MS))).toBe(
+      'ECONNREFUSED',
+    )
+  })
+
   test('packets that are dropped end at the limit', async () => {
     await withBlackHole(async ({ address, port }) => {
       const startedMs = performance.now()

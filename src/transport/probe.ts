@@ -100,7 +100,7 @@ export interface Connected {
 }
 
 /**
- * Connects to the first address that takes it.
+ * Connects to the first address that takes it; of many only the first few are tried.
  * @param timeoutMs for each address
  * @throws ProbeError of the last address
  */
@@ -111,7 +111,7 @@ export async function connectTcp(
 ): Promise<Connected> {
   const failed: { address: string; code: string }[] = []
   let last = new ProbeError('ENOTFOUND', 'no address')
-  for (const address of addresses) {
+  for (const address of addresses.slice(0, LIMITS.probeAddressesMax)) {
     try {
       const socket = connect({ host: address, port })
       await waitOn<void>(socket, timeoutMs, (done) => {

@@ -55,8 +55,8 @@ export function portOf(url: URL): number {
   return url.protocol === 'https:' ? 443 : 80
 }
 
-/** A `%` that begins no escape stands for itself. */
-function decoded(text: string): string {
+/** Of a URL's user or password: a `%` that begins no escape stands for itself. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

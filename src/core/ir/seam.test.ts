@@ -105,6 +105,40 @@ describe('Seam', () => {
     ])
   })
 
+  test('thinking that broke off is closed before anything else is said', () => {
+    const first = [START, ...thinking(0, 'hm').slice(0, -1)]
+    const { events, response } = joined(first, [START, ...text(0, 'Yes'), closed(0), STOP])
+    expect(events.slice(3, 5)).toEqual([
+      closed(0),
+      { type: 'block-start', choice: 0, index: 1, block: { type: 'text', text: '' } },
+    ])
+    expect(response.choices[0]?.blocks).toMatchObject([{ text: 'hm' }, { text: 'Yes' }])
+    expect(joined(first, [START, STOP]).events.at(-2)).toEqual(closed(0))
+  })
+
+  test('a beginning that is said again is taken off, however it is cut; what only looks like it stays', () => {
+    const pieces = fc.array(fc.constantFrom('a', 'b', ' ', '👍'), { maxLength: 6 })
+    fc.assert(
+      fc.property(pieces, pieces, fc.array(fc.nat()), fc.boolean(), (said, more, cuts, again) => {
+        const seam = new Seam(1_000)
+        for (const event of [START, ...text(0, said.join(''))]) seam.join(event)
+        const begun = seam.beginning()
+        seam.next(true)
+        const rest = more.join('')
+        const answer = again ? begun + rest : rest
+        const events = [...text(0, ...cutUp(answer, cuts)), closed(0), STOP]
+        const heard = events.flatMap((event) => seam.join(event))
+        const own = heard.map((event) => (event.type === 'text-delta' ? event.text : '')).join('')
+        const wholly = answer.startsWith(begun) ? answer.slice(begun.length) : answer
+        const spaces = said.join('').slice(begun.length)
+        let same = 0
+        while (same < spaces.length && wholly[same] === spaces[same]) same += 1
+        expect(own).toBe(wholly.slice(same))
+      }),
+      checkParameters(300),
+    )
+  })
+
   test('an answer that goes on with a call closes the text before it', () => {
     const { response } = joined(
       [START, ...text(0, 'Let me look')],

@@ -18,6 +18,9 @@ export class Seam {
   private opened = 0
   /** The text block that is open. */
   private open: number | undefined
+  /** The thinking block that is open. */
+  private thinking: number | undefined
+  private begun = ''
   /** Text that the next answer repeats, as it was cut off what it was given. */
   private trimmed = ''
   private part: Part | undefined
@@ -35,6 +38,7 @@ export class Seam {
   beginning(): string {
     const text = this.pieces.join('')
     const beginning = text.trimEnd()
+    this.begun = beginning
     this.trimmed = text.slice(beginning.length)
     return beginning
   }
@@ -48,6 +52,7 @@ export class Seam {
         return this.said(event.text)
       case 'block-end':
         if (this.open === event.index) this.close()
+        if (this.thinking === event.index) this.thinking = undefined
         return
       case 'finish':
         this.why ??= 'text was over'
@@ -56,9 +61,14 @@ export class Seam {
     }
   }
 
-  /** The next events belong to an answer that goes on from `beginning()`. */
-  next(): void {
-    this.part = new Part(this.open, this.opened, this.trimmed)
+  /**
+   * The next events belong to an answer that goes on from `beginning()`.
+   * @param saysItAgain it begins with what it was given
+   */
+  next(saysItAgain = false): void {
+    const { begun, open, opened, thinking, trimmed } = this
+    const echo = new Echo(saysItAgain ? begun : '')
+    this.part = new Part({ target: open, unclosed: thinking, offset: opened, trimmed, echo })
   }
 
   /** The events of the answer that goes on, as they follow on what the client has. */
@@ -76,8 +86,8 @@ export class Seam {
     if (choice !== 0) this.why ??= 'several choices'
     this.opened = Math.max(this.opened, index + 1)
     if (block.type === 'text') this.open = index
-    else if (block.type !== 'thinking')
-      this.why ??= block.type === 'tool-use' ? 'tool call' : 'no plain text'
+    else if (block.type === 'thinking') this.thinking = index
+    else this.why ??= block.type === 'tool-use' ? 'tool call' : 'no plain text'
   }
 
   private said(text: string): void {
@@ -96,23 +106,46 @@ export class Seam {
   }
 }
 
+interface PartStart {
+  /** The open text block of the answers before. */
+  readonly target: number | undefined
+  /** The open thinking block of the answers before. */
+  readonly unclosed: number | undefined
+  readonly offset: number
+  readonly trimmed: string
+  readonly echo: Echo
+}
+
 /** One answer that goes on, its events moved behind what there is. */
 class Part {
-  /** The open text block of the answers before. */
   private readonly target: number | undefined
+  private unclosed: number | undefined
   private readonly offset: number
+  private readonly echo: Echo
   private repeated: string
   /** Index in this part of the text that continues the open block; of thinking that is left out. */
   private joined: number | undefined
   private readonly dropped = new Set<number>()
 
-  constructor(target: number | undefined, opened: number, repeated: string) {
+  constructor({ echo, offset, target, trimmed, unclosed }: PartStart) {
     this.target = target
-    this.offset = opened
-    this.repeated = repeated
+    this.unclosed = unclosed
+    this.offset = offset
+    this.echo = echo
+    this.repeated = trimmed
   }
 
   join(event: IrEvent): readonly IrEvent[] {
+    const { unclosed } = this
+    if (unclosed === undefined || (event.type !== 'block-start' && event.type !== 'finish')) {
+      return this.joinedOf(event)
+    }
+    // What broke off while it was thinking goes on with something else.
+    this.unclosed = undefined
+    return [{ type: 'block-end', choice: 0, index: unclosed }, ...this.joinedOf(event)]
+  }
+
+  private joinedOf(event: IrEvent): readonly IrEvent[] {
     switch (event.type) {
       // The client has begun an answer already.
       case 'response-start':
@@ -120,14 +153,15 @@ class Part {
       case 'block-start':
         return this.started(event)
       case 'text-delta': {
-        const text = event.index === this.joined ? this.withoutRepeat(event.text) : event.text
+        const text = event.index === this.joined ? this.said(event.text) : event.text
         return text === '' ? [] : this.placed({ ...event, text })
       }
+      case 'block-end':
+        return event.index === this.joined ? this.ended(event) : this.placed(event)
       case 'thinking-delta':
       case 'seal-delta':
       case 'tool-input-delta':
       case 'citation':
-      case 'block-end':
         return this.placed(event)
       case 'finish':
         // The text goes on until here, even where this answer had none to add.
@@ -173,6 +207,18 @@ class Part {
     return this.offset + index - before
   }
 
+  private said(text: string): string {
+    return this.withoutRepeat(this.echo.without(text))
+  }
+
+  /** What looked like the beginning said again, and was not all of it, is this answer's own. */
+  private ended(event: IrEvent & { type: 'block-end' }): readonly IrEvent[] {
+    const text = this.withoutRepeat(this.echo.heldBack())
+    if (text === '') return this.placed(event)
+    const { choice, index } = event
+    return [...this.placed({ type: 'text-delta', choice, index, text }), ...this.placed(event)]
+  }
+
   private withoutRepeat(text: string): string {
     if (this.repeated === '') return text
     let same = 0
@@ -180,5 +226,37 @@ class Part {
     // It went on with other spaces, or had fewer to give: what it says itself stands.
     this.repeated = same === text.length ? this.repeated.slice(same) : ''
     return text.slice(same)
+  }
+}
+
+/** The beginning that an answer was given, taken off it where it says it again. */
+class Echo {
+  private readonly expected: string
+  /** Characters of it that were heard so far. */
+  private heard = 0
+  private over: boolean
+
+  constructor(expected: string) {
+    this.expected = expected
+    this.over = expected === ''
+  }
+
+  /** The text but for what is said again; nothing as long as that cannot be told. */
+  without(text: string): string {
+    if (this.over) return text
+    const { expected, heard } = this
+    let same = 0
+    while (same < text.length && text[same] === expected[heard + same]) same += 1
+    this.heard += same
+    if (this.heard === expected.length) this.over = true
+    else if (same < text.length) return this.heldBack() + text.slice(same)
+    return text.slice(same)
+  }
+
+  /** What was held back, where no more can follow. */
+  heldBack(): string {
+    if (this.over) return ''
+    this.over = true
+    return this.expected.slice(0, this.heard)
   }
 }

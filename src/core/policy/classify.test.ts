@@ -99,6 +99,27 @@ const TABLE: [string, Failure, string, string][] = [
     'upstream_auth',
   ],
   [
+    'a model this key may not use, by its code',
+    { status: 403, body: body('Project `p` has no access.', { code: 'model_not_found' }) },
+    'next-key',
+    'model_not_found',
+  ],
+  [
+    'a model this key may not use, by words (Bedrock)',
+    { status: 403, body: body("You don't have access to the model with the specified model ID.") },
+    'next-key',
+    'model_not_found',
+  ],
+  [
+    'what this key may not do',
+    {
+      status: 401,
+      body: body('You have insufficient permissions. Missing scopes: api.files.read.'),
+    },
+    'next-key',
+    'upstream_auth',
+  ],
+  [
     'no credit as 400',
     { status: 400, body: body('Your credit balance is too low to access the API.') },
     'next-key',
@@ -111,6 +132,15 @@ describe('classify', () => {
     const decision = classify(failure, 0)
     expect(decision.action).toBe(action as typeof decision.action)
     expect(decision.error).toBe(error as typeof decision.error)
+  })
+
+  test('only what speaks of the key as a whole sets it aside', () => {
+    const fit = TABLE.filter(([, failure]) => classify(failure, 0).keyIsFit === true)
+    expect(fit.map(([name]) => name)).toEqual([
+      'a model this key may not use, by its code',
+      'a model this key may not use, by words (Bedrock)',
+      'what this key may not do',
+    ])
   })
 
   test('nothing is tried again after the commit point', () => {

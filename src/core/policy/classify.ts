@@ -36,6 +36,8 @@ export interface Decision {
   readonly action: 'retry' | 'next-key' | 'next-target' | 'stop'
   /** What the client is told if nothing else works. */
   readonly error: ErrorKind
+  /** The key that was asked with is fit for other requests: it is not set aside. */
+  readonly keyIsFit?: true
   /** How long the provider asked to wait. */
   readonly retryAfterMs?: number
 }
@@ -59,6 +61,8 @@ const FAULTS: Readonly<Record<ConnectionFault, Decision>> = {
 
 const HINTS: Readonly<Record<Hint, Decision>> = {
   credential: nextKey('upstream_auth'),
+  'model-permission': { ...nextKey('model_not_found'), keyIsFit: true },
+  permission: { ...nextKey('upstream_auth'), keyIsFit: true },
   'context-length': stop('context_length'),
   'content-filter': stop('content_filter'),
   model: nextTarget('model_not_found'),

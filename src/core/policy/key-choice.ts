@@ -65,6 +65,11 @@ interface KeyState {
 /** Secrets shorter than that are not shown in part. */
 const HINTED_SECRET_CHARS = 16
 
+/** The last four characters of a secret that is long enough not to be told by them. */
+export function secretHint(secret: string): string | undefined {
+  return secret.length >= HINTED_SECRET_CHARS ? secret.slice(-4) : undefined
+}
+
 /** The keys of one provider. */
 export class KeyRing {
   private next = 0
@@ -209,6 +214,16 @@ export class KeyRing {
     state.rest = { state: told.state, reason, sinceMs: nowMs, untilMs }
   }
 
+  /**
+   * Nothing of how the key fared holds any more: another secret goes by its name, or it is asked elsewhere. What runs with it is
+   * counted on.
+   */
+  renew(keyId: string): void {
+    const state = this.states.get(keyId)
+    if (state === undefined) return
+    Object.assign(state, { refusals: 0, rest: undefined, quotas: [], begun: 0, quotasDueMs: 0 })
+  }
+
   /** How each key fares, in the provider's order. */
   report(keys: readonly ProviderKey[], nowMs: number): KeyReport[] {
     return keys.map((key) => {
@@ -217,9 +232,10 @@ export class KeyRing {
       const remaining =
         state === undefined ? undefined : shareLeft(state.quotas, state.begun, nowMs)
       const draining = key.draining === true
+      const hint = secretHint(key.secret)
       return {
         id: key.id,
-        ...(key.secret.length >= HINTED_SECRET_CHARS ? { hint: key.secret.slice(-4) } : {}),
+        ...(hint === undefined ? {} : { hint }),
         state: rest?.state ?? (draining ? 'draining' : 'fit'),
         ...(rest === undefined ? {} : { reason: rest.reason }),
         freeInMs: rest === undefined ? 0 : rest.untilMs - nowMs,

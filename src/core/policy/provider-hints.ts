@@ -13,6 +13,10 @@ export interface FailureBody {
 export type Hint =
   /** Our key is wrong, or its account has no money: another key may work. */
   | 'credential'
+  /** The key is good, but not for this model: another may be. */
+  | 'model-permission'
+  /** The key is good, but not for this kind of request. */
+  | 'permission'
   | 'context-length'
   /** The provider's own content rules refused the prompt. */
   | 'content-filter'
@@ -67,6 +71,12 @@ const MODEL_CODES = new Set([
 const MODEL_TEXT =
   /^model: |model ['"`]?[\w./:@-]{1,200}['"`]? (?:was )?(?:not found|does not exist|removed|has been deprecated|is not found)|no such model|not a valid model|model not found|model does not exist|model identifier is invalid|no endpoints found|is not a valid model id/i
 
+/** OpenAI, Groq, Bedrock. */
+const MODEL_PERMISSION_TEXT =
+  /(?:does not|doesn't|do not|don't) have access to (?:the )?model|not authorized to (?:access|invoke) (?:this|the) model|the model ['"`]?[\w./:@-]{1,200}['"`]? is blocked/i
+/** A restricted key of OpenAI, with 401 or 403. */
+const PERMISSION_TEXT = /missing scopes?:/i
+
 /** Patterns look at no more than this: a body may quote a whole prompt. */
 const READ_CHARS_MAX = 2_000
 
@@ -85,6 +95,10 @@ export function hintOf(status: number, body: FailureBody | undefined): Hint | un
     return 'context-length'
   }
   if (has(FILTER_CODES) || (status === 403 && FILTER_TEXT.test(text))) return 'content-filter'
+  if (status === 401 || status === 403) {
+    if (has(MODEL_CODES) || MODEL_PERMISSION_TEXT.test(text)) return 'model-permission'
+    if (PERMISSION_TEXT.test(text)) return 'permission'
+  }
   if (has(CREDENTIAL_CODES) || (status === 400 && CREDENTIAL_TEXT.test(text))) return 'credential'
   const modelTold = has(MODEL_CODES) || MODEL_TEXT.test(text)
   return modelTold && (status === 400 || status === 404) ? 'model' : undefined

@@ -118,7 +118,8 @@ async function read(
 ): Promise<Asked> {
   if (!/[/+]json\b/.test(answerType(upstream))) return { question, upstream }
   const { provider, dialect } = question
-  const bytes = await bytesInTime(provider, upstream, LIMITS.responseBodyBytesMax, deps)
+  const { totalMs } = provider.timeouts
+  const bytes = await bytesInTime(upstream, LIMITS.responseBodyBytesMax, totalMs, deps)
   const text = new TextDecoder().decode(bytes)
   const body = asObject(parseJson(text))
   if (body === undefined) {

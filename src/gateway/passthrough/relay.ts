@@ -8,11 +8,11 @@ import type { StreamedBody } from '../../core/ports.ts'
 import type { RelayedOperation } from '../../providers/provider.ts'
 import { providerKind } from '../../providers/registry.ts'
 import type { GatewayDeps } from '../deps.ts'
-import { noteRoute, withFallbacks } from '../fallback.ts'
+import { routeNoted, withFallbacks } from '../fallback.ts'
 import { forwardedHeaders } from '../headers.ts'
 import type { Arrival, Reply } from '../inbound.ts'
 import { heldByProvider, holdersAmong, type EarlierTurns } from '../kept-responses.ts'
-import { requireModel } from '../model-access.ts'
+import { requireBeside, requireModel } from '../model-access.ts'
 import { peekBody, readModel, readStream, type PeekedBody } from '../peek.ts'
 import { RequestRecord } from '../record.ts'
 import { refuse } from '../refuse.ts'
@@ -90,27 +90,26 @@ async function askModel(
   { body, earlier, inbound, record, snapshot }: Relaying,
   deps: GatewayDeps,
 ): Promise<Asked> {
-  const routed = routeRelayed(
-    {
-      model,
-      candidates: holdersAmong(model.targets, earlier),
-      requested: body.model,
-      operation: { name: inbound.operation, offers: offersOf(inbound.operation) },
-      arrival: inbound,
-      body: body.peeked?.body,
-    },
-    snapshot,
-    deps,
-  )
-  noteRoute(record, model, routed, fallbackFor)
+  if (fallbackFor !== undefined) {
+    requireBeside(model, body.peeked, body.model, inbound.principal)
+  }
+  const relayed = {
+    model,
+    candidates: holdersAmong(model.targets, earlier),
+    requested: body.model,
+    operation: { name: inbound.operation, offers: offersOf(inbound.operation) },
+    arrival: inbound,
+    body: body.peeked?.body,
+  }
+  const routed = routeNoted(record, model, fallbackFor, () => routeRelayed(relayed, snapshot, deps))
   if (routed.targets.length === 0) throw nobodyLeft(routed.retryAfterMs)
   const candidates = routed.targets.map((target): Candidate<Asked> => {
     const question = questionFor(target, body, inbound, snapshot)
     if (question instanceof GatewayError) return unaskable(question)
     return candidateOf({ ...question, holderKeyId: earlier?.providerKeyId }, record, deps)
   })
-  const { hedgeAfterMs } = model.routing ?? DEFAULT_ROUTING
-  return await firstAnswer(candidates, { patient: true, hedgeAfterMs }, record, deps)
+  const { hedgeAfterMs, retryRefused } = model.routing ?? DEFAULT_ROUTING
+  return await firstAnswer(candidates, { patient: true, hedgeAfterMs, retryRefused }, record, deps)
 }
 
 /** Which providers have the operation. */

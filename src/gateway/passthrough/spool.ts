@@ -37,7 +37,10 @@ export class SpoolRoom {
   /** @throws GatewayError `overloaded` when all uploads together would take more than their bound */
   take(bytes: number): void {
     if (this.diskBytes + bytes > LIMITS.uploadDiskBytesMax) {
-      throw new GatewayError('overloaded', { message: 'Too many large uploads at once.' })
+      throw new GatewayError('overloaded', {
+        message: 'Too many large uploads at once.',
+        retryAfterMs: LIMITS.overloadRetryMaxMs,
+      })
     }
     this.diskBytes += bytes
   }

@@ -55,6 +55,12 @@ function errandOf(body: JsonObject): AzureErrand {
   refuseUnknown(body, MEMBERS, '')
   const providerId = text(body, 'provider', '')
   const subscriptionId = text(body, 'subscription', '')
+  if (subscriptionId !== undefined && !/^[\w-]{1,100}$/.test(subscriptionId)) {
+    throw invalid('subscription', 'It must be the id of a subscription.')
+  }
+  const isImport = flag(body, 'import')
+  const withModels = flag(body, 'models')
+  if (withModels && !isImport) throw invalid('models', 'It goes with import.')
   const entra = body['entra'] === undefined ? undefined : entraOf(body['entra'])
   if (providerId !== undefined && entra !== undefined) {
     throw invalid('entra', 'Give a provider or an application, not both.')
@@ -65,8 +71,8 @@ function errandOf(body: JsonObject): AzureErrand {
       ...(entra === undefined ? {} : { entra }),
     },
     ...(subscriptionId === undefined ? {} : { subscriptionId }),
-    isImport: flag(body, 'import'),
-    withModels: flag(body, 'models'),
+    isImport,
+    withModels,
   }
 }
 

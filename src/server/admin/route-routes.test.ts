@@ -122,6 +122,14 @@ test('the decision for the model and for each it falls back to, by cause', async
         refused: null,
         retry_after_ms: null,
       })),
+      {
+        model: 'lost',
+        by: 'weighted',
+        fallback_for: 'any',
+        candidates: [],
+        refused: { kind: 'model_not_found', message: 'There is no such model.' },
+        retry_after_ms: null,
+      },
     ],
   })
 })
