@@ -131,7 +131,7 @@ environment['WEIR_EXECUTABLE'] = join(
   process.platform === 'win32' ? 'weir.exe' : 'weir',
 )
 // The unit tests share nothing; the end-to-end tests share a machine, and some watch its memory and its clock.
-for (const [folder, ...more] of [['src', '--parallel'], ['tests']] as const) {
+for (const [folder, ...more] of [['src', '--parallel=3'], ['tests']] as const) {
   const result = await test(folder, ...more)
   counts.passed += result.passed
   counts.failed += result.failed

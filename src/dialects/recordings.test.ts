@@ -46,8 +46,8 @@ import type { ChatCodec, Dialect, EncodeTarget } from './dialect.ts'
 import { dialects } from './registry.ts'
 
 /** Up to this many bytes a stream is cut at every byte; beyond, at a seeded sample. */
-const ALL_SPLITS_BYTES_MAX = 3_000
-const SAMPLED_SPLITS = 12
+const ALL_SPLITS_BYTES_MAX = 1_500
+const SAMPLED_SPLITS = 8
 const SAMPLED_CUTS = 8
 const MUTATED_EXCHANGES = 150
 const MUTANTS = 25
