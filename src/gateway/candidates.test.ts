@@ -417,3 +417,24 @@ describe('what does not speak against a target', () => {
     expect((await ask(gateway)).text).toBe('still asked')
   })
 })
+
+test('a limit with a wait holds for its model alone where there is one key, and nobody asks before it is over', async () => {
+  const up = upstream((request) =>
+    (request.json() as { model: string }).model === 'm'
+      ? rateLimited('30')(request)
+      : said('the other model')(request),
+  )
+  const gateway = createTestGateway({
+    providers: [provider('a', up, { retries: { max: 0, baseMs: 1, capMs: 1 } })],
+    models: [
+      model('fast', ['a']),
+      model('other', [], { targets: [{ providerId: 'a', model: 'n', order: 0, weight: 1 }] }),
+    ],
+  })
+  expect((await ask(gateway)).reply.status).toBe(429)
+  const again = await ask(gateway)
+  expect(again.reply.status).toBe(429)
+  expect(Number(again.reply.headers['retry-after'])).toBeGreaterThan(25)
+  expect(up.requests).toHaveLength(1)
+  expect((await ask(gateway, { ...BODY, model: 'other' })).text).toBe('the other model')
+})

@@ -488,7 +488,8 @@ test('a reader that stops reading stops the provider', async () => {
     await Bun.sleep(50)
   }
   expect(written).toBe(before)
-  expect(written).toBeLessThan(64 * 1024 * 1024)
+  // What the two sockets and the upstream's own server hold, 4 to 9 MiB here; without back-pressure it never ends.
+  expect(written).toBeLessThan(32 * 1024 * 1024)
   await reader.cancel()
 })
 

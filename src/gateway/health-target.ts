@@ -25,6 +25,8 @@ export interface TargetView {
   readonly circuit: CircuitState
   /** Milliseconds until it may be tried again; 0 unless the circuit is open. */
   readonly opensInMs: number
+  /** Milliseconds for which the provider wants to be asked nothing more for this model; 0 where it has not said so. */
+  readonly limitedForMs: number
   readonly running: number
   /** Moving mean from sending to the head of the answer; undefined until there was one, and when that was long ago. */
   readonly firstByteMs?: number
@@ -38,6 +40,7 @@ export interface TargetView {
 export const UNKNOWN_TARGET: TargetView = {
   circuit: 'closed',
   opensInMs: 0,
+  limitedForMs: 0,
   running: 0,
   errorRate: 0,
 }
@@ -52,6 +55,8 @@ export class TargetHealth {
   running = 0
   /** When it was last asked. */
   askedMs = 0
+  /** Until then its provider wants to be asked nothing more for this model. */
+  limitedUntilMs = 0
   /** When it last began a good answer. */
   goodMs = Number.NEGATIVE_INFINITY
   readonly tell: CircuitListener
@@ -68,6 +73,7 @@ export class TargetHealth {
     return {
       circuit: state,
       opensInMs: state === 'open' ? circuit.opensInMs(nowMs) : 0,
+      limitedForMs: Math.max(0, this.limitedUntilMs - nowMs),
       running,
       errorRate: circuit.errorRate(settings, nowMs),
       ...(firstByteMs === undefined ? {} : { firstByteMs }),

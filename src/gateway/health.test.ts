@@ -40,6 +40,7 @@ describe('a target', () => {
     expect(health.view(p, 'm')).toEqual({
       circuit: 'open',
       opensInMs: 1_000,
+      limitedForMs: 0,
       running: 0,
       errorRate: 1,
     })

@@ -60,6 +60,18 @@ export class Health {
     }))
   }
 
+  /** The provider has had enough of this model until a monotonic moment; a later moment already known stays. */
+  limit(provider: Provider, model: string, untilMs: number): void {
+    const target = this.provider(provider).target(model)
+    target.limitedUntilMs = Math.max(target.limitedUntilMs, untilMs)
+  }
+
+  /** Milliseconds for which the target is to be left alone as its provider has said so; 0 where it has not. */
+  limitedForMs(provider: Provider, model: string): number {
+    const untilMs = this.providers.get(provider.id)?.targets.get(model)?.limitedUntilMs ?? 0
+    return untilMs === 0 ? 0 : Math.max(0, untilMs - this.clock.monotonicMs())
+  }
+
   /** Begins an attempt; undefined when the target's circuit is open. */
   begin(provider: Provider, model: string): Attempting | undefined {
     const target = this.provider(provider).target(model)

@@ -169,7 +169,13 @@ describe('what speaks against a target', () => {
     const reply = await gateway.count({ dialect: 'anthropic', body: BODY })
     expect(await jsonOf(reply)).toEqual({ input_tokens: 3 })
     const view = gateway.deps.health.view(one, 'm')
-    expect(view).toEqual({ circuit: 'closed', opensInMs: 0, running: 0, errorRate: 0 })
+    expect(view).toEqual({
+      circuit: 'closed',
+      opensInMs: 0,
+      limitedForMs: 0,
+      running: 0,
+      errorRate: 0,
+    })
   })
 
   test('that it counts does not hide that it does not answer', async () => {

@@ -153,6 +153,10 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
   }
 
   async run(): Promise<Reached<T> | TargetFailure> {
+    const { model, provider } = this.asking
+    const limitedForMs = this.deps.health.limitedForMs(provider, model)
+    // A repeat has waited for as long; its timer may be a moment early.
+    if (limitedForMs > 0 && this.going.as !== 'retry') return limitedFor(limitedForMs)
     for (;;) {
       const key = this.chooseKey()
       if (key instanceof GatewayError) return { error: key, stop: false, unasked: true }
@@ -280,19 +284,22 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
   private blamesKey(key: ProviderKey | undefined, failure: Failure, decision: Decision): boolean {
     const { asking, deps, record, ring } = this
     const { keys } = asking.provider
-    if (key === undefined || isOver(record)) return false
     const limited = failure.status === 429
-    if (decision.action !== 'next-key' && !limited) return false
     const nowMs = deps.clock.monotonicMs()
     const { retryAfterMs } = decision
+    if (limited && keys.length < 2 && retryAfterMs !== undefined) {
+      deps.health.limit(asking.provider, asking.model, nowMs + retryAfterMs)
+    }
+    if (key === undefined || isOver(record)) return false
+    if (decision.action !== 'next-key' && !limited) return false
     if (decision.action === 'next-key') {
       // Whoever asks for what the key may not do is no reason to keep it from everybody.
       const isFit =
         decision.keyIsFit === true || (failure.status === 403 && !this.isJudged(failure))
       if (!isFit) ring.refused(keys, key.id, failure.status ?? 0, nowMs)
     }
-    // A lone key rests only for as long as it was told to: there is nothing better to do than to ask it.
-    else if (keys.length > 1 || retryAfterMs !== undefined) {
+    // A lone key does not rest: what its provider limits is mostly one model, and others would rest with it.
+    else if (keys.length > 1) {
       ring.limited(keys, key.id, nowMs + (retryAfterMs ?? LIMITED_KEY_PAUSE_MS), nowMs)
     }
     this.tried.add(key.id)
@@ -327,6 +334,13 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       ...(as === undefined ? {} : { as }),
     })
   }
+}
+
+/** The provider has said how long it wants to be asked nothing more, and that is not over. */
+function limitedFor(retryAfterMs: number): TargetFailure {
+  const cause = 'the provider limits requests for this model'
+  const error = new GatewayError('upstream_rate_limited', { cause, retryAfterMs })
+  return { error, stop: false, unasked: true }
 }
 
 /** No more attempts may be made for this request. */

@@ -72,6 +72,7 @@ function providerBody(report: ProviderReport): JsonObject {
       model: target.model,
       circuit: target.circuit,
       opens_in_ms: Math.round(target.opensInMs),
+      limited_for_ms: Math.round(target.limitedForMs),
       running: target.running,
       first_byte_ms: rounded(target.firstByteMs),
       total_ms: rounded(target.totalMs),
