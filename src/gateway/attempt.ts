@@ -26,15 +26,8 @@ import { recalledRequest } from './remember.ts'
 import { isUsable } from './resolve.ts'
 import { routeTargets } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
-import {
-  isFailure,
-  nobodyLeft,
-  noProvider,
-  notOffered,
-  tryTarget,
-  type Repeating,
-  type TargetFailure,
-} from './target-run.ts'
+import { nobodyLeft, noProvider, notOffered } from './target-errors.ts'
+import { isFailure, tryTarget, type Repeating, type TargetFailure } from './target-run.ts'
 import { answerType, send, timeoutsLeft } from './upstream.ts'
 import { readWhole, type WholeAnswer } from './whole.ts'
 

@@ -10,14 +10,8 @@ import type { UpstreamResponse } from '../core/ports.ts'
 import type { GatewayDeps } from './deps.ts'
 import { hedged } from './hedge.ts'
 import type { RequestRecord } from './record.ts'
-import {
-  isFailure,
-  isOver,
-  noProvider,
-  type Going,
-  type Reached,
-  type TargetFailure,
-} from './target-run.ts'
+import { noProvider } from './target-errors.ts'
+import { isFailure, isOver, type Going, type Reached, type TargetFailure } from './target-run.ts'
 
 /** A target that can be asked, once or several times. */
 export interface Candidate<T> {

@@ -21,7 +21,8 @@ import type { RequestRecord } from './record.ts'
 import { turnKeeper, type TurnKeeper } from './remember.ts'
 import { routeTargets } from './routing.ts'
 import type { Snapshot } from './snapshot.ts'
-import { isFailure, isOver, noProvider, tryTarget, type TargetFailure } from './target-run.ts'
+import { noProvider } from './target-errors.ts'
+import { isFailure, isOver, tryTarget, type TargetFailure } from './target-run.ts'
 
 /** Where the rest of an answer comes from. */
 export interface Source extends Rest {

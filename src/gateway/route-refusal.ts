@@ -6,7 +6,7 @@ import type { RouteRecord } from '../core/outcome.ts'
 import type { RouteDecision } from '../core/policy/route-candidate.ts'
 import type { RouteAsking } from './routing.ts'
 import { TAGS_HEADER, TARGET_HEADER } from './route-wishes.ts'
-import { notOffered } from './target-run.ts'
+import { notOffered } from './target-errors.ts'
 
 /** A refusal with the decision it comes of, for the log. */
 export class RouteRefused extends GatewayError {

@@ -376,31 +376,3 @@ const TARGETS_FAULT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
 function isTargetsFault(kind: ErrorKind): boolean {
   return TARGETS_FAULT.has(kind)
 }
-
-/** No provider of the model is there, or fit to be asked. */
-export function noProvider(): GatewayError {
-  return new GatewayError('upstream_unavailable', {
-    message: 'No provider of this model can be asked.',
-  })
-}
-
-/**
- * No target is left to be asked: all are left alone, or there are none.
- * @param retryAfterMs when the first of those that are left alone may be asked again
- */
-export function nobodyLeft(retryAfterMs: number | undefined): GatewayError {
-  if (retryAfterMs === undefined) return noProvider()
-  return new GatewayError('upstream_unavailable', {
-    cause: 'every target is left alone after it failed',
-    retryAfterMs: Math.max(1, retryAfterMs),
-  })
-}
-
-/** The provider is there, and has no such operation. */
-export function notOffered(operation: string): GatewayError {
-  return new GatewayError('unsupported', {
-    code: 'unsupported_operation',
-    param: 'model',
-    message: `The provider of this model does not offer this kind of request (${operation}).`,
-  })
-}
