@@ -2,7 +2,7 @@
 // a stream ends with an error in the client's protocol; what was to come whole is asked of the next target.
 
 import type { Cut, WayFaults } from '../../src/testing/fault-proxy.ts'
-import { memoryBytes } from '../harness/weir.ts'
+import { watchGrowth } from '../harness/weir.ts'
 import type { Scenario } from './account.ts'
 import { behind } from './connection-faults.ts'
 import { atOnce } from './load.ts'
@@ -108,7 +108,7 @@ const INFINITE: Scenario = {
       providers: [providerAt('p', echo.baseUrl, { timeouts: { total: `${TOTAL_MS}ms` } })],
       models: [modelOf('m', ['p'])],
     })
-    const before = memoryBytes(weir.pid)
+    const grown = watchGrowth(weir.pid)
     const told = await atOnce({ port: weir.port, model: 'm', stream: true }, ENDLESS_CLIENTS)
     account.count('endless streams', told, 'broken')
     const rows = await account.rows(weir, told)
@@ -119,9 +119,8 @@ const INFINITE: Scenario = {
       told.every(({ totalMs }) => totalMs >= TOTAL_MS - 50),
       'a stream was cut before its time',
     )
-    if (before !== undefined) {
-      const grown = (memoryBytes(weir.pid, 'peak')! - before) / 1_048_576
-      account.atMost('memory grew by', grown, ENDLESS_BYTES_MAX / 1_048_576, 'MiB', 4)
+    if (grown !== undefined) {
+      account.atMost('memory grew by', grown() / 1_048_576, ENDLESS_BYTES_MAX / 1_048_576, 'MiB', 4)
     }
     for (const row of rows.values()) {
       account.must(row['error_kind'] === 'upstream_timeout', `a row: ${String(row['error_kind'])}`)

@@ -155,10 +155,23 @@ export function expectSingleRows(weir: Weir): void {
   }
 }
 
-/** Resident memory now, or at its most so far; undefined where the system has no /proc. */
-export function memoryBytes(pid: number, which: 'now' | 'peak' = 'now'): number | undefined {
-  if (process.platform !== 'linux') return undefined
-  const name = which === 'now' ? 'VmRSS' : 'VmHWM'
+/** Resident memory of a process now; undefined where the system has no /proc. */
+export function memoryBytes(pid: number): number | undefined {
+  return process.platform === 'linux' ? memoryLine(pid, 'VmRSS') : undefined
+}
+
+/**
+ * Memory from here on: what a process has grown by at its most, in bytes. The kernel keeps one highest mark for a process's whole
+ * life, so it is set back first: what went before, and was given back since, doesn't count. Undefined where there is no /proc.
+ */
+export function watchGrowth(pid: number): (() => number) | undefined {
+  const before = memoryBytes(pid)
+  if (before === undefined) return undefined
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  return () => memoryLine(pid, 'VmHWM') - before
+}
+
+function memoryLine(pid: number, name: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1_024
 }
