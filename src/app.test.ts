@@ -12,6 +12,7 @@ import { testProvider } from './testing/gateway.ts'
 import { rawRequest } from './testing/http.ts'
 import { json } from './testing/upstream-answers.ts'
 import { startUpstream } from './testing/upstream.ts'
+import { TEST_ACTOR } from './storage/test-store.ts'
 
 const folders: string[] = []
 const apps: App[] = []
@@ -101,18 +102,21 @@ describe('changes while it runs', () => {
     const secret = 'a-key-of-the-store-that-is-long-enough-001'
     const hash = new Bun.CryptoHasher('sha256').update(secret).digest('hex')
     expect((await ask(app, 'mock/echo', { authorization: `Bearer ${secret}` })).status).toBe(401)
-    await app.store.keys.create({
-      id: Bun.randomUUIDv7(),
-      tenantId: 'default',
-      name: 'made',
-      hash,
-      prefix: 'a-ke',
-      lastFour: '-001',
-      createdMs: Date.now(),
-    })
+    await app.store.keys.create(
+      {
+        id: Bun.randomUUIDv7(),
+        tenantId: 'default',
+        name: 'made',
+        hash,
+        prefix: 'a-ke',
+        lastFour: '-001',
+        createdMs: Date.now(),
+      },
+      TEST_ACTOR,
+    )
     const [key] = await app.store.keys.list('default')
     expect((await ask(app, 'mock/echo', { authorization: `Bearer ${secret}` })).status).toBe(200)
-    await app.store.keys.revoke('default', key!.id, Date.now())
+    await app.store.keys.revoke('default', key!.id, Date.now(), TEST_ACTOR)
     expect((await ask(app, 'mock/echo', { authorization: `Bearer ${secret}` })).status).toBe(401)
   })
 
@@ -124,6 +128,7 @@ describe('changes while it runs', () => {
     await app.store.providers.save(
       'default',
       testProvider({ ...inside, network: {}, origin: 'store' }),
+      TEST_ACTOR,
     )
     await app.reload(load(folder, { server: { host: '127.0.0.1' }, ...auth }))
     const { providers } = app.snapshot()

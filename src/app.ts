@@ -2,10 +2,10 @@
 // logic of its own but the order of starting and stopping, and when the catalogue is made anew.
 
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { SharedDeadlines } from './transport/deadlines.ts'
 import { createTransport } from './transport/http-transport.ts'
 import { NetworkWarnings } from './transport/network-warnings.ts'
+import type { Actor } from './core/audit.ts'
 import type { ApiKey, Provider } from './core/catalog.ts'
 import type { OutcomeSink } from './core/outcome.ts'
 import type { Logger, Transport } from './core/ports.ts'
@@ -65,9 +65,9 @@ export interface App {
  * @throws StartError, StorageError or the system's error when that cannot be done
  */
 export async function startApp(initial: Config, logger: Logger): Promise<App> {
-  const store = openStore({
+  const store = await openStore({
     dataFolder: initial.dataFolder,
-    url: pathToFileURL(initial.storage.file).href.replace(/^file:/, 'sqlite:'),
+    location: initial.storage,
     migrationsFolder,
     ...(initial.secrets.masterKey === undefined ? {} : { masterKey: initial.secrets.masterKey }),
     logger,
@@ -289,6 +289,7 @@ class Composition {
       directory: this.directory,
       health: this.health,
       gates: this.gates,
+      tolls: [],
       shutdown: this.shutdown,
       turns: new RouteTurns(),
       prices: this.pricePort(),
@@ -313,6 +314,7 @@ class Composition {
       authentication: {
         anonymous: () => this.config.auth.anonymous,
         keyByHash: (hash) => this.snapshot.keysByHash.get(hash),
+        principalOf: (key) => this.snapshot.principalOf(key),
         nowMs: () => systemClock.nowMs(),
       },
       clock: systemClock,
@@ -327,13 +329,14 @@ class Composition {
       readiness: () => this.readiness(),
       metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: this.metricsText() }),
       health: { checks: this.checks, redis: () => this.replicas.state() },
-      discovery: { azure: (tenantId, errand) => this.onboardAzure(tenantId, errand) },
+      discovery: { azure: (tenantId, errand, by) => this.onboardAzure(tenantId, errand, by) },
     }
   }
 
-  private onboardAzure(tenantId: string, errand: AzureErrand): Promise<AzureReport> {
+  private onboardAzure(tenantId: string, errand: AzureErrand, by: Actor): Promise<AzureReport> {
     const { config, store, tokens } = this
     return onboardAzure(tenantId, errand, {
+      by,
       clock: systemClock,
       tokens,
       transport: (provider) => this.transport(provider),

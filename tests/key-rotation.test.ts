@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Server } from 'bun'
 import type { Provider } from '../src/core/catalog.ts'
-import { storeIn } from '../src/storage/test-store.ts'
+import { storeIn, TEST_ACTOR } from '../src/storage/test-store.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
 setDefaultTimeout(60_000)
@@ -225,8 +225,8 @@ describe('rotation of a provider key under load', () => {
 
   beforeAll(async () => {
     weir = await startWeir({ config: fileConfig([OLD]), env: { NEW_KEY: NEW } })
-    const store = storeIn(weir.dataFolder)
-    await store.providers.save('default', storedProvider('stored', baseUrl(ofStore)))
+    const store = await storeIn(weir.dataFolder)
+    await store.providers.save('default', storedProvider('stored', baseUrl(ofStore)), TEST_ACTOR)
     await store.close()
   })
 

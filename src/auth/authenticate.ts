@@ -5,12 +5,15 @@ import { timingSafeEqual } from 'node:crypto'
 import type { ApiKey } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import { PLACEHOLDER_KEY } from './credential.ts'
+import { scopes } from '../core/permission.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
+import { impliedGrant } from '../core/roles.ts'
 
+/** Whoever sits at this machine, where nobody else may ask: everything is theirs. */
 export const LOCAL_USER: Principal = {
   kind: 'anonymous',
   tenantId: DEFAULT_TENANT_ID,
-  roles: ['admin'],
+  grants: [impliedGrant('owner', scopes.platform, 'this machine')],
 }
 
 export interface Caller {
@@ -23,6 +26,8 @@ export interface AuthenticationRules {
   /** `auth.anonymous` */
   anonymous(): 'loopback' | 'never'
   keyByHash(hash: string): ApiKey | undefined
+  /** Undefined when the owner or the tenant of the key is gone or turned off. */
+  principalOf(key: ApiKey): Principal | undefined
   nowMs(): number
 }
 
@@ -41,15 +46,9 @@ export function authenticate(caller: Caller, rules: AuthenticationRules): Princi
   if (key === undefined || !sameHash(key.hash, hash) || !isValid(key, rules.nowMs())) {
     throw new GatewayError('authentication')
   }
-  return {
-    kind: 'key',
-    tenantId: key.tenantId,
-    keyId: key.id,
-    keyName: key.name,
-    keyHash: key.hash,
-    ...(key.models === undefined ? {} : { models: key.models }),
-    ...(key.roles === undefined ? {} : { roles: key.roles }),
-  }
+  const principal = rules.principalOf(key)
+  if (principal === undefined) throw new GatewayError('authentication')
+  return principal
 }
 
 /** Hex SHA-256, as keys are stored. */
@@ -58,7 +57,7 @@ export function sha256Hex(text: string): string {
 }
 
 function isValid(key: ApiKey, nowMs: number): boolean {
-  if (key.revokedMs !== undefined) return false
+  if (key.revokedMs !== undefined || key.disabled === true) return false
   return key.expiresMs === undefined || key.expiresMs > nowMs
 }
 

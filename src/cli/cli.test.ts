@@ -178,7 +178,7 @@ describe('keys', () => {
 
   test('a running server notices a new key', async () => {
     const weir = program()
-    const store = storeIn(weir.data)
+    const store = await storeIn(weir.data)
     try {
       let changes = 0
       store.watcher.start(async () => void (changes += 1))

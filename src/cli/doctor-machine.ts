@@ -3,7 +3,6 @@
 
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { isExecutable, migrationsFolder } from '../assets.ts'
 import type { Config, LoadedConfig } from '../config/config.ts'
 import { type ConfigFlags, loadConfig } from '../config/load.ts'
@@ -161,16 +160,17 @@ function roundSize(bytes: number): string {
 function inspected(config: Config) {
   return {
     dataFolder: config.dataFolder,
-    url: pathToFileURL(config.storage.file).href.replace(/^file:/, 'sqlite:'),
+    ...(config.storage.engine === 'sqlite' ? { file: config.storage.file } : {}),
     migrationsFolder,
   }
 }
 
 function storeFinding(config: Config, store: StoreState): Finding {
+  if (config.storage.engine === 'postgres') return { skipped: 'state lies in Postgres' }
   const files = storage(() => inspectFiles(inspected(config)))
   const [control, log] = files
   if (control === undefined || !control.exists) {
-    return { skipped: `${config.storage.file} is made at the first start` }
+    return { skipped: `${control?.path} is made at the first start` }
   }
   const pending = files.reduce((sum, file) => sum + (file.exists ? file.pending : 0), 0)
   store.isWhole = files.every((file) => file.exists) && pending === 0

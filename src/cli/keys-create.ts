@@ -1,6 +1,7 @@
 // `weir keys create`: makes an API key and prints it, the only time it is ever seen. The key alone goes to standard output,
 // so that `KEY=$(weir keys create ci)` works; everything else goes to standard error.
 
+import { cliActor } from './actor.ts'
 import { sha256Hex } from '../auth/authenticate.ts'
 import { loadConfig } from '../config/load.ts'
 import { API_KEY_RANDOM_BYTES, formatApiKey, keyLastFour, keyPrefix } from '../core/api-key.ts'
@@ -57,18 +58,21 @@ async function run(input: CommandInput): Promise<number> {
       namesakes: others.filter(
         (other) => other.name === name && keyState(other, nowMs) === 'active',
       ),
-      created: await store.keys.create({
-        id: Bun.randomUUIDv7(),
-        tenantId: DEFAULT_TENANT_ID,
-        name,
-        hash: sha256Hex(key),
-        prefix: keyPrefix(key),
-        lastFour: keyLastFour(key),
-        createdMs: nowMs,
-        ...(expiresMs === undefined ? {} : { expiresMs }),
-        ...(models === undefined ? {} : { models }),
-        ...(isOn(input, 'admin') ? { roles: ['admin'] } : {}),
-      }),
+      created: await store.keys.create(
+        {
+          id: Bun.randomUUIDv7(),
+          tenantId: DEFAULT_TENANT_ID,
+          name,
+          hash: sha256Hex(key),
+          prefix: keyPrefix(key),
+          lastFour: keyLastFour(key),
+          createdMs: nowMs,
+          ...(expiresMs === undefined ? {} : { expiresMs }),
+          ...(models === undefined ? {} : { models }),
+          ...(isOn(input, 'admin') ? { roles: ['admin'] } : {}),
+        },
+        cliActor(),
+      ),
     }
   })
   if (isOn(input, 'json')) {

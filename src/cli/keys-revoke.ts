@@ -1,5 +1,6 @@
 // `weir keys revoke`: takes an API key back for good. Running servers notice at once; doing it twice is no error.
 
+import { cliActor } from './actor.ts'
 import { sha256Hex } from '../auth/authenticate.ts'
 import { loadConfig } from '../config/load.ts'
 import type { ApiKey } from '../core/catalog.ts'
@@ -31,7 +32,7 @@ async function run(input: CommandInput): Promise<number> {
   if (key.revokedMs !== undefined)
     return report(input, key, `was revoked already, at ${formatTime(key.revokedMs)} UTC`)
   const revoked = await withStore(config, output, (store) =>
-    store.keys.revoke(DEFAULT_TENANT_ID, key.id, nowMs),
+    store.keys.revoke(DEFAULT_TENANT_ID, key.id, nowMs, cliActor()),
   )
   if (revoked === undefined) {
     output.error('The key is gone: somebody removed it just now.\n')

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import type { Outcome } from '../core/outcome.ts'
-import { sampleKey, sampleOutcome, storeIn } from '../storage/test-store.ts'
+import { sampleKey, sampleOutcome, storeIn, TEST_ACTOR } from '../storage/test-store.ts'
 import type { Store } from '../storage/store.ts'
 import { requestJson } from '../telemetry/request-json.ts'
 import { LineReader, TestProgram } from './test-program.ts'
@@ -11,9 +11,9 @@ import { LineReader, TestProgram } from './test-program.ts'
 let weir: TestProgram
 let store: Store
 
-beforeEach(() => {
+beforeEach(async () => {
   weir = new TestProgram()
-  store = storeIn(weir.data)
+  store = await storeIn(weir.data)
 })
 
 afterEach(async () => {
@@ -168,8 +168,8 @@ test('the table shows unknown and zero apart, and where a request went', async (
 })
 
 test('selections: newest, errors, model, key of any of its ids', async () => {
-  const first = await store.keys.create(sampleKey({ name: 'ci' }))
-  const second = await store.keys.create(sampleKey({ name: 'ci' }))
+  const first = await store.keys.create(sampleKey({ name: 'ci' }), TEST_ACTOR)
+  const second = await store.keys.create(sampleKey({ name: 'ci' }), TEST_ACTOR)
   const rows = await record(
     { apiKeyId: first.id, modelRequested: 'fast', modelResolved: 'gpt' },
     { status: 500, errorKind: 'internal', modelRequested: 'slow' },

@@ -1,6 +1,7 @@
 // `weir providers keys add`: gives a provider of the store another key. The secret comes from standard input or a variable and goes
 // into the store sealed; it is never printed. A running server uses the key at once.
 
+import { cliActor } from './actor.ts'
 import { sha256Hex } from '../auth/authenticate.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { textOption } from './arguments.ts'
@@ -44,7 +45,12 @@ async function run(input: CommandInput): Promise<number> {
     const same = provider.keys.find((key) => key.secret === secret)
     if (same !== undefined) throw new KeysProblem(`${providerId} has this key already: ${same.id}.`)
     const id = given ?? sha256Hex(secret).slice(0, ID_CHARS)
-    const added = await store.providers.addKey(DEFAULT_TENANT_ID, providerId, { id, secret })
+    const added = await store.providers.addKey(
+      DEFAULT_TENANT_ID,
+      providerId,
+      { id, secret },
+      cliActor(),
+    )
     if (!added) {
       throw new KeysProblem(`The id '${id}' is taken, or the provider was removed just now.`)
     }

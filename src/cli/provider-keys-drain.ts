@@ -1,5 +1,6 @@
 // `weir providers keys drain`: a key is on its way out. New requests take another one; those that run with it end with it.
 
+import { cliActor } from './actor.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import type { Command, CommandInput } from './command.ts'
 import {
@@ -25,7 +26,9 @@ async function run(input: CommandInput): Promise<number> {
   const [providerId = '', text = ''] = namesOf(input, 'the provider’s id', 'the key’s id')
   return await changeKeys(input, providerId, async (store) => {
     const { id, masked } = await findKey(store, providerId, text)
-    if (!(await store.providers.setKeyDraining(DEFAULT_TENANT_ID, providerId, id, true))) {
+    if (
+      !(await store.providers.setKeyDraining(DEFAULT_TENANT_ID, providerId, id, true, cliActor()))
+    ) {
       throw new KeysProblem('The key is gone: somebody removed it just now.')
     }
     const others = (await storedKeys(store, providerId)).filter(({ state }) => state === 'in use')

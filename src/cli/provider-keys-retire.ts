@@ -1,6 +1,7 @@
 // `weir providers keys retire`: takes a key away for good. The last one in use stays unless that is asked for, since without it every
 // request fails.
 
+import { cliActor } from './actor.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { isOn } from './arguments.ts'
 import type { Command, CommandInput } from './command.ts'
@@ -24,7 +25,7 @@ async function run(input: CommandInput): Promise<number> {
   const even = isOn(input, 'force') ? 'the last' : undefined
   return await changeKeys(input, providerId, async (store) => {
     const { id, masked } = await findKey(store, providerId, text)
-    if (!(await store.providers.removeKey(DEFAULT_TENANT_ID, providerId, id, even))) {
+    if (!(await store.providers.removeKey(DEFAULT_TENANT_ID, providerId, id, cliActor(), even))) {
       throw new KeysProblem(
         `Key '${id}' (${masked}) stays: ${providerId} has no other key in use. Add one with 'weir providers keys add ${providerId}', ` +
           'or take it away all the same with --force.',

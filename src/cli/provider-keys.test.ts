@@ -4,7 +4,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sampleProvider, storeIn } from '../storage/test-store.ts'
+import { sampleProvider, storeIn, TEST_ACTOR } from '../storage/test-store.ts'
 import { TestProgram } from './test-program.ts'
 
 const OLD = 'sk-live-old-0123456789-aaaa'
@@ -19,15 +19,15 @@ afterEach(() => {
 async function machine(environment: Readonly<Record<string, string>> = {}): Promise<TestProgram> {
   const program = new TestProgram(environment)
   programs.push(program)
-  const store = storeIn(program.data)
+  const store = await storeIn(program.data)
   const keys = [{ id: 'first', secret: OLD }]
-  await store.providers.save('default', sampleProvider({ id: 'stored', keys }))
+  await store.providers.save('default', sampleProvider({ id: 'stored', keys }), TEST_ACTOR)
   await store.close()
   return program
 }
 
 async function keysOf(program: TestProgram): Promise<unknown[]> {
-  const store = storeIn(program.data)
+  const store = await storeIn(program.data)
   const provider = (await store.providers.all()).find(({ id }) => id === 'stored')
   await store.close()
   return provider?.keys.map(({ draining, id, secret }) => [id, secret, draining ?? false]) ?? []

@@ -1,6 +1,7 @@
 // `weir providers discover azure`: shows the accounts and deployments that an Entra ID application sees, and with --import takes them
 // over into the store, where a running server finds them. Secrets come from the environment or a file, never from the arguments.
 
+import { cliActor } from './actor.ts'
 import { EntraTokens } from '../auth/entra-tokens.ts'
 import { entraFromEnvironment } from '../config/azure-environment.ts'
 import { foundEntraProblem } from '../config/environment.ts'
@@ -89,6 +90,7 @@ async function run(input: CommandInput): Promise<number> {
         withModels: isOn(input, 'models'),
       },
       {
+        by: cliActor(),
         clock: systemClock,
         tokens: new EntraTokens(ports),
         transport: () => transport,

@@ -68,7 +68,7 @@ async function runServe(input: CommandInput): Promise<number> {
 function tellAddressChange(before: Config, after: Config, logger: Logger): void {
   const same = before.server.host === after.server.host && before.server.port === after.server.port
   if (!same) logger.warn('server.host and server.port take effect at the next start')
-  if (before.storage.file !== after.storage.file) {
+  if (!Bun.deepEquals(before.storage, after.storage)) {
     logger.warn('storage.url takes effect at the next start')
   }
 }

@@ -2,7 +2,6 @@
 // data folder, a database or a master key, so for them a store that is not there is an answer of its own.
 
 import { existsSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
 import { migrationsFolder } from '../assets.ts'
 import { type ConfigFlags, loadConfig } from '../config/load.ts'
 import type { Config } from '../config/config.ts'
@@ -16,7 +15,9 @@ import type { Output } from './command.ts'
 
 /** Whether a store was ever made where the configuration says. */
 export function hasStore(config: Config): boolean {
-  return existsSync(config.storage.file)
+  const { storage } = config
+  // A server is there or it is not: asking it tells.
+  return storage.engine === 'postgres' || existsSync(storage.file)
 }
 
 /**
@@ -34,9 +35,9 @@ export async function withStore<T>(
     nowMs: systemClock.nowMs,
     write: (line) => output.error(line),
   })
-  const store = openStore({
+  const store = await openStore({
     dataFolder: config.dataFolder,
-    url: pathToFileURL(config.storage.file).href.replace(/^file:/, 'sqlite:'),
+    location: config.storage,
     migrationsFolder,
     ...(config.secrets.masterKey === undefined ? {} : { masterKey: config.secrets.masterKey }),
     logger,

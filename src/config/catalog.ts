@@ -13,7 +13,7 @@ import type {
   RoutingSettings,
   TargetAbilities,
 } from '../core/catalog.ts'
-import { DEFAULT_TENANT_ID } from '../core/principal.ts'
+import { toOwnLimits } from './team.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import type { ValueOf } from './node.ts'
 import type { KeySettings, ModelSettings } from './schema-catalog.ts'
@@ -140,7 +140,9 @@ export function nanoPerToken(dollarsPerMillion: number): number {
   return Math.round(dollarsPerMillion * 1e9) / 1e6
 }
 
-function toPrice(price: NonNullable<ModelSettings['price']>): ModelPrice {
+type PriceValues = NonNullable<ModelSettings['price']>
+
+function toPrice(price: PriceValues): ModelPrice {
   const nano = (dollars: number | undefined) =>
     dollars === undefined ? undefined : nanoPerToken(dollars)
   return defined({
@@ -148,6 +150,11 @@ function toPrice(price: NonNullable<ModelSettings['price']>): ModelPrice {
     output: nano(price.output),
     cacheRead: nano(price.cache_read),
     cacheWrite: nano(price.cache_write),
+    cacheWrite1h: nano(price.cache_write_1h),
+    reasoning: nano(price.reasoning),
+    inputAudio: nano(price.input_audio),
+    outputAudio: nano(price.output_audio),
+    request: price.request === undefined ? undefined : Math.round(price.request * 1e9),
   })
 }
 
@@ -169,7 +176,13 @@ export function toModel(settings: ModelSettings, origin: Origin): Model {
     losses: settings.losses,
     ...defined({
       contextWindow: settings.context_window,
+      tenantId: settings.tenant,
+      access: settings.access,
       price: settings.price === undefined ? undefined : toPrice(settings.price),
+      priceChanges: settings.price_changes?.map((change) => ({
+        fromMs: Date.parse(change.from),
+        price: toPrice(change),
+      })),
       routing: settings.routing === undefined ? undefined : toRouting(settings.routing),
     }),
   }
@@ -200,11 +213,11 @@ function toRouting(routing: NonNullable<ModelSettings['routing']>): RoutingSetti
 
 /** `createdMs` is when the file that declares the key was last changed. */
 export function toApiKey(settings: KeySettings, createdMs: number): ApiKey {
-  const { expires, key, models, name, roles } = settings
+  const { actions, allowed_from: allowedFrom, expires, key, models, name, roles, team } = settings
   return {
     id: `file:${name}`,
     origin: 'file',
-    tenantId: DEFAULT_TENANT_ID,
+    tenantId: settings.tenant,
     name,
     hash: sha256(key),
     prefix: key.slice(0, key.startsWith('weir_') ? 9 : 4),
@@ -214,6 +227,10 @@ export function toApiKey(settings: KeySettings, createdMs: number): ApiKey {
       expiresMs: expires === undefined ? undefined : Date.parse(expires),
       models,
       roles,
+      actions,
+      allowedFrom,
+      owner: team === undefined ? undefined : { kind: 'team' as const, id: team },
+      own: toOwnLimits(settings),
     }),
   }
 }

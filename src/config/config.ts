@@ -2,6 +2,8 @@
 // absolute. It holds secrets in clear, so it must never be logged as a whole; `show.ts` masks.
 
 import type { ApiKey, Model, Provider } from '../core/catalog.ts'
+import type { IssuerSettings } from '../core/issuer.ts'
+import type { BudgetRule, LimitRule } from '../core/money.ts'
 import type { NetworkDefaults } from '../core/network.ts'
 import type { ReadFile } from './read.ts'
 import type { Settings } from './schema.ts'
@@ -30,16 +32,50 @@ export interface ServerConfig {
   readonly queueTimeoutMs: number
 }
 
+export type StorageConfig =
+  | {
+      readonly engine: 'sqlite'
+      /** Absolute path of the control database. */
+      readonly file: string
+    }
+  | {
+      readonly engine: 'postgres'
+      /** Holds a password. */
+      readonly url: string
+      readonly connections: number
+      readonly caFile?: string
+    }
+
+export interface SecretsConfig {
+  readonly masterKey?: string
+  readonly oldKeys: readonly string[]
+  /** A program and its arguments. */
+  readonly command?: readonly string[]
+  readonly keychain: boolean
+}
+
+export interface AuthConfig {
+  /** As in force: what is not set follows from the rest. */
+  readonly anonymous: 'loopback' | 'never'
+  readonly local: boolean
+  readonly sessionIdleMs: number
+  readonly sessionLifetimeMs: number
+  readonly issuers: readonly IssuerSettings[]
+}
+
 export interface Config {
   /** Absolute path of the file; absent when there is none. */
   readonly file?: string
   readonly dataFolder: string
   readonly server: ServerConfig
-  /** Absolute path of the SQLite file. */
-  readonly storage: { readonly file: string }
-  /** Absent: the key file in the data folder. */
-  readonly secrets: { readonly masterKey?: string }
-  readonly auth: { readonly anonymous: 'loopback' | 'never' }
+  readonly storage: StorageConfig
+  /** Without a master key, a command or the keychain: the key file in the data folder. */
+  readonly secrets: SecretsConfig
+  readonly auth: AuthConfig
+  readonly limits: readonly LimitRule[]
+  readonly budgets: readonly BudgetRule[]
+  /** How replicas share budgets. */
+  readonly budgetLeases: { readonly share: number; readonly expiresMs: number }
   /** As in force: the environment's switch is already applied. */
   readonly discovery: { readonly environment: boolean; readonly local: boolean }
   /** For providers that the store declares; those below have it already. */
@@ -55,6 +91,8 @@ export interface Config {
     readonly requests: 'metadata' | 'content' | 'none'
     readonly level: 'debug' | 'info' | 'warn' | 'error'
     readonly format: 'auto' | 'json' | 'pretty'
+    /** Absent: for ever. */
+    readonly retentionMs?: number
   }
 }
 

@@ -5,6 +5,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isAwsRegion } from '../core/aws.ts'
 import { classifyAddress, parseAddressRange, parseIpAddress } from '../core/address.ts'
+import { isTenantId } from '../core/roles.ts'
 import type { TextFormat } from './node.ts'
 
 export interface FormatContext {
@@ -47,6 +48,19 @@ const CHECKS: Record<TextFormat, (text: string, context: FormatContext) => Check
   'storage-url': storageUrl,
   file,
   instant,
+  role: (text) =>
+    /^[a-z0-9][a-z0-9_-]{0,62}(?:@\/)?$/.test(text)
+      ? { value: text }
+      : {
+          problem:
+            'must be a role such as member or admin, with @/ behind it for the whole installation',
+        },
+  'tenant-id': (text) =>
+    isTenantId(text) ? { value: text } : { problem: 'must be lower-case letters, digits and "-"' },
+  access: (text) =>
+    text === 'everyone' || /^(?:user|group|team|service|key):\S.*$/.test(text)
+      ? { value: text }
+      : { problem: 'must be everyone, or user:, group:, team:, service: or key: with a name' },
 }
 
 function hasControl(text: string): boolean {
@@ -160,13 +174,15 @@ function redisUrl(text: string): Checked {
   return { value: text }
 }
 
-/** Canonical form: `sqlite:` and the absolute path. */
+/** Canonical form: `sqlite:` and the absolute path; of Postgres the URL as it is. */
 function storageUrl(text: string, context: FormatContext): Checked {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase()
-  if (scheme === 'postgres' || scheme === 'postgresql') {
-    return { problem: 'Postgres is not available in this version; use sqlite:///path/weir.db' }
+  if (scheme === 'postgres' || scheme === 'postgresql') return postgresUrl(text)
+  if (scheme !== 'sqlite') {
+    return {
+      problem: 'must be sqlite:///path/weir.db or postgres://user:password@host:port/database',
+    }
   }
-  if (scheme !== 'sqlite') return { problem: 'must be sqlite:///path/weir.db' }
   let path = text.slice('sqlite:'.length)
   if (/^\/\/[^/]/.test(path)) return { problem: 'needs three slashes: sqlite:///path/weir.db' }
   if (path.startsWith('///')) path = path.slice(context.platform === 'win32' ? 3 : 2)
@@ -174,6 +190,14 @@ function storageUrl(text: string, context: FormatContext): Checked {
     return { problem: 'must name a file, without a query' }
   }
   return { value: `sqlite:${resolve(context.folder, path)}` }
+}
+
+function postgresUrl(text: string): Checked {
+  const url = URL.parse(text)
+  if (url === null || url.hostname === '' || !/^\/[^/]+$/.test(url.pathname) || url.hash !== '') {
+    return { problem: 'must be postgres://user:password@host:port/database' }
+  }
+  return { value: text }
 }
 
 /** Canonical form: the absolute path. */

@@ -8,7 +8,14 @@ import { asObject, type JsonObject } from '../core/json.ts'
 import { type NetworkDefaults, withNetworkDefaults } from '../core/network.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import { toApiKey, toModel, toNetwork, toProvider } from './catalog.ts'
-import type { Config, LoadedConfig, ServerConfig } from './config.ts'
+import type {
+  AuthConfig,
+  Config,
+  LoadedConfig,
+  ServerConfig,
+  SecretsConfig,
+  StorageConfig,
+} from './config.ts'
 import {
   type Found,
   type FoundProvider,
@@ -25,6 +32,7 @@ import { type ConfigDocument, findConfigFile, type FoundFile, readConfigFile } f
 import { checkRules } from './rules.ts'
 import { SCHEMA, type Settings } from './schema.ts'
 import type { ModelSettings } from './schema-catalog.ts'
+import { toBudgetRule, toIssuer, toLimitRule } from './team.ts'
 import { PROVIDER, type ProviderSettings } from './schema-provider.ts'
 import { processSurroundings, type Surroundings, variable } from './surroundings.ts'
 import { type Override, ProblemList, type SettingOrigin, validateSection } from './validate.ts'
@@ -70,10 +78,15 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     ...(document === undefined ? {} : { file: document.path }),
     dataFolder: data,
     server: toServer(settings.server),
-    storage: { file: settings.storage.url.slice('sqlite:'.length) },
-    secrets:
-      settings.secrets.master_key === undefined ? {} : { masterKey: settings.secrets.master_key },
-    auth: settings.auth,
+    storage: toStorage(settings.storage),
+    secrets: toSecrets(settings.secrets),
+    auth: toAuth(settings),
+    limits: settings.limits.map(toLimitRule),
+    budgets: settings.budgets.map(toBudgetRule),
+    budgetLeases: {
+      share: settings.budget_leases.share,
+      expiresMs: settings.budget_leases.expires,
+    },
     discovery,
     network,
     redis: settings.redis.url === undefined ? {} : { url: settings.redis.url },
@@ -87,7 +100,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
       toModel(model, index < read.declaredModels ? 'file' : 'environment'),
     ),
     keys: settings.keys.map((key) => toApiKey(key, document?.modifiedMs ?? 0)),
-    log: settings.log,
+    log: toLog(settings.log),
   }
   return deepFreeze({
     config,
@@ -234,6 +247,9 @@ function withFound(
       losses: 'report',
       context_window: undefined,
       price: undefined,
+      price_changes: undefined,
+      tenant: undefined,
+      access: undefined,
     }))
   for (const index of models.keys()) {
     for (const key of ['id', 'targets']) {
@@ -274,6 +290,44 @@ function providerOrigin(index: number, read: ReadSettings): Provider['origin'] {
   return isFound ? 'environment' : 'built-in'
 }
 
+function toStorage(storage: PlacedSettings['storage']): StorageConfig {
+  const { ca_file: caFile, connections, url } = storage
+  if (url.startsWith('sqlite:')) return { engine: 'sqlite', file: url.slice('sqlite:'.length) }
+  return { engine: 'postgres', url, connections, ...(caFile === undefined ? {} : { caFile }) }
+}
+
+function toSecrets(secrets: Settings['secrets']): SecretsConfig {
+  const { command, keychain, master_key: masterKey, old_keys: oldKeys } = secrets
+  return {
+    oldKeys,
+    keychain,
+    ...(masterKey === undefined ? {} : { masterKey }),
+    ...(command === undefined ? {} : { command }),
+  }
+}
+
+function toAuth({ auth, storage }: PlacedSettings): AuthConfig {
+  // Where people log in, nobody is known by sitting at the same machine.
+  const isTeam = auth.oidc.length > 0 || !storage.url.startsWith('sqlite:')
+  return {
+    anonymous: auth.anonymous ?? (isTeam ? 'never' : 'loopback'),
+    local: auth.local,
+    sessionIdleMs: auth.session.idle,
+    sessionLifetimeMs: auth.session.lifetime,
+    issuers: auth.oidc.map(toIssuer),
+  }
+}
+
+function toLog(log: Settings['log']): Config['log'] {
+  const { format, level, requests, retention } = log
+  return {
+    format,
+    level,
+    requests,
+    ...(retention === undefined ? {} : { retentionMs: retention }),
+  }
+}
+
 function toServer(server: Settings['server']): ServerConfig {
   return {
     host: server.host,
@@ -294,13 +348,18 @@ function toServer(server: Settings['server']): ServerConfig {
   }
 }
 
-type PlacedSettings = Settings & { readonly storage: { readonly url: string } }
+type PlacedSettings = Omit<Settings, 'storage'> & {
+  readonly storage: Settings['storage'] & { readonly url: string }
+}
 
 /** Fills in the defaults that no table can hold: they depend on the type of a provider and on the data folder. */
 function withPlaces(settings: Settings, data: string): PlacedSettings {
   return {
     ...settings,
-    storage: { url: settings.storage.url ?? `sqlite:${join(data, 'weir.db')}` },
+    storage: {
+      ...settings.storage,
+      url: settings.storage.url ?? `sqlite:${join(data, 'weir.db')}`,
+    },
     providers: settings.providers.map((provider) => ({
       ...provider,
       base_url: provider.base_url ?? DEFAULT_BASE_URLS[provider.type],

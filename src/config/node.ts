@@ -33,6 +33,9 @@ export type TextFormat =
   | 'header-value'
   | 'aws-region'
   | 'instant'
+  | 'role'
+  | 'tenant-id'
+  | 'access'
 
 export interface TextNode extends Leaf {
   readonly kind: 'text'

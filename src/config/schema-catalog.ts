@@ -3,6 +3,7 @@
 
 import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
+import { KEY_BUDGET, KEY_LIMITS } from './schema-money.ts'
 import { ROUTING, TARGET_ABILITIES } from './schema-routing.ts'
 
 const LATER = { kind: 'later', doc: 'Not available in this version.' } as const
@@ -12,6 +13,20 @@ const PRICE_BOUNDS = {
   unit: 'US dollars per million tokens',
   min: 0,
   max: 1_000_000,
+} as const
+
+const MORE_PRICES = {
+  cache_write_1h: { ...PRICE_BOUNDS, doc: 'Input written to a cache for an hour.' },
+  reasoning: { ...PRICE_BOUNDS, doc: 'Reasoning.', absent: 'that of output' },
+  input_audio: { ...PRICE_BOUNDS, doc: 'Audio in the prompt.', absent: 'that of input' },
+  output_audio: { ...PRICE_BOUNDS, doc: 'Audio in the answer.', absent: 'that of output' },
+  request: {
+    kind: 'number',
+    unit: 'US dollars',
+    min: 0,
+    max: 1_000,
+    doc: 'Each request, besides its tokens.',
+  },
 } as const
 
 export const MODEL = {
@@ -95,10 +110,45 @@ export const MODEL = {
         input: { ...PRICE_BOUNDS, doc: 'Uncached input.' },
         output: { ...PRICE_BOUNDS, doc: 'Output.' },
         cache_read: { ...PRICE_BOUNDS, doc: 'Input read from a cache.' },
-        cache_write: { ...PRICE_BOUNDS, doc: 'Input written to a cache.' },
+        cache_write: { ...PRICE_BOUNDS, doc: 'Input written to a cache for five minutes.' },
+        ...MORE_PRICES,
       },
     },
-    access: LATER,
+    price_changes: {
+      kind: 'list',
+      doc: 'Prices that take the place of `price` from a moment on, the earliest first.',
+      optional: true,
+      item: {
+        kind: 'section',
+        doc: 'A moment and the prices from then on.',
+        keys: {
+          from: {
+            kind: 'text',
+            format: 'instant',
+            doc: 'Time with its zone, ISO 8601.',
+            required: true,
+          },
+          input: { ...PRICE_BOUNDS, doc: 'Uncached input.' },
+          output: { ...PRICE_BOUNDS, doc: 'Output.' },
+          cache_read: { ...PRICE_BOUNDS, doc: 'Input read from a cache.' },
+          cache_write: { ...PRICE_BOUNDS, doc: 'Input written to a cache for five minutes.' },
+          ...MORE_PRICES,
+        },
+      },
+    },
+    tenant: {
+      kind: 'text',
+      format: 'tenant-id',
+      doc: 'The only tenant that sees it.',
+      absent: 'every tenant does',
+    },
+    access: {
+      kind: 'list',
+      doc: 'Who may use it: `group:engineers`, `team:search`, `user:ann@example.com`, `service:ci`, `key:laptop`, `everyone`.',
+      optional: true,
+      absent: 'everyone in the tenant',
+      item: { kind: 'text', format: 'access', doc: 'Somebody.', maxChars: 300 },
+    },
   },
 } as const satisfies SectionNode
 
@@ -132,9 +182,14 @@ export const KEY = {
     },
     roles: {
       kind: 'list',
-      doc: 'What it may do beyond asking models: `admin` may use the management API and name the target of a request.',
+      doc: 'Built-in roles it has in its tenant; see docs/authorization.md.',
       optional: true,
-      item: { kind: 'choice', doc: 'A role.', values: ['admin'] },
+      absent: 'member',
+      item: {
+        kind: 'choice',
+        doc: 'A role.',
+        values: ['owner', 'admin', 'operator', 'auditor', 'member', 'viewer'],
+      },
     },
     expires: {
       kind: 'text',
@@ -142,8 +197,29 @@ export const KEY = {
       doc: 'Date (valid to its end, UTC) or time, ISO 8601.',
       absent: 'never',
     },
-    limits: LATER,
-    budget: LATER,
+    limits: KEY_LIMITS,
+    budget: KEY_BUDGET,
+    tenant: {
+      kind: 'text',
+      format: 'tenant-id',
+      doc: 'Tenant it belongs to.',
+      default: 'default',
+    },
+    team: { kind: 'text', format: 'tenant-id', doc: 'Team that owns it.', absent: 'none' },
+    actions: {
+      kind: 'list',
+      doc: 'Actions it is narrowed to (`model.invoke`, `usage.*`).',
+      absent: 'all that its roles give',
+      optional: true,
+      item: { kind: 'text', format: 'model-id', doc: 'An action or pattern.', maxChars: 100 },
+    },
+    allowed_from: {
+      kind: 'list',
+      doc: 'Addresses it may be used from.',
+      absent: 'any',
+      optional: true,
+      item: { kind: 'text', format: 'address-range', doc: 'An address or a CIDR block.' },
+    },
   },
 } as const satisfies SectionNode
 

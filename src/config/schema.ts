@@ -5,6 +5,8 @@
 import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
 import { KEY, MODEL } from './schema-catalog.ts'
+import { AUTH } from './schema-auth.ts'
+import { BUDGET, BUDGET_LEASES, LIMIT } from './schema-money.ts'
 import { PROVIDER } from './schema-provider.ts'
 import { COMMON_NETWORK } from './schema-network.ts'
 
@@ -37,7 +39,7 @@ export const SCHEMA = {
         },
         trusted_proxies: {
           kind: 'list',
-          doc: 'Proxies whose `x-forwarded-*` fields may be believed. Checked now, read by the limits per address of a later version.',
+          doc: 'Proxies whose `x-forwarded-*` fields may be believed. Only their word counts for the client’s address, which limits, audit and the addresses of keys go by.',
           item: { kind: 'text', format: 'address-range', doc: 'An address or a CIDR block.' },
         },
         allowed_hosts: {
@@ -126,8 +128,21 @@ export const SCHEMA = {
         url: {
           kind: 'text',
           format: 'storage-url',
-          doc: '`sqlite:///path/weir.db`, or `sqlite:weir.db` beside the configuration file.',
+          doc: '`sqlite:///path/weir.db`, or `sqlite:weir.db` beside the configuration file; for a team `postgres://user:password@host:port/database`.',
           absent: '`weir.db` in the data folder',
+          secret: true,
+        },
+        connections: {
+          kind: 'integer',
+          doc: 'Connections to Postgres, at most.',
+          default: LIMITS.postgresConnectionsMax,
+          min: 2,
+          max: 200,
+        },
+        ca_file: {
+          kind: 'text',
+          format: 'file',
+          doc: 'PEM file of certificate authorities for Postgres, beside the usual ones.',
         },
       },
     },
@@ -144,21 +159,32 @@ export const SCHEMA = {
           minChars: 32,
           maxChars: 4_096,
         },
-      },
-    },
-    auth: {
-      kind: 'section',
-      doc: 'Who may call.',
-      keys: {
-        anonymous: {
-          kind: 'choice',
-          doc: '`loopback`: local clients may call without a key.',
-          values: ['loopback', 'never'],
-          default: 'loopback',
+        old_keys: {
+          kind: 'list',
+          doc: 'Earlier master keys, which nothing new is encrypted with; until `weir secrets rotate` has ended.',
+          item: {
+            kind: 'text',
+            format: 'header-value',
+            doc: 'A key.',
+            secret: true,
+            minChars: 32,
+            maxChars: 4_096,
+          },
         },
-        oidc: LATER,
+        command: {
+          kind: 'list',
+          doc: 'A program and its arguments that print the master key, as that of a password safe; run once at the start.',
+          optional: true,
+          item: { kind: 'text', format: 'header-value', doc: 'A word.', maxChars: 4_096 },
+        },
+        keychain: {
+          kind: 'boolean',
+          doc: "Keep the master key in the operating system's keychain instead of a file.",
+          default: false,
+        },
       },
     },
+    auth: AUTH,
     discovery: {
       kind: 'section',
       doc: 'Providers found without being declared. `WEIR_NO_ENV_PROVIDERS=1` turns both off.',
@@ -218,13 +244,20 @@ export const SCHEMA = {
           values: ['auto', 'json', 'pretty'],
           default: 'auto',
         },
-        retention: LATER,
+        retention: {
+          kind: 'duration',
+          doc: 'Request rows older than this are deleted; in Postgres whole months at once, when their last row is that old.',
+          absent: 'kept for ever',
+          min: 3_600_000,
+          max: 3_650 * 24 * HOUR,
+        },
         max_size: LATER,
         redact: LATER,
       },
     },
-    limits: LATER,
-    budgets: LATER,
+    limits: { kind: 'list', doc: 'How much is let through.', item: LIMIT },
+    budgets: { kind: 'list', doc: 'How much may be spent.', item: BUDGET },
+    budget_leases: BUDGET_LEASES,
   },
 } as const satisfies SectionNode
 

@@ -1,6 +1,8 @@
 // The words of the catalogue: providers, models and their targets, API keys, as configuration and store both declare them.
 // Pure data; the gateway reads them in one immutable snapshot that is replaced as a whole.
 
+import type { OwnLimits } from './money.ts'
+
 export type ProviderType =
   | 'openai'
   | 'azure'
@@ -132,7 +134,10 @@ export interface ProviderKey {
 }
 
 export interface Provider {
+  /** What clients and targets call it; unique in what one tenant sees. */
   readonly id: string
+  /** Whose it is; absent for one that every tenant sees, as file and environment declare them. */
+  readonly tenantId?: string
   readonly type: ProviderType
   readonly origin: Origin
   readonly baseUrl: string
@@ -239,6 +244,10 @@ export interface PriceClasses {
   readonly cacheWrite1h?: number
   readonly inputAudio?: number
   readonly outputAudio?: number
+  /** Absent: that of output. */
+  readonly reasoning?: number
+  /** Nano-dollars for each request, besides its tokens. */
+  readonly request?: number
 }
 
 export interface ModelPrice extends PriceClasses {
@@ -249,6 +258,10 @@ export interface ModelPrice extends PriceClasses {
 export interface Model {
   /** The alias clients ask for. */
   readonly id: string
+  /** Whose it is; absent for one that every tenant sees. */
+  readonly tenantId?: string
+  /** Who may use it (`group:engineers`, `key:ci`, …; see `isOnList`); absent: everyone in the tenant. */
+  readonly access?: readonly string[]
   readonly origin: Origin
   readonly targets: readonly Target[]
   /** Request members set where the client gave none, by OpenAI's names (see `gateway/defaults.ts`). */
@@ -256,6 +269,8 @@ export interface Model {
   readonly losses: 'report' | 'reject'
   readonly contextWindow?: number
   readonly price?: ModelPrice
+  /** Prices that take the place of `price` from a moment on, UTC milliseconds, in the order of time. */
+  readonly priceChanges?: readonly { readonly fromMs: number; readonly price: ModelPrice }[]
   /** Absent: `DEFAULT_ROUTING`. */
   readonly routing?: RoutingSettings
 }
@@ -274,11 +289,33 @@ export interface ApiKey {
   readonly createdMs: number
   readonly expiresMs?: number
   readonly revokedMs?: number
-  /** Patterns; undefined allows every model. */
+  /** Turned off for a while; the key itself stays good. */
+  readonly disabled?: boolean
+  /** Whose rights it has; absent: those of a member of its tenant, and of `roles`. */
+  readonly owner?: KeyOwner
+  /** Patterns; undefined allows every model that its owner may use. */
   readonly models?: readonly string[]
-  /** What it may do beyond asking models; absent: nothing. */
-  readonly roles?: readonly Role[]
+  /** Actions it is narrowed to, as patterns; undefined: all that its owner may. */
+  readonly actions?: readonly string[]
+  /** Built-in roles it has in its tenant by itself, where it has no owner; absent: `member`. */
+  readonly roles?: readonly string[]
+  /** Addresses and CIDR blocks it may be used from; absent: any. */
+  readonly allowedFrom?: readonly string[]
+  readonly own?: OwnLimits
+  /** The key that takes its place: this one holds on until `expiresMs`. */
+  readonly replacedBy?: string
 }
 
-/** `admin` may use the management API, and name the target of a request. */
-export type Role = 'admin'
+export interface KeyOwner {
+  readonly kind: 'user' | 'service' | 'team'
+  /** Row id. */
+  readonly id: string
+}
+
+/**
+ * A name for a provider that no other tenant's has: what is kept of providers beyond one tenant's sight (health, model lists, queues)
+ * is kept under it.
+ */
+export function providerUid(provider: Pick<Provider, 'id' | 'tenantId'>): string {
+  return provider.tenantId === undefined ? provider.id : `${provider.tenantId}:${provider.id}`
+}

@@ -183,6 +183,17 @@ export const LIMITS = {
   keptPruneBytesMax: 64 * MIB,
   /** Rows deleted at once: requests go on between two such deletions. */
   keptPruneBatchRows: 500,
+  /** Connections of one process to Postgres. */
+  postgresConnectionsMax: 10,
+  /** A browser session that is not used, and any at all. */
+  sessionIdleMs: 30 * 60_000,
+  sessionLifetimeMs: 12 * 60 * 60_000,
+  /** Logins that have begun and not ended. */
+  loginAttemptsMax: 10_000,
+  /** A replica that has not renewed its leases for so long has ended. */
+  budgetLeaseMs: 30_000,
+  /** Times a change is made anew because another process recorded one first: beyond it something else is wrong. */
+  auditRaceRetriesMax: 100,
   /** An answer of the Responses protocol can be referred to this long, as at OpenAI. */
   keptResponseTtlMs: 30 * 24 * 60 * 60_000,
   /** Answers in one chain of `previous_response_id`, and the size of all that it brings back. */

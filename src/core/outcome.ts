@@ -53,6 +53,9 @@ export interface Outcome {
   readonly traceId?: string
   readonly apiKeyHash?: string
   readonly apiKeyId?: string
+  readonly userId?: string
+  readonly teamId?: string
+  readonly serviceId?: string
   /** `inbound` for clients' requests; the one direction there is today. */
   readonly direction: 'inbound'
   /** Path without query and without a key in it. */

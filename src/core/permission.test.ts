@@ -1,12 +1,14 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { checkParameters } from '../testing/seed.ts'
-import { can, mayAskProvider } from './permission.ts'
-import { DEFAULT_TENANT_ID, mayUseModel, type Principal } from './principal.ts'
+import { memberGrants } from '../testing/principals.ts'
+import { can, mayAskProvider, mayUseModel } from './permission.ts'
+import { DEFAULT_TENANT_ID, type Principal } from './principal.ts'
 
 const principal = (models?: readonly string[]): Principal => ({
   kind: 'key',
   tenantId: DEFAULT_TENANT_ID,
+  grants: memberGrants(),
   ...(models === undefined ? {} : { models }),
 })
 

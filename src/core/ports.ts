@@ -1,17 +1,19 @@
 // The interfaces the outside implements for the inside: clock, ids, transport, sinks, repositories.
 // The gateway depends on these alone; `app.ts` puts the real ones in.
 
+import type { Actor } from './audit.ts'
 import type {
   ApiKey,
+  KeyOwner,
   Model,
   NetworkSettings,
   Provider,
   ProviderKey,
-  Role,
   Timeouts,
 } from './catalog.ts'
 import type { TokenAudience } from './azure-cloud.ts'
 import type { ModelFacts, ModelState, ProviderModel } from './model-status.ts'
+import type { OwnLimits } from './money.ts'
 import type { Outcome } from './outcome.ts'
 
 export interface Clock {
@@ -136,16 +138,48 @@ export interface NewApiKey {
   readonly lastFour: string
   readonly createdMs: number
   readonly expiresMs?: number
+  readonly owner?: KeyOwner
   readonly models?: readonly string[]
-  readonly roles?: readonly Role[]
+  readonly actions?: readonly string[]
+  readonly roles?: readonly string[]
+  readonly allowedFrom?: readonly string[]
+  readonly own?: OwnLimits
 }
 
-/** API keys of one store. Every method names its tenant: there is no query over all of them but `all`, for the snapshot. */
+/** What of a key can be changed later; `null` takes a restriction away. */
+export interface ApiKeyChange {
+  readonly name?: string
+  readonly expiresMs?: number | null
+  readonly disabled?: boolean
+  readonly models?: readonly string[] | null
+  readonly actions?: readonly string[] | null
+  readonly allowedFrom?: readonly string[] | null
+  readonly own?: OwnLimits | null
+}
+
+/**
+ * API keys of one store. Every method names its tenant: there is no query over all of them but `all`, for the snapshot. Changes are
+ * recorded in the audit in the same transaction, in the name of `by`.
+ */
 export interface ApiKeyRepository {
-  create(key: NewApiKey): Promise<ApiKey>
+  create(key: NewApiKey, by: Actor): Promise<ApiKey>
   list(tenantId: string): Promise<ApiKey[]>
+  find(tenantId: string, id: string): Promise<ApiKey | undefined>
+  /** Undefined when the tenant has no such key, or it is revoked. */
+  update(tenantId: string, id: string, change: ApiKeyChange, by: Actor): Promise<ApiKey | undefined>
+  /**
+   * Makes the key that takes the place of this one, which goes on until `overlapEndsMs` at most. One transaction: there are never
+   * two successors. Undefined when the tenant has no such key, or it is revoked or has a successor.
+   */
+  rotate(
+    tenantId: string,
+    id: string,
+    successor: NewApiKey,
+    overlapEndsMs: number,
+    by: Actor,
+  ): Promise<ApiKey | undefined>
   /** By id; undefined when the tenant has no such key. Idempotent: the first time stays. */
-  revoke(tenantId: string, id: string, revokedMs: number): Promise<ApiKey | undefined>
+  revoke(tenantId: string, id: string, revokedMs: number, by: Actor): Promise<ApiKey | undefined>
   all(): Promise<ApiKey[]>
 }
 
@@ -153,18 +187,19 @@ export interface ApiKeyRepository {
 export interface ProviderRepository {
   all(): Promise<Provider[]>
   /** Creates or replaces a provider and, where `keys` is given, its keys. */
-  save(tenantId: string, provider: Provider): Promise<void>
-  remove(tenantId: string, id: string): Promise<boolean>
+  save(tenantId: string, provider: Provider, by: Actor): Promise<void>
+  remove(tenantId: string, id: string, by: Actor): Promise<boolean>
   /** Masked keys: id, last four, creation, and whether it is on its way out. */
   maskedKeys(tenantId: string, providerId: string): Promise<MaskedKey[]>
   /** Adds one key behind those there are. False when the tenant has no such provider or the id is taken. */
-  addKey(tenantId: string, providerId: string, key: ProviderKey): Promise<boolean>
+  addKey(tenantId: string, providerId: string, key: ProviderKey, by: Actor): Promise<boolean>
   /** Marks a key as on its way out, or as in use again. False when there is no such key. */
   setKeyDraining(
     tenantId: string,
     providerId: string,
     keyId: string,
     draining: boolean,
+    by: Actor,
   ): Promise<boolean>
   /**
    * Deletes a key. False when there is no such key, or none would be left that is not on its way out.
@@ -174,6 +209,7 @@ export interface ProviderRepository {
     tenantId: string,
     providerId: string,
     keyId: string,
+    by: Actor,
     even?: 'the last',
   ): Promise<boolean>
 }
@@ -187,8 +223,8 @@ export interface MaskedKey {
 
 export interface ModelRepository {
   all(): Promise<Model[]>
-  save(tenantId: string, model: Model): Promise<void>
-  remove(tenantId: string, id: string): Promise<boolean>
+  save(tenantId: string, model: Model, by: Actor): Promise<void>
+  remove(tenantId: string, id: string, by: Actor): Promise<boolean>
 }
 
 /** Which models providers have listed, by provider. */

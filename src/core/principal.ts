@@ -1,22 +1,46 @@
 // Who is asking. The data plane sees only this; how it was proven (key, anonymous on loopback, later a token) stays in `auth`.
 
-import type { Role } from './catalog.ts'
+import type { RoleDefinition, Scope } from './identity.ts'
+import type { OwnLimits } from './money.ts'
 
 /** The one tenant of a laptop; a team's tenants get ids of their own. */
 export const DEFAULT_TENANT_ID = 'default'
 
 export interface Principal {
-  readonly kind: 'anonymous' | 'key'
+  readonly kind: 'anonymous' | 'key' | 'user' | 'service'
   readonly tenantId: string
   /** Row id of the API key, or its name for one declared in the file. */
   readonly keyId?: string
   readonly keyName?: string
   /** Hex SHA-256 of the key, as recorded in the log row. */
   readonly keyHash?: string
+  /** The user who asks, or who owns the key that is asked with. */
+  readonly userId?: string
+  readonly serviceId?: string
+  /** The team that a key belongs to; of a user none: they may be in several, `teamIds` has them. */
+  readonly teamId?: string
+  readonly teamIds?: readonly string[]
+  /** Ids of groups of the store, and groups as the issuer's token names them. */
+  readonly groups?: readonly string[]
+  /** As people know them, for the audit. */
+  readonly name?: string
   /** Model patterns this principal may use (`*` wildcards); undefined allows all. */
   readonly models?: readonly string[]
-  /** What it may do beyond asking models; absent: nothing. */
-  readonly roles?: readonly Role[]
+  /** Actions a key is narrowed to, as patterns; undefined: all that its owner may. */
+  readonly actions?: readonly string[]
+  /** What it may do and where: `permission.ts` reads it, nobody else. */
+  readonly grants: readonly Grant[]
+  /** Limits and budget of the key itself. */
+  readonly own?: OwnLimits
+}
+
+/** An assignment that concerns a principal, with its role looked up. */
+export interface Grant {
+  readonly scope: Scope
+  readonly effect: 'allow' | 'deny'
+  readonly role: Pick<RoleDefinition, 'id' | 'actions' | 'notActions'>
+  /** Why it concerns them, for `weir can`: `key ci`, `group engineers`, `everyone`. */
+  readonly because: string
 }
 
 /** True when a name matches a pattern in which `*` stands for any text. Linear in both. */
@@ -33,9 +57,4 @@ export function matchesPattern(pattern: string, name: string): boolean {
   }
   const last = parts.at(-1) ?? ''
   return name.length - last.length >= at && name.endsWith(last)
-}
-
-/** Whether the principal may use a model by the name it asked for. */
-export function mayUseModel(principal: Principal, model: string): boolean {
-  return principal.models?.some((pattern) => matchesPattern(pattern, model)) ?? true
 }

@@ -15,6 +15,8 @@ import { importAzure, type Existing } from './azure-import.ts'
 import { onboardAzure } from './azure-onboarding.ts'
 import { AzureFailure } from './azure-questions.ts'
 
+const TEST_ACTOR = { kind: 'system', id: 'test' } as const
+
 const TENANT = 'tenant-1'
 const SECRET = 'secret-of-the-app-1'
 
@@ -150,7 +152,15 @@ describe('discovery', () => {
     expect(discovery.accounts.map(({ name }) => name)).toEqual(['a1'])
     const store = storeWith()
     const { providers } = await importAzure(
-      ...(['default', discovery, application, store.existing, true, store.ports] as const),
+      ...([
+        'default',
+        discovery,
+        application,
+        store.existing,
+        true,
+        store.ports,
+        TEST_ACTOR,
+      ] as const),
     )
     expect(providers.map(({ id }) => id)).toEqual(['a1'])
   })
@@ -281,6 +291,7 @@ describe('import', () => {
         store.existing,
         true,
         store.ports,
+        TEST_ACTOR,
       )
     const first = await again()
     expect(first.providers).toEqual([
@@ -354,7 +365,15 @@ describe('import', () => {
     const store = storeWith([{ ...keyed, origin: 'store' }, regional])
     const before = JSON.stringify(store.existing.providers)
     const { models, providers } = await importAzure(
-      ...(['default', discovery, application, store.existing, true, store.ports] as const),
+      ...([
+        'default',
+        discovery,
+        application,
+        store.existing,
+        true,
+        store.ports,
+        TEST_ACTOR,
+      ] as const),
     )
     expect(keyed.keys.length).toBeGreaterThan(0)
     expect(providers[0]).toEqual({
@@ -390,7 +409,15 @@ describe('import', () => {
     const discovery = await discoverAzure(application, undefined, portsOf())
     const store = storeWith()
     const { models } = await importAzure(
-      ...(['default', discovery, application, store.existing, true, store.ports] as const),
+      ...([
+        'default',
+        discovery,
+        application,
+        store.existing,
+        true,
+        store.ports,
+        TEST_ACTOR,
+      ] as const),
     )
     expect(store.existing.models.map(({ id }) => id)).toEqual(['Fit 4.1'])
     const skipped = models.filter(({ action }) => action === 'skipped').map(({ id }) => id)
@@ -410,7 +437,15 @@ describe('import', () => {
     })
     const store = storeWith([], [model('gpt-4o', 'store'), model('text-embedding-3-small', 'file')])
     const { models } = await importAzure(
-      ...(['default', discovery, application, store.existing, true, store.ports] as const),
+      ...([
+        'default',
+        discovery,
+        application,
+        store.existing,
+        true,
+        store.ports,
+        TEST_ACTOR,
+      ] as const),
     )
     expect(models.map(({ action }) => action)).toEqual(['updated', 'declared'])
     const [chat, embedding] = store.existing.models
@@ -441,6 +476,7 @@ describe('import', () => {
     })
     const errand = { application: {}, subscriptionId: 'sub-1', isImport: true, withModels: false }
     const { imported } = await onboardAzure('default', errand, {
+      by: { kind: 'system', id: 'test' },
       ...direct,
       tokens,
       existing: () => Promise.resolve(store.existing),

@@ -1,6 +1,7 @@
 // Takes over what was discovered in Azure: one provider of the store for each account, and where wanted a model for each base model
 // with its deployments as targets. What a file or the environment declares is left alone; taking over twice changes nothing.
 
+import type { Actor } from '../core/audit.ts'
 import type { Model, Origin, Provider, Target } from '../core/catalog.ts'
 import { canonicalJson, type JsonValue } from '../core/json.ts'
 import type { ModelRepository, ProviderRepository } from '../core/ports.ts'
@@ -50,6 +51,7 @@ export async function importAzure(
   existing: Existing,
   withModels: boolean,
   ports: ImportPorts,
+  by: Actor,
 ): Promise<ImportResult> {
   const taken = new Map(existing.providers.map((provider) => [provider.id, provider]))
   const providers: ImportedProvider[] = []
@@ -58,7 +60,7 @@ export async function importAzure(
     const planned = planProvider(account, application, existing.providers, taken)
     const { provider, ...told } = planned
     if (told.action === 'added' || told.action === 'updated') {
-      await ports.providers.save(tenantId, provider!)
+      await ports.providers.save(tenantId, provider!, by)
       taken.set(told.id, provider!)
     }
     providers.push(told)
@@ -72,7 +74,7 @@ export async function importAzure(
         continue
       }
       const planned = planModel(id, wanted, existing.models)
-      if (planned.model !== undefined) await ports.models.save(tenantId, planned.model)
+      if (planned.model !== undefined) await ports.models.save(tenantId, planned.model, by)
       models.push({ id, action: planned.action, ...(planned.reason && { reason: planned.reason }) })
     }
   }

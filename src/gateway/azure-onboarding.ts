@@ -1,6 +1,7 @@
 // Discovery and import as one errand, for the command and the admin API alike: whose application looks, what it found, and what was
 // taken over of it, in the words of one JSON answer. No secret is part of that answer.
 
+import type { Actor } from '../core/audit.ts'
 import { azureCloud } from '../core/azure-cloud.ts'
 import type { EntraSettings, NetworkSettings } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
@@ -22,6 +23,8 @@ export interface AzureErrand {
 }
 
 export interface OnboardingPorts extends AzurePorts {
+  /** In whose name things are taken over. */
+  readonly by: Actor
   /** Everything declared and stored. */
   existing(): Promise<Existing>
   network(): NetworkDefaults
@@ -77,6 +80,7 @@ export async function onboardAzure(
       existing,
       errand.withModels,
       repositories,
+      ports.by,
     ),
   )
   return { discovery, imported }

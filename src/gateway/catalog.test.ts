@@ -16,8 +16,13 @@ import type { AskedList } from './model-list-question.ts'
 import type { SeenModel } from './model-status.ts'
 import { resolve } from './resolve.ts'
 import { buildSnapshot } from './snapshot.ts'
+import { memberGrants } from '../testing/principals.ts'
 
-const ANYBODY = { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID } as const
+const ANYBODY = {
+  kind: 'anonymous',
+  tenantId: DEFAULT_TENANT_ID,
+  grants: memberGrants(),
+} as const
 
 interface Written {
   readonly providerId: string

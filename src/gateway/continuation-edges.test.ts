@@ -6,6 +6,7 @@ import { DEFAULT_ROUTING, type Model, type Provider, type Target } from '../core
 import { createTestGateway, testProvider, textOf } from '../testing/gateway.ts'
 import { json, stream } from '../testing/upstream-answers.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
+import { OWNER_GRANTS } from '../testing/principals.ts'
 
 const closing: { close(): unknown }[] = []
 afterEach(async () => {
@@ -298,7 +299,7 @@ test('a pinned request is gone on with by the target that was named, or by nobod
     models: [model([target('a', 0), target('b', 1)])],
   })
   const headers = { 'x-weir-target': 'a' }
-  const principal = { kind: 'anonymous', tenantId: 'default', roles: ['admin'] } as const
+  const principal = { kind: 'anonymous', tenantId: 'default', grants: OWNER_GRANTS } as const
   const sse = await textOf(await gateway.ask({ body: BODY, headers, principal }))
   expect(textIn(sse)).toBe('One two')
   expect(second.requests).toHaveLength(0)

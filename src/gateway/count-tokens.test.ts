@@ -8,6 +8,7 @@ import { json } from '../testing/upstream-answers.ts'
 import { startUpstream } from '../testing/upstream.ts'
 import { countTokens } from './count-tokens.ts'
 import type { Inbound } from './inbound.ts'
+import { memberGrants } from '../testing/principals.ts'
 
 function inbound(model: string): Inbound {
   const body = { model, messages: [{ role: 'user', content: 'How many are these words?' }] }
@@ -19,7 +20,7 @@ function inbound(model: string): Inbound {
     endpoint: '/v1/messages/count_tokens',
     bytes: new TextEncoder().encode(JSON.stringify(body)),
     headers: new Headers(),
-    principal: { kind: 'anonymous', tenantId: 'default' },
+    principal: { kind: 'anonymous', tenantId: 'default', grants: memberGrants() },
     requestId: 'req_test',
     signal: new AbortController().signal,
     arrivedMs: 0,

@@ -17,6 +17,7 @@ import { forwardedHeaders } from './headers.ts'
 import type { Inbound, Reply } from './inbound.ts'
 import { refersToEarlier, withEarlierTurns } from './kept-responses.ts'
 import { requireModel } from './model-access.ts'
+import { admit } from './admit.ts'
 import { peek } from './peek.ts'
 import { encodeTarget, planTarget, relayBody, RequestForms, type TargetPlan } from './plan.ts'
 import { RequestRecord } from './record.ts'
@@ -34,6 +35,7 @@ export async function countTokens(inbound: Inbound, deps: GatewayDeps): Promise<
     record.model = received.model
     const snapshot = deps.snapshot()
     const model = requireModel(received.model, received, inbound.principal, snapshot, deps)
+    await admit({ inbound, modelName: received.model, stream: false }, record, deps)
     const peeked = refersToEarlier(received, inbound)
       ? await withEarlierTurns(received, inbound, deps)
       : received

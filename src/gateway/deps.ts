@@ -11,6 +11,7 @@ import type {
   TokenSource,
   Transport,
 } from '../core/ports.ts'
+import type { Toll } from './admit.ts'
 import type { ModelDirectory } from './catalog.ts'
 import type { Gates } from './gates.ts'
 import type { Health } from './health.ts'
@@ -47,6 +48,8 @@ export interface GatewayDeps {
   readonly directory: ModelDirectory
   readonly health: Health
   readonly gates: Gates
+  /** Limits, then budgets; empty where none is configured. */
+  readonly tolls: readonly Toll[]
   /** Of models whose targets take turns. */
   readonly turns: RouteTurns
   /** Where this process is on its way to its end. A request's own signal tells it: this is for what has none. */

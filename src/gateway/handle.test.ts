@@ -21,6 +21,7 @@ import {
   startRawUpstream,
 } from '../testing/upstream-raw.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
+import { memberGrants } from '../testing/principals.ts'
 
 const closing: { close(): unknown }[] = []
 afterEach(async () => {
@@ -540,7 +541,12 @@ describe('what comes in', () => {
   })
 
   test('a key may use the models it names and learns nothing of others', async () => {
-    const principal = { kind: 'key' as const, tenantId: 'default', models: ['mock/e*'] }
+    const principal = {
+      kind: 'key' as const,
+      tenantId: 'default',
+      models: ['mock/e*'],
+      grants: memberGrants(),
+    }
     const ask = (model: string) => gateway.ask({ body: { ...ASK, model }, principal })
     expect((await ask('mock/echo')).status).toBe(200)
     const denied = await ask('mock/tools')

@@ -2,6 +2,7 @@
 // ever thrown at the server: an error leaves as the client's own dialect says it.
 
 import type { JsonObject } from '../core/json.ts'
+import { admit } from './admit.ts'
 import { attemptAll } from './attempt.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { Inbound, Reply } from './inbound.ts'
@@ -28,6 +29,9 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
     if (loaded !== undefined) return answered(record, loaded)
 
     await deps.prices.ready()
+    const { body, stream } = peeked
+    const taking = admit({ inbound, modelName: peeked.model, model, body, stream }, record, deps)
+    if (taking !== undefined) await taking
     const whole = refersToEarlier(peeked, inbound)
       ? await withEarlierTurns(peeked, inbound, deps)
       : peeked

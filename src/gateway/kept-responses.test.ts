@@ -26,8 +26,9 @@ import {
 import { peek } from './peek.ts'
 import type { TargetPlan } from './plan.ts'
 import { RequestRecord } from './record.ts'
+import { memberGrants } from '../testing/principals.ts'
 
-const ALICE: Principal = { kind: 'key', tenantId: 't', keyId: 'k1' }
+const ALICE: Principal = { kind: 'key', tenantId: 't', keyId: 'k1', grants: memberGrants('t') }
 const provider = testProvider({ id: 'p', type: 'openai', baseUrl: 'http://127.0.0.1:1' })
 
 function depsWith(kept: KeptRepository = new MemoryKept(systemClock)): GatewayDeps {

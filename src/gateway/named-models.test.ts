@@ -12,6 +12,7 @@ import { startTestServer, testKey } from '../testing/server.ts'
 import { json } from '../testing/upstream-answers.ts'
 import { startUpstream } from '../testing/upstream.ts'
 import { namedBeside } from './named-models.ts'
+import { memberGrants } from '../testing/principals.ts'
 
 const named = (body: JsonObject) => namedBeside(body, 'asked').names.map(({ name }) => name)
 const tool = (more: JsonObject): JsonObject => ({ model: 'asked', tools: [more] })
@@ -129,6 +130,7 @@ const MESSAGES = [{ role: 'user', content: 'Hi' }]
 
 const principal = (models: string[]): Principal => ({
   kind: 'key',
+  grants: memberGrants(),
   tenantId: 'default',
   keyId: 'k',
   models,

@@ -10,6 +10,7 @@ import { handle } from './handle.ts'
 import type { Inbound } from './inbound.ts'
 import type { Slot } from './gates.ts'
 import type { Watched } from './stream-watch.ts'
+import { memberGrants } from '../testing/principals.ts'
 
 const closing: HeldUpstream[] = []
 afterEach(async () => {
@@ -56,7 +57,7 @@ function world() {
       endpoint: '/test',
       bytes: new TextEncoder().encode(JSON.stringify(body)),
       headers: new Headers(),
-      principal: { kind: 'anonymous', tenantId: 'default' },
+      principal: { kind: 'anonymous', tenantId: 'default', grants: memberGrants() },
       requestId: 'req_test',
       signal: leaving.signal,
       slot: place,

@@ -30,6 +30,7 @@ import type { TargetPlan } from './plan.ts'
 import { RequestRecord } from './record.ts'
 import { RelayPump } from './relay-pump.ts'
 import { responseKeeper } from './kept-responses.ts'
+import { memberGrants } from '../testing/principals.ts'
 
 const closing: { close(): unknown }[] = []
 afterEach(async () => {
@@ -101,7 +102,7 @@ function inboundOf(body: JsonObject): Inbound {
     endpoint: '/v1/responses',
     bytes: new TextEncoder().encode(JSON.stringify(body)),
     headers: new Headers(),
-    principal: { kind: 'anonymous', tenantId: 'default' },
+    principal: { kind: 'anonymous', tenantId: 'default', grants: memberGrants() },
     requestId: 'r',
     signal: new AbortController().signal,
     arrivedMs: 0,
@@ -156,7 +157,7 @@ describe('a conversation kept here', () => {
         logger: SILENT_LOGGER,
         clock: systemClock,
       })
-    const [one, two] = [open(), open()]
+    const [one, two] = [await open(), await open()]
     const answers = () => [json(chat('One.'))]
     const here = setup(answers(), one.kept)
     const there = setup(answers(), two.kept)
@@ -167,7 +168,7 @@ describe('a conversation kept here', () => {
     const refused = await there.gateway.ask({
       dialect: 'openai-responses',
       body: { model: 'c/m', input: 'b', previous_response_id: id },
-      principal: { kind: 'key', tenantId: 'default', keyId: 'k' },
+      principal: { kind: 'key', tenantId: 'default', keyId: 'k', grants: memberGrants() },
     })
     expect(refused.status).toBe(400)
     expect(await jsonOf(refused)).toEqual({

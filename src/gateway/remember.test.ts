@@ -18,6 +18,7 @@ import { checkParameters } from '../testing/seed.ts'
 import { HeldStream, json, stream } from '../testing/upstream-answers.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
 import { systemClock } from '../system.ts'
+import { memberGrants } from '../testing/principals.ts'
 
 const closing: { close(): unknown }[] = []
 afterEach(async () => {
@@ -280,7 +281,7 @@ describe('an OpenAI client that drops reasoning, on Anthropic', () => {
     )
   })
 
-  const alice: Principal = { kind: 'key', tenantId: 't', keyId: 'k1' }
+  const alice: Principal = { kind: 'key', tenantId: 't', keyId: 'k1', grants: memberGrants('t') }
   test.each([
     ['another tenant', alice, { ...alice, tenantId: 'u' }, {}],
     ['another key', alice, { ...alice, keyId: 'k2' }, {}],
@@ -405,7 +406,7 @@ describe('an OpenAI client that drops reasoning, on Anthropic', () => {
 describe('an Ollama client that drops ids and thinking', () => {
   const ASKED = { model: 'a/claude-sonnet-4-5', think: true, stream: false, tools: TOOLS }
   const OLLAMA_RESULT = { role: 'tool', tool_name: 'weather', content: '18 degrees' }
-  const alice: Principal = { kind: 'key', tenantId: 't', keyId: 'k1' }
+  const alice: Principal = { kind: 'key', tenantId: 't', keyId: 'k1', grants: memberGrants('t') }
 
   async function sent({ gateway, up }: Setup, turn: JsonObject[], model: string, who: Principal) {
     const body = { ...ASKED, model, messages: [QUESTION, ...turn] }

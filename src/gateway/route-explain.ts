@@ -16,7 +16,8 @@ import {
 import { LIMITS } from '../core/limits.ts'
 import { routeJson, type RouteJson } from '../core/policy/route-json.ts'
 import type { RouteNeeds } from '../core/policy/route-candidate.ts'
-import { DEFAULT_TENANT_ID, mayUseModel } from '../core/principal.ts'
+import { mayUseModel } from '../core/permission.ts'
+import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import { fallbacksFor } from './fallback.ts'
 import { resolve } from './resolve.ts'
 import type { RoutingDeps } from './route-facts.ts'
@@ -137,24 +138,23 @@ function asCount(value: unknown): number | undefined {
 }
 
 /** @throws GatewayError `invalid_request` for a key that is not there */
-function keyOf(name: string | undefined, { keysByHash }: Snapshot) {
+function keyOf(name: string | undefined, snapshot: Snapshot): Principal | undefined {
   if (name === undefined) return undefined
-  const key = [...keysByHash.values()].find((one) => one.name === name || one.id === name)
-  if (key === undefined) {
+  const key = [...snapshot.keysByHash.values()].find((one) => one.name === name || one.id === name)
+  const principal = key && snapshot.principalOf(key)
+  if (principal === undefined) {
     throw new GatewayError('invalid_request', {
       param: 'key',
       message: 'There is no such API key.',
     })
   }
-  const { id, models, tenantId } = key
-  const restriction = models === undefined ? {} : { models }
-  return { kind: 'key', tenantId, keyId: id, ...restriction } as const
+  return principal
 }
 
 /** The value that a request of this caller would be kept together by. */
 function valueOf(
   { session, user }: Question,
-  key: ReturnType<typeof keyOf>,
+  key: Principal | undefined,
   sticky: 'key' | 'user' | 'session',
 ): string | undefined {
   const value = { key: key?.keyId ?? 'local', user, session }[sticky]

@@ -13,9 +13,20 @@ import { peek } from './peek.ts'
 import { RequestForms } from './plan.ts'
 import { RouteRefused } from './route-refusal.ts'
 import { routeRelayed, routeTargets } from './routing.ts'
+import { memberGrants, OWNER_GRANTS } from '../testing/principals.ts'
 
-const ADMIN: Principal = { kind: 'key', tenantId: 'default', keyId: 'k-admin', roles: ['admin'] }
-const USER: Principal = { kind: 'key', tenantId: 'default', keyId: 'k-user' }
+const ADMIN: Principal = {
+  kind: 'key',
+  tenantId: 'default',
+  keyId: 'k-admin',
+  grants: OWNER_GRANTS,
+}
+const USER: Principal = {
+  kind: 'key',
+  tenantId: 'default',
+  keyId: 'k-user',
+  grants: memberGrants(),
+}
 
 const upstreams: Upstream[] = []
 afterEach(async () => {

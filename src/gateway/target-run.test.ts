@@ -15,6 +15,7 @@ import { createTestGateway, jsonOf, testProvider, textOf } from '../testing/gate
 import { json, rateLimited, stream } from '../testing/upstream-answers.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
 import { relayOperation } from './passthrough/relay.ts'
+import { memberGrants, OWNER_GRANTS } from '../testing/principals.ts'
 
 const closing: { close(): unknown }[] = []
 afterEach(async () => {
@@ -242,6 +243,7 @@ describe('who may be asked next', () => {
     })
     const principal: Principal = {
       kind: 'key',
+      grants: memberGrants(),
       tenantId: 'default',
       keyId: 'k',
       models: ['fast', 'a/*'],
@@ -263,7 +265,7 @@ describe('who may be asked next', () => {
       ],
     })
     const headers = { 'x-weir-target': 'a/m' }
-    const principal = { kind: 'anonymous', tenantId: 'default', roles: ['admin'] } as const
+    const principal = { kind: 'anonymous', tenantId: 'default', grants: OWNER_GRANTS } as const
     const reply = await gateway.ask({ body: BODY, headers, principal })
     expect(reply.status).toBe(502)
     expect(other.requests).toHaveLength(0)
@@ -289,7 +291,7 @@ describe('who may be asked next', () => {
           endpoint: '/test',
           bytes: new TextEncoder().encode(JSON.stringify(body)),
           headers: new Headers(),
-          principal: { kind: 'anonymous', tenantId: 'default' },
+          principal: { kind: 'anonymous', tenantId: 'default', grants: memberGrants() },
           requestId: 'req_test',
           signal: new AbortController().signal,
           arrivedMs: Date.now(),

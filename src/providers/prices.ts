@@ -32,8 +32,11 @@ const VENDORS: Readonly<Partial<Record<ProviderType, string>>> = {
 /** Types whose price follows from the address: other vendors speak these protocols too. */
 const BY_ADDRESS: ReadonlySet<ProviderType> = new Set(['openai', 'anthropic', 'custom'])
 
+/** The classes the package has prices for. */
+type PricedClass = Exclude<keyof PriceClasses, 'reasoning' | 'request'>
+
 /** Prices of one unit class: the package's key for each of ours, all dollars per million tokens. */
-const PRICE_KEYS: Readonly<Record<keyof PriceClasses, string>> = {
+const PRICE_KEYS: Readonly<Record<PricedClass, string>> = {
   input: 'input_mtok',
   output: 'output_mtok',
   cacheRead: 'cache_read_mtok',
@@ -129,7 +132,7 @@ function calculate(catalogue: Catalogue, providerId: string, model: string, nowM
 function modelPrice(raw: GenaiPrices.ModelPrice): ModelPrice | undefined {
   const basic: { -readonly [name in keyof PriceClasses]: number } = {}
   const steps = new Map<number, { -readonly [name in keyof PriceClasses]: number }>()
-  for (const name of Object.keys(PRICE_KEYS) as (keyof PriceClasses)[]) {
+  for (const name of Object.keys(PRICE_KEYS) as PricedClass[]) {
     const value = raw[PRICE_KEYS[name]]
     if (value === undefined) continue
     if (typeof value === 'number') {

@@ -3,7 +3,8 @@
 import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../core/error.ts'
 import { isObject, parseJson } from '../core/json.ts'
-import { mayUseModel, type Principal } from '../core/principal.ts'
+import { mayUseModel } from '../core/permission.ts'
+import type { Principal } from '../core/principal.ts'
 import type { CatalogModel } from '../gateway/catalog.ts'
 import { resolve } from '../gateway/resolve.ts'
 import { encodePs, encodeShow, encodeTags, encodeVersion } from '../dialects/ollama/catalog.ts'
@@ -132,7 +133,7 @@ async function answered(
   deps: ServerDeps,
 ): Promise<Response> {
   try {
-    const principal = authorize(request, 'model.list', key, deps)
+    const principal = await authorize(request, 'model.list', key, deps)
     return respondJson(request, await answer(principal, request, model))
   } catch (thrown) {
     return respondError(request, toGatewayError(thrown))

@@ -1,12 +1,13 @@
 // What every route of the server needs: the gateway's dependencies, the rules of this listener, and small helpers to judge
 // a request and to answer it. Routes get this, never Elysia's own context handed on.
 
+import type { Actor } from '../core/audit.ts'
 import type { AuthenticationRules } from '../auth/authenticate.ts'
 import { authenticate } from '../auth/authenticate.ts'
 import { credentialOf } from '../auth/credential.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Clock, IdSource, Logger } from '../core/ports.ts'
-import { can, type Action } from '../core/permission.ts'
+import { canSomewhere, type Action } from '../core/permission.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import type { GatewayDeps } from '../gateway/deps.ts'
 import type { SpoolRoom } from '../gateway/passthrough/spool.ts'
@@ -88,13 +89,16 @@ export function admissionOf(request: Request): Admission {
   return admission
 }
 
-/** Who asks, allowed to do this. @throws GatewayError `authentication` or `permission` */
+/**
+ * Who asks, allowed to do this to something of their tenant. At once for a key; a promise where a token has to be looked into.
+ * @throws GatewayError `authentication` or `permission`
+ */
 export function authorize(
   request: Request,
   action: Action,
   keyInPath: string | undefined,
   deps: ServerDeps,
-): Principal {
+): Principal | Promise<Principal> {
   const principal = authenticate(
     {
       credential: credentialOf(request.headers, keyInPath),
@@ -102,8 +106,24 @@ export function authorize(
     },
     deps.authentication,
   )
-  if (!can(principal, action)) throw new GatewayError('permission')
+  if (!canSomewhere(principal, action)) throw new GatewayError('permission')
   return principal
+}
+
+/** In whose name a route changes things. */
+export function actorOf(request: Request, principal: Principal): Actor {
+  const { keyId, keyName, kind, name, serviceId, tenantId, userId } = principal
+  const { peer, requestId } = admissionOf(request)
+  const shown = keyName ?? name
+  const from = peer()
+  return {
+    kind,
+    id: keyId ?? userId ?? serviceId ?? 'anonymous',
+    tenantId,
+    requestId,
+    ...(shown === undefined ? {} : { name: shown }),
+    ...(from === undefined ? {} : { from }),
+  }
 }
 
 /** The connection comes from this machine, under a loopback name, and not through a proxy. */
@@ -117,7 +137,7 @@ function isLocal(request: Request): boolean {
 }
 
 /** The principal of a row for a request that never got one. */
-export const NOBODY: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID }
+export const NOBODY: Principal = { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID, grants: [] }
 
 /** A proxy in front makes every caller look local: then nobody is. */
 function wasForwarded(headers: Headers): boolean {

@@ -92,7 +92,8 @@ async function answer(
   let place: Place | undefined
   let bytes = new Uint8Array()
   try {
-    principal = authorize(request, route.action, params.key, deps)
+    const asking = authorize(request, route.action, params.key, deps)
+    principal = asking instanceof Promise ? await asking : asking
     requireJsonType(request.headers, route.dialect === 'ollama')
     const taking = takePlace(request, principal, deps)
     place = taking instanceof Promise ? await taking : taking

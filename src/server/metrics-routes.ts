@@ -8,9 +8,9 @@ import { respond, respondError } from './respond.ts'
 
 export function metricsRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'metrics-routes' })
-  app.get('/metrics', ({ request }) => {
+  app.get('/metrics', async ({ request }) => {
     try {
-      authorize(request, 'metrics.read', undefined, deps)
+      await authorize(request, 'metrics.read', undefined, deps)
       const { contentType, text } = deps.metrics()
       return respond(request, {
         status: 200,

@@ -162,7 +162,7 @@ async function opened<Body>(
   let principal = NOBODY
   let place: Place | undefined
   try {
-    principal = authorize(request, action, key, deps)
+    principal = await authorize(request, action, key, deps)
     place = await takePlace(request, principal, deps)
     return { principal, place, body: await take({ request, signal: place.signal }) }
   } catch (thrown) {

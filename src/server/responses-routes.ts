@@ -44,7 +44,7 @@ async function answer(
 ): Promise<Response> {
   let principal: Principal
   try {
-    principal = authorize(request, 'model.invoke', params.key, deps)
+    principal = await authorize(request, 'model.invoke', params.key, deps)
   } catch (thrown) {
     return respondError(request, toGatewayError(thrown))
   }

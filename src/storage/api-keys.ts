@@ -1,12 +1,16 @@
-// The repository of clients' API keys: hashes and what people recognise a key by, never a key.
+// The repository of clients' API keys: hashes and what people recognise a key by, never a key. Each change is one transaction with its
+// entry in the audit.
 
-import { and, asc, eq, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull } from 'drizzle-orm'
+import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { ApiKey } from '../core/catalog.ts'
-import type { ApiKeyRepository, NewApiKey } from '../core/ports.ts'
+import type { ApiKeyChange, ApiKeyRepository, NewApiKey } from '../core/ports.ts'
 import type { ControlDatabase } from './control-database.ts'
 import type { apiKeys } from './schema.sqlite.ts'
 
-function toApiKey(row: typeof apiKeys.$inferSelect): ApiKey {
+type Row = typeof apiKeys.$inferSelect
+
+function toApiKey(row: Row): ApiKey {
   return {
     id: row.id,
     origin: 'store',
@@ -18,8 +22,58 @@ function toApiKey(row: typeof apiKeys.$inferSelect): ApiKey {
     createdMs: row.createdMs,
     ...(row.expiresMs === null ? {} : { expiresMs: row.expiresMs }),
     ...(row.revokedMs === null ? {} : { revokedMs: row.revokedMs }),
+    ...(row.disabled ? { disabled: true } : {}),
+    ...(row.owner === null ? {} : { owner: row.owner }),
     ...(row.models === null ? {} : { models: row.models }),
+    ...(row.actions === null ? {} : { actions: row.actions }),
     ...(row.roles === null ? {} : { roles: row.roles }),
+    ...(row.allowedFrom === null ? {} : { allowedFrom: row.allowedFrom }),
+    ...(row.own === null ? {} : { own: row.own }),
+    ...(row.replacedBy === null ? {} : { replacedBy: row.replacedBy }),
+  }
+}
+
+function toRow(key: NewApiKey): Row {
+  return {
+    id: key.id,
+    tenantId: key.tenantId,
+    name: key.name,
+    hash: key.hash,
+    prefix: key.prefix,
+    lastFour: key.lastFour,
+    createdMs: key.createdMs,
+    expiresMs: key.expiresMs ?? null,
+    revokedMs: null,
+    disabled: false,
+    owner: key.owner ?? null,
+    models: key.models ?? null,
+    actions: key.actions ?? null,
+    roles: key.roles ?? null,
+    allowedFrom: key.allowedFrom ?? null,
+    own: key.own ?? null,
+    replacedBy: null,
+    updatedMs: null,
+  }
+}
+
+/** A key as the audit has it: whole but for its hash, which is as good as a name and no more. */
+function shown(row: Row): Record<string, unknown> {
+  const { hash: _hash, ...rest } = row
+  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null))
+}
+
+function event(
+  action: AuditEvent['action'],
+  before: Row | undefined,
+  after: Row | undefined,
+): AuditEvent {
+  const row = (after ?? before)!
+  return {
+    tenantId: row.tenantId,
+    action,
+    target: { kind: 'key', id: row.id },
+    ...(before === undefined ? {} : { before: shown(before) }),
+    ...(after === undefined ? {} : { after: shown(after) }),
   }
 }
 
@@ -32,22 +86,14 @@ export class ApiKeys implements ApiKeyRepository {
   }
 
   /** Throws GatewayError 409 `already_exists` when the id or the hash is taken, in any tenant. */
-  async create(key: NewApiKey): Promise<ApiKey> {
+  async create(key: NewApiKey, by: Actor): Promise<ApiKey> {
     const { apiKeys } = this.database.tables
-    const values = {
-      id: key.id,
-      tenantId: key.tenantId,
-      name: key.name,
-      hash: key.hash,
-      prefix: key.prefix,
-      lastFour: key.lastFour,
-      createdMs: key.createdMs,
-      expiresMs: key.expiresMs ?? null,
-      models: key.models ?? null,
-      roles: key.roles ?? null,
-    }
-    await this.database.write((tx) => [tx.insert(apiKeys).values(values)])
-    return toApiKey({ ...values, revokedMs: null })
+    const row = toRow(key)
+    await this.database.change(by, () => ({
+      events: [event('key.create', undefined, row)],
+      build: (tx) => [tx.insert(apiKeys).values(row)],
+    }))
+    return toApiKey(row)
   }
 
   async list(tenantId: string): Promise<ApiKey[]> {
@@ -62,17 +108,60 @@ export class ApiKeys implements ApiKeyRepository {
     return rows.map(toApiKey)
   }
 
-  async revoke(tenantId: string, id: string, revokedMs: number): Promise<ApiKey | undefined> {
-    const { apiKeys } = this.database.tables
-    const [rows] = await this.database.write((tx) => [
-      tx
-        .update(apiKeys)
-        .set({ revokedMs: sql`coalesce(${apiKeys.revokedMs}, ${revokedMs})` })
-        .where(and(eq(apiKeys.tenantId, tenantId), eq(apiKeys.id, id)))
-        .returning(),
-    ])
-    const row = rows[0]
+  async find(tenantId: string, id: string): Promise<ApiKey | undefined> {
+    const row = await this.row(tenantId, id)
     return row === undefined ? undefined : toApiKey(row)
+  }
+
+  async update(
+    tenantId: string,
+    id: string,
+    change: ApiKeyChange,
+    by: Actor,
+  ): Promise<ApiKey | undefined> {
+    return this.changeRow(tenantId, id, by, 'key.update', (row, nowMs) =>
+      row.revokedMs === null ? { ...row, ...change, updatedMs: nowMs } : undefined,
+    )
+  }
+
+  async rotate(
+    tenantId: string,
+    id: string,
+    successor: NewApiKey,
+    overlapEndsMs: number,
+    by: Actor,
+  ): Promise<ApiKey | undefined> {
+    const { apiKeys } = this.database.tables
+    const next = toRow({ ...successor, tenantId })
+    const results = await this.database.change(by, async () => {
+      const row = await this.row(tenantId, id)
+      if (row === undefined || row.revokedMs !== null || row.replacedBy !== null) return undefined
+      const expiresMs = Math.min(row.expiresMs ?? overlapEndsMs, overlapEndsMs)
+      const after = { ...row, expiresMs, replacedBy: next.id, updatedMs: next.createdMs }
+      return {
+        events: [event('key.rotate', row, after), event('key.create', undefined, next)],
+        build: (tx) => [
+          tx
+            .update(apiKeys)
+            .set({ expiresMs, replacedBy: next.id, updatedMs: next.createdMs })
+            .where(and(this.one(tenantId, id), isNull(apiKeys.replacedBy))),
+          tx.insert(apiKeys).values(next),
+        ],
+      }
+    })
+    return results === undefined ? undefined : toApiKey(next)
+  }
+
+  async revoke(
+    tenantId: string,
+    id: string,
+    revokedMs: number,
+    by: Actor,
+  ): Promise<ApiKey | undefined> {
+    const revoked = await this.changeRow(tenantId, id, by, 'key.revoke', (row) =>
+      row.revokedMs === null ? { ...row, revokedMs, updatedMs: revokedMs } : undefined,
+    )
+    return revoked ?? (await this.find(tenantId, id))
   }
 
   async all(): Promise<ApiKey[]> {
@@ -81,5 +170,41 @@ export class ApiKeys implements ApiKeyRepository {
       db.select().from(apiKeys).orderBy(asc(apiKeys.createdMs), asc(apiKeys.id)),
     )
     return rows.map(toApiKey)
+  }
+
+  private one(tenantId: string, id: string) {
+    const { apiKeys } = this.database.tables
+    return and(eq(apiKeys.tenantId, tenantId), eq(apiKeys.id, id))
+  }
+
+  private async row(tenantId: string, id: string): Promise<Row | undefined> {
+    const { apiKeys } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db.select().from(apiKeys).where(this.one(tenantId, id)),
+    )
+    return rows[0]
+  }
+
+  private async changeRow(
+    tenantId: string,
+    id: string,
+    by: Actor,
+    action: AuditEvent['action'],
+    change: (row: Row, nowMs: number) => Row | undefined,
+  ): Promise<ApiKey | undefined> {
+    const { apiKeys } = this.database.tables
+    let changed: Row | undefined
+    await this.database.change(by, async () => {
+      const row = await this.row(tenantId, id)
+      const after = row === undefined ? undefined : change(row, this.database.nowMs())
+      changed = after
+      if (row === undefined || after === undefined) return undefined
+      const { id: _id, tenantId: _tenantId, ...values } = after
+      return {
+        events: [event(action, row, after)],
+        build: (tx) => [tx.update(apiKeys).set(values).where(this.one(tenantId, id))],
+      }
+    })
+    return changed === undefined ? undefined : toApiKey(changed)
   }
 }

@@ -5,17 +5,17 @@ import { expect, test } from 'bun:test'
 import { LIMITS } from '../core/limits.ts'
 import type { ModelFacts, ProviderModel } from '../core/model-status.ts'
 import type { Open } from './contract.ts'
-import { sampleModel } from './test-store.ts'
+import { sampleModel, TEST_ACTOR } from './test-store.ts'
 
 /** Aliases with their targets. */
 export function modelsContract(open: Open): void {
   test('another tenant can neither remove nor replace', async () => {
     const { models } = await open()
     const model = sampleModel()
-    await models.save('a', model)
-    expect(await models.remove('b', model.id)).toBe(false)
-    await models.save('b', sampleModel({ targets: [] }))
-    expect(await models.remove('b', model.id)).toBe(true)
+    await models.save('a', model, TEST_ACTOR)
+    expect(await models.remove('b', model.id, TEST_ACTOR)).toBe(false)
+    await models.save('b', sampleModel({ targets: [] }), TEST_ACTOR)
+    expect(await models.remove('b', model.id, TEST_ACTOR)).toBe(true)
     expect(await models.all()).toEqual([model])
   })
 
@@ -47,12 +47,12 @@ export function modelsContract(open: Open): void {
         { providerId: 'azure', model: 'n', order: 1, weight: 0 },
       ],
     })
-    await models.save('default', full)
+    await models.save('default', full, TEST_ACTOR)
     expect(await models.all()).toStrictEqual([full])
     const less = sampleModel({ targets: full.targets.slice(1), defaults: {} })
-    await models.save('default', less)
+    await models.save('default', less, TEST_ACTOR)
     expect(await models.all()).toStrictEqual([less])
-    await models.save('default', { ...less, targets: [] })
+    await models.save('default', { ...less, targets: [] }, TEST_ACTOR)
     expect((await models.all())[0]?.targets).toEqual([])
   })
 }

@@ -2,15 +2,15 @@
 
 import { expect, test } from 'bun:test'
 import type { Open } from './contract.ts'
-import { sampleProvider } from './test-store.ts'
+import { sampleProvider, TEST_ACTOR } from './test-store.ts'
 
 /** Whole providers: what is saved comes back, and nobody else's. */
 export function providersContract(open: Open): void {
   test('another tenant can neither change, remove nor look', async () => {
     const { providers } = await open()
     const provider = sampleProvider()
-    await providers.save('a', provider)
-    expect(await providers.remove('b', provider.id)).toBe(false)
+    await providers.save('a', provider, TEST_ACTOR)
+    expect(await providers.remove('b', provider.id, TEST_ACTOR)).toBe(false)
     expect(await providers.maskedKeys('b', provider.id)).toEqual([])
     expect(await providers.all()).toEqual([provider])
   })
@@ -64,16 +64,17 @@ export function providersContract(open: Open): void {
       check: { intervalMs: 1 },
       entra: { tenant: 't', clientId: 'c', cloud: 'public' },
     })
-    for (const provider of [full, bareApplication, bare]) await providers.save('default', provider)
+    for (const provider of [full, bareApplication, bare])
+      await providers.save('default', provider, TEST_ACTOR)
     expect(await providers.all()).toStrictEqual([bare, full, bareApplication])
     // Saving again takes away what is not said any more.
-    await providers.save('default', { ...bare, id: 'b' })
+    await providers.save('default', { ...bare, id: 'b' }, TEST_ACTOR)
     expect((await providers.all())[1]).toStrictEqual({ ...bare, id: 'b' })
   })
 
   test('saving again replaces: keys go, come and change, and keep the time they came', async () => {
     const { providers } = await open()
-    await providers.save('default', sampleProvider())
+    await providers.save('default', sampleProvider(), TEST_ACTOR)
     const before = await providers.maskedKeys('default', 'openai')
     const changed = sampleProvider({
       baseUrl: 'https://other.example.com',
@@ -82,7 +83,7 @@ export function providersContract(open: Open): void {
         { id: 'first', secret: 'sk-live-0123456789-1111' },
       ],
     })
-    await providers.save('default', changed)
+    await providers.save('default', changed, TEST_ACTOR)
     expect(await providers.all()).toEqual([changed])
     const after = await providers.maskedKeys('default', 'openai')
     expect(after.map(({ id, lastFour }) => [id, lastFour])).toEqual([
@@ -90,7 +91,7 @@ export function providersContract(open: Open): void {
       ['first', '1111'],
     ])
     expect(after[1]?.createdMs).toBe(before[0]?.createdMs ?? -1)
-    await providers.save('default', { ...changed, keys: [] })
+    await providers.save('default', { ...changed, keys: [] }, TEST_ACTOR)
     expect(await providers.maskedKeys('default', 'openai')).toEqual([])
   })
 }
@@ -99,12 +100,16 @@ export function providersContract(open: Open): void {
 export function providerEdgesContract(open: Open): void {
   test('removing takes the keys along; a short secret is not shown by its last four', async () => {
     const { providers } = await open()
-    await providers.save('default', sampleProvider({ keys: [{ id: 'k', secret: 'short' }] }))
+    await providers.save(
+      'default',
+      sampleProvider({ keys: [{ id: 'k', secret: 'short' }] }),
+      TEST_ACTOR,
+    )
     expect((await providers.maskedKeys('default', 'openai'))[0]?.lastFour).toBe('')
-    expect(await providers.remove('default', 'openai')).toBe(true)
-    expect(await providers.remove('default', 'openai')).toBe(false)
+    expect(await providers.remove('default', 'openai', TEST_ACTOR)).toBe(true)
+    expect(await providers.remove('default', 'openai', TEST_ACTOR)).toBe(false)
     expect(await providers.maskedKeys('default', 'openai')).toEqual([])
-    await providers.save('default', sampleProvider({ keys: [] }))
+    await providers.save('default', sampleProvider({ keys: [] }), TEST_ACTOR)
     expect((await providers.all())[0]?.keys).toEqual([])
   })
 
@@ -116,7 +121,7 @@ export function providerEdgesContract(open: Open): void {
       sampleProvider({ baseUrl: 'https://user:hunter2@api.example.com' }),
     ]
     for (const provider of bad) {
-      expect(providers.save('default', provider)).rejects.toMatchObject({ status: 400 })
+      expect(providers.save('default', provider, TEST_ACTOR)).rejects.toMatchObject({ status: 400 })
     }
     expect(await providers.all()).toEqual([])
   })
@@ -129,16 +134,18 @@ export function providerKeysContract(open: Open): void {
   test('a provider that is not there, a key that is, and another tenant change nothing', async () => {
     const { providers } = await open()
     const provider = sampleProvider()
-    await providers.save('a', provider)
+    await providers.save('a', provider, TEST_ACTOR)
     const added = { id: 'second', secret: secret('2222') }
-    expect(await providers.addKey('a', 'nobody', added)).toBe(false)
-    expect(await providers.addKey('b', provider.id, added)).toBe(false)
-    expect(await providers.addKey('a', provider.id, { id: 'first', secret: 'other' })).toBe(false)
-    expect(await providers.setKeyDraining('b', provider.id, 'first', true)).toBe(false)
-    expect(await providers.setKeyDraining('a', 'nobody', 'first', true)).toBe(false)
-    expect(await providers.setKeyDraining('a', provider.id, 'second', true)).toBe(false)
-    expect(await providers.removeKey('b', provider.id, 'first')).toBe(false)
-    expect(await providers.removeKey('a', provider.id, 'second')).toBe(false)
+    expect(await providers.addKey('a', 'nobody', added, TEST_ACTOR)).toBe(false)
+    expect(await providers.addKey('b', provider.id, added, TEST_ACTOR)).toBe(false)
+    expect(
+      await providers.addKey('a', provider.id, { id: 'first', secret: 'other' }, TEST_ACTOR),
+    ).toBe(false)
+    expect(await providers.setKeyDraining('b', provider.id, 'first', true, TEST_ACTOR)).toBe(false)
+    expect(await providers.setKeyDraining('a', 'nobody', 'first', true, TEST_ACTOR)).toBe(false)
+    expect(await providers.setKeyDraining('a', provider.id, 'second', true, TEST_ACTOR)).toBe(false)
+    expect(await providers.removeKey('b', provider.id, 'first', TEST_ACTOR)).toBe(false)
+    expect(await providers.removeKey('a', provider.id, 'second', TEST_ACTOR)).toBe(false)
     expect(await providers.all()).toStrictEqual([provider])
   })
 
@@ -146,37 +153,47 @@ export function providerKeysContract(open: Open): void {
     const { providers } = await open()
     const provider = sampleProvider()
     const other = sampleProvider({ id: 'other' })
-    for (const each of [provider, other]) await providers.save('default', each)
+    for (const each of [provider, other]) await providers.save('default', each, TEST_ACTOR)
     const [old] = provider.keys
     if (old === undefined) throw new Error('the sample has a key')
     const added = { id: 'second', secret: secret('2222') }
-    expect(await providers.addKey('default', provider.id, added)).toBe(true)
+    expect(await providers.addKey('default', provider.id, added, TEST_ACTOR)).toBe(true)
     const keys = async () => (await providers.all()).map((each) => each.keys)
     expect(await keys()).toStrictEqual([[old, added], other.keys])
 
-    expect(await providers.setKeyDraining('default', provider.id, old.id, true)).toBe(true)
-    expect(await providers.setKeyDraining('default', provider.id, old.id, true)).toBe(true)
+    expect(await providers.setKeyDraining('default', provider.id, old.id, true, TEST_ACTOR)).toBe(
+      true,
+    )
+    expect(await providers.setKeyDraining('default', provider.id, old.id, true, TEST_ACTOR)).toBe(
+      true,
+    )
     expect(await keys()).toStrictEqual([[{ ...old, draining: true }, added], other.keys])
     const masked = await providers.maskedKeys('default', provider.id)
     expect(masked.map(({ draining, id, lastFour }) => [id, lastFour, draining])).toEqual([
       ['first', 'irst', true],
       ['second', '2222', false],
     ])
-    expect(await providers.setKeyDraining('default', provider.id, old.id, false)).toBe(true)
+    expect(await providers.setKeyDraining('default', provider.id, old.id, false, TEST_ACTOR)).toBe(
+      true,
+    )
     expect(await keys()).toStrictEqual([[old, added], other.keys])
 
-    expect(await providers.removeKey('default', provider.id, old.id)).toBe(true)
+    expect(await providers.removeKey('default', provider.id, old.id, TEST_ACTOR)).toBe(true)
     expect(await keys()).toStrictEqual([[added], other.keys])
     // The last one in use is not taken by mistake; one that drains does not count as another.
-    expect(await providers.removeKey('default', provider.id, added.id)).toBe(false)
+    expect(await providers.removeKey('default', provider.id, added.id, TEST_ACTOR)).toBe(false)
     expect(await keys()).toStrictEqual([[added], other.keys])
     // The place of the one that went is not given twice.
     const third = { id: 'first', secret: secret('3333'), draining: true }
-    expect(await providers.addKey('default', provider.id, third)).toBe(true)
+    expect(await providers.addKey('default', provider.id, third, TEST_ACTOR)).toBe(true)
     expect(await keys()).toStrictEqual([[added, third], other.keys])
-    expect(await providers.removeKey('default', provider.id, added.id)).toBe(false)
-    expect(await providers.removeKey('default', provider.id, added.id, 'the last')).toBe(true)
-    expect(await providers.removeKey('default', provider.id, third.id, 'the last')).toBe(true)
+    expect(await providers.removeKey('default', provider.id, added.id, TEST_ACTOR)).toBe(false)
+    expect(
+      await providers.removeKey('default', provider.id, added.id, TEST_ACTOR, 'the last'),
+    ).toBe(true)
+    expect(
+      await providers.removeKey('default', provider.id, third.id, TEST_ACTOR, 'the last'),
+    ).toBe(true)
     expect(await keys()).toStrictEqual([[], other.keys])
   })
 }

@@ -24,7 +24,7 @@ import {
   providersContract,
 } from './contract-providers.ts'
 import { outcomes as outcomeCases } from './outcome-arbitrary.ts'
-import { sampleKey, sampleOutcome } from './test-store.ts'
+import { sampleKey, sampleOutcome, TEST_ACTOR } from './test-store.ts'
 
 export interface ContractStore {
   readonly keys: ApiKeyRepository
@@ -71,32 +71,35 @@ export type Open = () => Promise<ContractStore>
 function keysContract(open: Open): void {
   test('an id or hash that is taken is refused with 409, in another tenant too, and changes nothing', async () => {
     const { keys } = await open()
-    const first = await keys.create(sampleKey())
+    const first = await keys.create(sampleKey(), TEST_ACTOR)
     const clashes = [
       sampleKey({ id: first.id, hash: 'b'.repeat(64) }),
       sampleKey({ hash: first.hash }),
       sampleKey({ hash: first.hash, tenantId: 'other' }),
     ]
     for (const clash of clashes) {
-      expect(keys.create(clash)).rejects.toMatchObject({ status: 409, code: 'already_exists' })
+      expect(keys.create(clash, TEST_ACTOR)).rejects.toMatchObject({
+        status: 409,
+        code: 'already_exists',
+      })
     }
     expect(await keys.all()).toEqual([first])
   })
 
   test('another tenant can neither see nor revoke', async () => {
     const { keys } = await open()
-    const key = await keys.create(sampleKey({ tenantId: 'a' }))
+    const key = await keys.create(sampleKey({ tenantId: 'a' }), TEST_ACTOR)
     expect(await keys.list('b')).toEqual([])
-    expect(await keys.revoke('b', key.id, 5)).toBeUndefined()
+    expect(await keys.revoke('b', key.id, 5, TEST_ACTOR)).toBeUndefined()
     expect(await keys.list('a')).toEqual([key])
   })
 
   test('the first revocation stays, time 0 too', async () => {
     const { keys } = await open()
-    const key = await keys.create(sampleKey())
-    expect(await keys.revoke('default', 'nobody', 5)).toBeUndefined()
-    expect(await keys.revoke('default', key.id, 0)).toEqual({ ...key, revokedMs: 0 })
-    expect(await keys.revoke('default', key.id, 9)).toEqual({ ...key, revokedMs: 0 })
+    const key = await keys.create(sampleKey(), TEST_ACTOR)
+    expect(await keys.revoke('default', 'nobody', 5, TEST_ACTOR)).toBeUndefined()
+    expect(await keys.revoke('default', key.id, 0, TEST_ACTOR)).toEqual({ ...key, revokedMs: 0 })
+    expect(await keys.revoke('default', key.id, 9, TEST_ACTOR)).toEqual({ ...key, revokedMs: 0 })
     expect(await keys.all()).toEqual([{ ...key, revokedMs: 0 }])
   })
 
@@ -108,7 +111,7 @@ function keysContract(open: Open): void {
     const admin = sampleKey({ createdMs: 4, roles: ['admin'] })
     const nobody = sampleKey({ createdMs: 5, roles: [] })
     const each = [all, none, some, admin, nobody]
-    for (const key of each) await keys.create(key)
+    for (const key of each) await keys.create(key, TEST_ACTOR)
     const listed = await keys.list('default')
     expect(listed).toStrictEqual(each.map((key) => ({ ...key, origin: 'store' as const })))
   })

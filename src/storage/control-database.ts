@@ -1,55 +1,146 @@
-// What every repository of control data stands on: reads, atomic writes that tell the watcher afterwards, and errors that
-// carry no parameter. The tables are a member because each engine has its own; Postgres' are cast to SQLite's here, which
-// schema.test.ts makes safe.
+// What every repository of control data stands on: reads, atomic changes that are recorded in the audit in the same transaction and
+// told to the watcher afterwards, and errors that carry no parameter. The tables are a member because each engine has its own;
+// Postgres' are cast to SQLite's here, which schema.test.ts makes safe.
 
-import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
-import { atomically, type AtomicQuery, type QueryBuilder } from './atomically.ts'
-import { toRepositoryError } from './errors.ts'
-import * as sqliteTables from './schema.sqlite.ts'
+import type { Actor, AuditEvent } from '../core/audit.ts'
+import { GatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { Clock } from '../core/ports.ts'
+import {
+  atomically,
+  type AtomicQuery,
+  type QueryBuilder,
+  type StoreDatabase,
+} from './atomically.ts'
+import type { AuditChain } from './audit-chain.ts'
+import { isAuditRace, toRepositoryError } from './errors.ts'
+import type * as sqliteTables from './schema.sqlite.ts'
 
-export type ControlTables = Pick<
-  typeof sqliteTables,
-  'apiKeys' | 'models' | 'providerKeys' | 'providerModels' | 'providers' | 'targets'
->
+export type ControlTables = typeof sqliteTables
+
+/** A change: what is recorded of it, and the queries it is made of. */
+export interface AuditedChange<Q extends readonly AtomicQuery[]> {
+  /** At least one. */
+  readonly events: readonly AuditEvent[]
+  /** Must only build: it may be called again. */
+  readonly build: (tx: QueryBuilder) => Q
+}
+
+export interface ControlDatabaseOptions {
+  readonly database: StoreDatabase
+  readonly queries: QueryBuilder
+  readonly tables: ControlTables
+  readonly chain: AuditChain
+  readonly clock: Clock
+  /** Awaited after each committed write, so that what follows already sees it. */
+  changed(): Promise<void>
+}
+
+type Results<Q extends readonly AtomicQuery[]> = { -readonly [K in keyof Q]: Awaited<Q[K]> }
 
 /** Reads and writes of control data. */
 export class ControlDatabase {
-  readonly tables: ControlTables = sqliteTables
-  private readonly db: BunSQLiteDatabase
-  private readonly changed: () => Promise<void>
+  readonly tables: ControlTables
+  readonly chain: AuditChain
+  private readonly options: ControlDatabaseOptions
+  private changing: Promise<unknown> = Promise.resolve()
 
-  /** `changed` is awaited after each committed write, so that what follows already sees it. */
-  constructor(db: BunSQLiteDatabase, changed: () => Promise<void>) {
-    this.db = db
-    this.changed = changed
+  constructor(options: ControlDatabaseOptions) {
+    this.options = options
+    this.tables = options.tables
+    this.chain = options.chain
+  }
+
+  /** Wall clock of the store. */
+  nowMs(): number {
+    return this.options.clock.nowMs()
   }
 
   /** Runs a query. Throws GatewayError `storage_unavailable`. */
   async read<T>(build: (db: QueryBuilder) => PromiseLike<T>): Promise<T> {
     try {
-      return await build(this.db)
+      return await build(this.options.queries)
     } catch (error) {
       throw toRepositoryError(error)
     }
   }
 
-  /** Runs queries as one transaction. Throws GatewayError `storage_unavailable`, or 409 for a row that exists. */
-  async write<const Q extends readonly AtomicQuery[]>(
-    build: (tx: QueryBuilder) => Q,
-  ): Promise<{ -readonly [K in keyof Q]: Awaited<Q[K]> }> {
-    const results = await this.writeUnheard(build)
-    await this.changed()
+  /**
+   * Makes a change and records it, both or neither. `plan` reads what there is and says what is to be done; where anything else was
+   * changed in between, it is asked again, so that what it read is what the change was made on.
+   * @returns undefined when `plan` does: there was nothing to do, and nothing is recorded
+   * @throws GatewayError `storage_unavailable`, or 409 for a row that exists
+   */
+  async change<const Q extends readonly AtomicQuery[]>(
+    by: Actor,
+    plan: () => AuditedChange<Q> | undefined | Promise<AuditedChange<Q> | undefined>,
+  ): Promise<Results<Q> | undefined> {
+    // One after the other within this process: changes would only meet at the end of the chain.
+    const before = this.changing
+    const done = Promise.allSettled([before]).then(() => this.changeNow(by, plan))
+    this.changing = done
+    const results = await done
+    if (results !== undefined) await this.options.changed()
     return results
   }
 
-  /** As `write`, for what no snapshot is made of: this process's listener is not told. Others see that something changed. */
+  /** As `change`, for what no snapshot is made of: this process's listener is not told. */
+  async record(by: Actor, events: readonly AuditEvent[]): Promise<void> {
+    const before = this.changing
+    const done = Promise.allSettled([before]).then(() =>
+      this.changeNow(by, () => ({ events, build: () => [] })),
+    )
+    this.changing = done
+    await done
+  }
+
+  private async changeNow<const Q extends readonly AtomicQuery[]>(
+    by: Actor,
+    plan: () => AuditedChange<Q> | undefined | Promise<AuditedChange<Q> | undefined>,
+  ): Promise<Results<Q> | undefined> {
+    const { chain, clock, database, queries, tables } = this.options
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const end = await chain.end(queries, tables)
+        const planned = await plan()
+        if (planned === undefined) return undefined
+        if (planned.events.length === 0) throw new GatewayError('internal', { cause: 'no event' })
+        const links = chain.links(end, planned.events, by, clock.nowMs())
+        const results = await atomically(database, (tx) => [
+          tx.insert(tables.audit).values(links),
+          ...planned.build(tx),
+        ])
+        return results.slice(1) as unknown as Results<Q>
+      } catch (error) {
+        // Another process has put its link where ours should be.
+        if (!isAuditRace(error) || tries >= LIMITS.auditRaceRetriesMax) {
+          throw toRepositoryError(error)
+        }
+      }
+    }
+  }
+
+  /**
+   * Runs queries as one transaction that nothing is recorded of: for what people do not decide, as sessions and what providers list.
+   * This process’s listener is not told; others see that something changed.
+   * @throws GatewayError `storage_unavailable`, or 409 for a row that exists
+   */
   async writeUnheard<const Q extends readonly AtomicQuery[]>(
     build: (tx: QueryBuilder) => Q,
-  ): Promise<{ -readonly [K in keyof Q]: Awaited<Q[K]> }> {
+  ): Promise<Results<Q>> {
     try {
-      return await atomically({ engine: 'sqlite', db: this.db }, build)
+      return await atomically(this.options.database, build)
     } catch (error) {
       throw toRepositoryError(error)
     }
+  }
+
+  /** As `writeUnheard`, and the listener is told. */
+  async write<const Q extends readonly AtomicQuery[]>(
+    build: (tx: QueryBuilder) => Q,
+  ): Promise<Results<Q>> {
+    const results = await this.writeUnheard(build)
+    await this.options.changed()
+    return results
   }
 }

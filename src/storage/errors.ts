@@ -12,7 +12,6 @@ export type StorageErrorCode =
   | 'master_key_wrong'
   | 'master_key_unsafe'
   | 'seal_broken'
-  | 'unsupported_url'
 
 /** A store that cannot be used, in words for the operator; the start ends with it. Never holds a secret. */
 export class StorageError extends Error {
@@ -44,6 +43,16 @@ export function isBusy(error: unknown): boolean {
 export function isRowFault(error: unknown): boolean {
   const code = sqliteCode(error)
   return code === undefined || /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(code)
+}
+
+/** The next link of the audit is there already: another process was first. */
+export function isAuditRace(error: unknown): boolean {
+  const code = sqliteCode(error)
+  if (code !== 'SQLITE_CONSTRAINT_PRIMARYKEY' && code !== 'SQLITE_CONSTRAINT_UNIQUE') return false
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    if (at.message.includes('audit.sequence')) return true
+  }
+  return false
 }
 
 /** A failure in few words that cannot hold a value of the query. */

@@ -35,7 +35,7 @@ test('nothing is made where there is nothing', () => {
 
 test('a store in use is current, and its key fits', async () => {
   const folder = temporaryFolder()
-  const store = storeIn(folder)
+  const store = await storeIn(folder)
   try {
     expect(inspectFiles(optionsFor(folder))).toMatchObject([
       { exists: true, pending: 0 },
@@ -49,7 +49,7 @@ test('a store in use is current, and its key fits', async () => {
 
 test('a store of another version, another program, another key', async () => {
   const folder = temporaryFolder()
-  await storeIn(folder).close()
+  await (await storeIn(folder)).close()
   const keyFile = join(folder, 'master.key')
   const options = optionsFor(folder)
   expect(codeOf(() => inspectMasterKey(options, 'x'.repeat(40)))).toBe('master_key_wrong')

@@ -6,14 +6,15 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import { sqliteCode, StorageError } from './errors.ts'
-import { locateStore } from './locate.ts'
+import { storeFiles } from './locate.ts'
 import { masterKeyFromSecret, readCheck, unlock } from './master-key.ts'
 import { countDone, readJournal } from './migrate.ts'
 import { setBusyTimeout, type StoreKind } from './open.ts'
 
 export interface InspectOptions {
   readonly dataFolder: string
-  readonly url: string
+  /** Absolute path of the control database; absent: in the data folder. */
+  readonly file?: string
   readonly migrationsFolder: string
 }
 
@@ -30,7 +31,7 @@ export interface InspectedFile {
  * @throws StorageError in words for the operator when one can be read by no version, or only by a newer one
  */
 export function inspectFiles(options: InspectOptions): InspectedFile[] {
-  const { control, log } = locateStore(options.dataFolder, options.url)
+  const { control, log } = storeFiles(options.dataFolder, options.file)
   return [inspectFile(control, 'control', options), inspectFile(log, 'log', options)]
 }
 
@@ -62,7 +63,7 @@ function requireWhole(database: Database, path: string): void {
 export function inspectMasterKey(options: InspectOptions, secret?: string): 'fits' | 'none' {
   // Proven to be one, whether or not there is something to compare it with.
   if (secret !== undefined) masterKeyFromSecret(secret)
-  const { control } = locateStore(options.dataFolder, options.url)
+  const { control } = storeFiles(options.dataFolder, options.file)
   if (!existsSync(control)) return 'none'
   return reading(control, (database) => {
     const hasSettings =

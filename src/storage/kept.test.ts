@@ -172,7 +172,7 @@ describe('bounds', () => {
 describe('two of them on one file', () => {
   test('each finds what the other wrote, changed and removed', async () => {
     const folder = temporaryFolder()
-    const [one, two] = [storeIn(folder), storeIn(folder)]
+    const [one, two] = [await storeIn(folder), await storeIn(folder)]
     await one.kept.put(keptItem({ id: 'x', value: '1' }))
     expect(await one.kept.flush()).toBe(true)
     expect((await two.kept.find('response', 'default', 'x'))?.value).toBe('1')
@@ -187,10 +187,10 @@ describe('two of them on one file', () => {
 
   test('a stop loses nothing, and a start finds it', async () => {
     const folder = temporaryFolder()
-    const store = storeIn(folder)
+    const store = await storeIn(folder)
     for (let at = 0; at < 700; at += 1) await store.kept.put(keptItem({ id: `${at}` }))
     await store.close()
-    const again = storeIn(folder)
+    const again = await storeIn(folder)
     expect(await again.kept.list('response', 'default', 9_999)).toHaveLength(700)
     await again.close()
   })

@@ -45,12 +45,15 @@ export const REQUEST_COLUMNS = [
   'request_bytes',
   'response_bytes',
   'user_agent',
+  'user_id',
+  'team_id',
+  'service_id',
   'route',
 ] as const
 
 export const INSERT_REQUEST = `INSERT INTO requests (${REQUEST_COLUMNS.join(', ')}) VALUES (${REQUEST_COLUMNS.map(() => '?').join(', ')})`
 export const INSERT_BODIES =
-  'INSERT INTO request_bodies (sequence, tenant_id, request_body, response_body) VALUES (?, ?, ?, ?)'
+  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body) VALUES (?, ?, ?, ?, ?)'
 
 /**
  * The milliseconds a UUIDv7 begins with (RFC 9562 §5.7), 0 for any other id. It is the same for every look at an id, which is
@@ -114,6 +117,9 @@ export function requestValues(outcome: Outcome): (string | number | boolean | nu
     outcome.requestBytes,
     outcome.responseBytes,
     outcome.userAgent ?? null,
+    outcome.userId ?? null,
+    outcome.teamId ?? null,
+    outcome.serviceId ?? null,
     outcome.route === undefined ? null : JSON.stringify(outcome.route),
   ]
 }

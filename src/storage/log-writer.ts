@@ -197,9 +197,15 @@ export class LogWriter implements OutcomeSink {
     try {
       const { lastInsertRowid } = this.insertRequest.run(...requestValues(outcome))
       if (hasBodies(outcome)) {
-        const { tenantId, requestBody, responseBody } = outcome
+        const { tenantId, timestampMs, requestBody, responseBody } = outcome
         const sequence = Number(lastInsertRowid)
-        this.insertBodies.run(sequence, tenantId, requestBody ?? null, responseBody ?? null)
+        this.insertBodies.run(
+          sequence,
+          tenantId,
+          timestampMs,
+          requestBody ?? null,
+          responseBody ?? null,
+        )
       }
       return true
     } catch (error) {

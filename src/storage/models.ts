@@ -1,6 +1,7 @@
 // The repository of models: aliases with their targets, which have a table of their own and are replaced as a whole.
 
 import { and, asc, eq } from 'drizzle-orm'
+import type { Actor } from '../core/audit.ts'
 import type { Model, Target } from '../core/catalog.ts'
 import type { Clock, ModelRepository } from '../core/ports.ts'
 import type { ControlDatabase } from './control-database.ts'
@@ -9,6 +10,7 @@ import type { models, targets } from './schema.sqlite.ts'
 function toModel(row: typeof models.$inferSelect, modelTargets: readonly Target[]): Model {
   return {
     id: row.id,
+    tenantId: row.tenantId,
     origin: 'store',
     targets: modelTargets,
     defaults: row.defaults,
@@ -16,6 +18,8 @@ function toModel(row: typeof models.$inferSelect, modelTargets: readonly Target[
     ...(row.contextWindow === null ? {} : { contextWindow: row.contextWindow }),
     ...(row.price === null ? {} : { price: row.price }),
     ...(row.routing === null ? {} : { routing: row.routing }),
+    ...(row.access === null ? {} : { access: row.access }),
+    ...(row.priceChanges === null ? {} : { priceChanges: row.priceChanges }),
   }
 }
 
@@ -54,7 +58,7 @@ export class Models implements ModelRepository {
     )
   }
 
-  async save(tenantId: string, model: Model): Promise<void> {
+  async save(tenantId: string, model: Model, by: Actor): Promise<void> {
     const { models, targets } = this.database.tables
     const nowMs = this.clock.nowMs()
     const values = {
@@ -63,6 +67,8 @@ export class Models implements ModelRepository {
       contextWindow: model.contextWindow ?? null,
       price: model.price ?? null,
       routing: model.routing ?? null,
+      access: model.access ?? null,
+      priceChanges: model.priceChanges ?? null,
       updatedMs: nowMs,
     }
     const targetRows = model.targets.map((target, position) => ({
@@ -86,7 +92,7 @@ export class Models implements ModelRepository {
     ])
   }
 
-  async remove(tenantId: string, id: string): Promise<boolean> {
+  async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
     const { models } = this.database.tables
     const [rows] = await this.database.write((tx) => [
       tx

@@ -107,6 +107,9 @@ export function outcomes(): fc.Arbitrary<Outcome> {
     providerMs: fc.nat(),
     firstTokenMs: fc.nat(),
     userAgent: text(),
+    userId: text(),
+    teamId: text(),
+    serviceId: text(),
     requestBody: text(),
     responseBody: text(),
   }

@@ -2,6 +2,7 @@
 // password) is sealed before it reaches a query and opened only on the way to memory.
 
 import { and, asc, eq, ne, notInArray, sql } from 'drizzle-orm'
+import type { Actor } from '../core/audit.ts'
 import type { Provider, ProviderKey } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Clock, Logger, MaskedKey, ProviderRepository } from '../core/ports.ts'
@@ -137,7 +138,7 @@ export class Providers implements ProviderRepository {
     return result
   }
 
-  async save(tenantId: string, provider: ProviderToSave): Promise<void> {
+  async save(tenantId: string, provider: ProviderToSave, by: Actor): Promise<void> {
     checkBaseUrl(provider.baseUrl)
     checkKeys(provider)
     const { providers, providerKeys } = this.database.tables
@@ -185,7 +186,7 @@ export class Providers implements ProviderRepository {
     ])
   }
 
-  async remove(tenantId: string, id: string): Promise<boolean> {
+  async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
     const { providers } = this.database.tables
     const [rows] = await this.database.write((tx) => [
       tx
@@ -212,7 +213,12 @@ export class Providers implements ProviderRepository {
     )
   }
 
-  async addKey(tenantId: string, providerId: string, key: ProviderKey): Promise<boolean> {
+  async addKey(
+    tenantId: string,
+    providerId: string,
+    key: ProviderKey,
+    by: Actor,
+  ): Promise<boolean> {
     const { providers, providerKeys } = this.database.tables
     const ofProvider = and(
       eq(providerKeys.tenantId, tenantId),
@@ -249,6 +255,7 @@ export class Providers implements ProviderRepository {
     providerId: string,
     keyId: string,
     draining: boolean,
+    by: Actor,
   ): Promise<boolean> {
     const { providerKeys } = this.database.tables
     const [rows] = await this.database.write((tx) => [
@@ -265,6 +272,7 @@ export class Providers implements ProviderRepository {
     tenantId: string,
     providerId: string,
     keyId: string,
+    by: Actor,
     even?: 'the last',
   ): Promise<boolean> {
     const { providerKeys } = this.database.tables
@@ -338,6 +346,7 @@ export class Providers implements ProviderRepository {
       secrets.keyPassphrase === undefined ? {} : { keyPassphrase: secrets.keyPassphrase }
     return {
       id: row.id,
+      tenantId: row.tenantId,
       type: row.type,
       origin: 'store',
       baseUrl: row.baseUrl,

@@ -16,6 +16,8 @@ import type { Loss } from '../core/ir/loss.ts'
 import type { AttemptRecord, RouteRecord } from '../core/outcome.ts'
 import type { KeptKind } from '../core/ports.ts'
 
+export * from './schema-money.postgres.ts'
+
 /** One row per request. Many tenants share the table here, so the index by time begins with the tenant. */
 export const requests = pgTable(
   'requests',
@@ -60,6 +62,9 @@ export const requests = pgTable(
     requestBytes: bigint('request_bytes', { mode: 'number' }).notNull(),
     responseBytes: bigint('response_bytes', { mode: 'number' }).notNull(),
     userAgent: text('user_agent'),
+    userId: text('user_id'),
+    teamId: text('team_id'),
+    serviceId: text('service_id'),
     route: jsonb('route').$type<readonly RouteRecord[]>(),
   },
   (table) => [
@@ -76,6 +81,8 @@ export const requestBodies = pgTable(
       .notNull()
       .references(() => requests.sequence, { onDelete: 'cascade' }),
     tenantId: text('tenant_id').notNull(),
+    /** Of the request, so that bodies can lie and go by time as requests do. */
+    timestampMs: bigint('timestamp_ms', { mode: 'number' }).notNull().default(0),
     requestBody: text('request_body'),
     responseBody: text('response_body'),
   },

@@ -7,6 +7,8 @@ import type { Loss } from '../core/ir/loss.ts'
 import type { AttemptRecord, RouteRecord } from '../core/outcome.ts'
 import type { KeptKind } from '../core/ports.ts'
 
+export * from './schema-money.sqlite.ts'
+
 /**
  * One row per request, written by the log writer alone. Each index costs every request, and one over text five times one over
  * a single integer (2 µs against 0.4): so rows are found by time, and by id through the millisecond within it.
@@ -55,6 +57,9 @@ export const requests = sqliteTable(
     requestBytes: integer('request_bytes').notNull(),
     responseBytes: integer('response_bytes').notNull(),
     userAgent: text('user_agent'),
+    userId: text('user_id'),
+    teamId: text('team_id'),
+    serviceId: text('service_id'),
     route: text('route', { mode: 'json' }).$type<readonly RouteRecord[]>(),
   },
   (table) => [
@@ -71,6 +76,8 @@ export const requestBodies = sqliteTable(
       .notNull()
       .references(() => requests.sequence, { onDelete: 'cascade' }),
     tenantId: text('tenant_id').notNull(),
+    /** Of the request, so that bodies can lie and go by time as requests do. */
+    timestampMs: integer('timestamp_ms').notNull().default(0),
     requestBody: text('request_body'),
     responseBody: text('response_body'),
   },

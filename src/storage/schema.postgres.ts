@@ -16,16 +16,20 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
 import type {
+  Model,
   ModelPrice,
   ProviderType,
   RetrySettings,
-  Role,
   RoutingSettings,
   TargetAbilities,
   Timeouts,
 } from '../core/catalog.ts'
 import type { ModelFacts, ModelState } from '../core/model-status.ts'
+import type { KeyOwner } from '../core/catalog.ts'
+import type { OwnLimits } from '../core/money.ts'
 import type { StoredNetwork, StoredOptions } from './stored-network.ts'
+
+export * from './schema-people.postgres.ts'
 
 /** Facts about the store itself, as the check value of the master key. Belongs to no tenant. */
 export const settings = pgTable('settings', {
@@ -88,6 +92,8 @@ export const models = pgTable(
     losses: text('losses').$type<'report' | 'reject'>().notNull(),
     contextWindow: bigint('context_window', { mode: 'number' }),
     price: jsonb('price').$type<ModelPrice>(),
+    access: jsonb('access').$type<readonly string[]>(),
+    priceChanges: jsonb('price_changes').$type<NonNullable<Model['priceChanges']>>(),
     routing: jsonb('routing').$type<RoutingSettings>(),
     createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
     updatedMs: bigint('updated_ms', { mode: 'number' }).notNull(),
@@ -151,7 +157,14 @@ export const apiKeys = pgTable(
     expiresMs: bigint('expires_ms', { mode: 'number' }),
     revokedMs: bigint('revoked_ms', { mode: 'number' }),
     models: jsonb('models').$type<readonly string[]>(),
-    roles: jsonb('roles').$type<readonly Role[]>(),
+    roles: jsonb('roles').$type<readonly string[]>(),
+    disabled: boolean('disabled').notNull().default(false),
+    owner: jsonb('owner').$type<KeyOwner>(),
+    actions: jsonb('actions').$type<readonly string[]>(),
+    allowedFrom: jsonb('allowed_from').$type<readonly string[]>(),
+    own: jsonb('own').$type<OwnLimits>(),
+    replacedBy: text('replaced_by'),
+    updatedMs: bigint('updated_ms', { mode: 'number' }),
   },
   (table) => [
     uniqueIndex('api_keys_hash').on(table.hash),

@@ -13,16 +13,20 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
 import type {
+  Model,
   ModelPrice,
   ProviderType,
   RetrySettings,
-  Role,
   RoutingSettings,
   TargetAbilities,
   Timeouts,
 } from '../core/catalog.ts'
 import type { ModelFacts, ModelState } from '../core/model-status.ts'
+import type { KeyOwner } from '../core/catalog.ts'
+import type { OwnLimits } from '../core/money.ts'
 import type { StoredNetwork, StoredOptions } from './stored-network.ts'
+
+export * from './schema-people.sqlite.ts'
 
 /** Facts about the store itself, as the check value of the master key. Belongs to no tenant. */
 export const settings = sqliteTable('settings', {
@@ -85,6 +89,10 @@ export const models = sqliteTable(
     losses: text('losses').$type<'report' | 'reject'>().notNull(),
     contextWindow: integer('context_window'),
     price: text('price', { mode: 'json' }).$type<ModelPrice>(),
+    access: text('access', { mode: 'json' }).$type<readonly string[]>(),
+    priceChanges: text('price_changes', { mode: 'json' }).$type<
+      NonNullable<Model['priceChanges']>
+    >(),
     routing: text('routing', { mode: 'json' }).$type<RoutingSettings>(),
     createdMs: integer('created_ms').notNull(),
     updatedMs: integer('updated_ms').notNull(),
@@ -148,7 +156,14 @@ export const apiKeys = sqliteTable(
     expiresMs: integer('expires_ms'),
     revokedMs: integer('revoked_ms'),
     models: text('models', { mode: 'json' }).$type<readonly string[]>(),
-    roles: text('roles', { mode: 'json' }).$type<readonly Role[]>(),
+    roles: text('roles', { mode: 'json' }).$type<readonly string[]>(),
+    disabled: integer('disabled', { mode: 'boolean' }).notNull().default(false),
+    owner: text('owner', { mode: 'json' }).$type<KeyOwner>(),
+    actions: text('actions', { mode: 'json' }).$type<readonly string[]>(),
+    allowedFrom: text('allowed_from', { mode: 'json' }).$type<readonly string[]>(),
+    own: text('own', { mode: 'json' }).$type<OwnLimits>(),
+    replacedBy: text('replaced_by'),
+    updatedMs: integer('updated_ms'),
   },
   (table) => [
     uniqueIndex('api_keys_hash').on(table.hash),

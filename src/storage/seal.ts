@@ -5,6 +5,7 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createSecretKey,
   hkdfSync,
   randomBytes,
   type KeyObject,
@@ -66,6 +67,12 @@ export class Sealer {
     this.active = active
     this.keyId = active.id
     this.keys = new Map([...older, active].map((key) => [key.id, key]))
+  }
+
+  /** A key of its own for another purpose, the same for every process with this master key. */
+  derived(purpose: string): KeyObject {
+    const bytes = hkdfSync('sha256', this.active.key, '', `weir ${purpose}`, 32)
+    return createSecretKey(Buffer.from(bytes))
   }
 
   /** The envelope `weir1.<key id>.<nonce>.<ciphertext>.<tag>`, the last three base64url. */

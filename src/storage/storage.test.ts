@@ -6,7 +6,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from 'node:path'
 import { storageContract } from './contract.ts'
 import { StorageError } from './errors.ts'
-import { locateStore } from './locate.ts'
+import { storeFiles } from './locate.ts'
 import { openDatabase } from './open.ts'
 import {
   MemoryLogger,
@@ -19,12 +19,13 @@ import {
   sampleProvider,
   storeIn,
   temporaryFolder,
+  TEST_ACTOR,
 } from './test-store.ts'
 
 afterAll(removeFolders)
 
 storageContract('SQLite', async () => {
-  const store = storeIn(temporaryFolder())
+  const store = await storeIn(temporaryFolder())
   return {
     keys: store.keys,
     providers: store.providers,
@@ -39,9 +40,9 @@ storageContract('SQLite', async () => {
   }
 })
 
-function failure(run: () => unknown): StorageError {
+async function failure(run: () => unknown): Promise<StorageError> {
   try {
-    run()
+    await run()
   } catch (error) {
     if (error instanceof StorageError) return error
     throw error
@@ -106,8 +107,8 @@ describe('sealed data', () => {
     '%s is refused, reported without the secret, and only that provider is not used',
     async (_name, sql) => {
       const logger = new MemoryLogger()
-      const store = storeIn(temporaryFolder(), { logger })
-      for (const id of ['a', 'b']) await store.providers.save('default', provider(id))
+      const store = await storeIn(temporaryFolder(), { logger })
+      for (const id of ['a', 'b']) await store.providers.save('default', provider(id), TEST_ACTOR)
       expect(await store.providers.all()).toHaveLength(2)
       tamper(store.files.control, sql)
       expect((await store.providers.all()).map((each) => each.id)).toEqual(['b'])
@@ -118,8 +119,8 @@ describe('sealed data', () => {
   )
 
   test("another tenant's row is refused", async () => {
-    const store = storeIn(temporaryFolder())
-    await store.providers.save('team', provider('a'))
+    const store = await storeIn(temporaryFolder())
+    await store.providers.save('team', provider('a'), TEST_ACTOR)
     tamper(store.files.control, 'PRAGMA foreign_keys = OFF')
     tamper(store.files.control, "UPDATE providers SET tenant_id = 'default'")
     tamper(store.files.control, "UPDATE provider_keys SET tenant_id = 'default'")
@@ -129,9 +130,9 @@ describe('sealed data', () => {
 
   test('no secret is in any file of the data folder', async () => {
     const folder = temporaryFolder()
-    const store = storeIn(folder)
-    await store.providers.save('default', provider('a'))
-    await store.keys.create(sampleKey())
+    const store = await storeIn(folder)
+    await store.providers.save('default', provider('a'), TEST_ACTOR)
+    await store.keys.create(sampleKey(), TEST_ACTOR)
     const contents = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'))
     expect(contents.length).toBeGreaterThan(3)
     for (const content of contents) {
@@ -149,41 +150,41 @@ describe('opening', () => {
   test('a wrong master key, a newer schema and a damaged log are refused, and nothing stays locked', async () => {
     const folder = temporaryFolder()
     const masterKey = 'one secret that is long enough for a key'
-    await storeIn(folder, { masterKey }).close()
-    expect(failure(() => storeIn(folder, { masterKey: `${masterKey}!` })).code).toBe(
+    await (await storeIn(folder, { masterKey })).close()
+    expect((await failure(() => storeIn(folder, { masterKey: `${masterKey}!` }))).code).toBe(
       'master_key_wrong',
     )
-    expect(failure(() => storeIn(folder)).code).toBe('master_key_missing')
+    expect((await failure(() => storeIn(folder))).code).toBe('master_key_missing')
     expect(existsSync(join(folder, 'master.key'))).toBe(false)
 
     const control = join(folder, 'weir.db')
     tamper(control, "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 9e15)")
-    expect(failure(() => storeIn(folder, { masterKey })).code).toBe('newer_schema')
+    expect((await failure(() => storeIn(folder, { masterKey }))).code).toBe('newer_schema')
     tamper(control, 'DELETE FROM __drizzle_migrations WHERE created_at = 9e15')
 
     const log = join(folder, 'weir-log.db')
     const content = readFileSync(log)
     writeFileSync(log, 'damaged'.repeat(1_000))
-    expect(failure(() => storeIn(folder, { masterKey })).code).toBe('not_a_weir_database')
+    expect((await failure(() => storeIn(folder, { masterKey }))).code).toBe('not_a_weir_database')
     writeFileSync(log, content)
-    const store = storeIn(folder, { masterKey })
-    await store.keys.create(sampleKey())
+    const store = await storeIn(folder, { masterKey })
+    await store.keys.create(sampleKey(), TEST_ACTOR)
     await store.close()
   })
 
   test('an empty database beside an old master key is told about', async () => {
     const folder = temporaryFolder()
-    await storeIn(folder).close()
+    await (await storeIn(folder)).close()
     for (const name of readdirSync(folder)) if (name !== 'master.key') rmSync(join(folder, name))
     const logger = new MemoryLogger()
-    await storeIn(folder, { logger }).close()
+    await (await storeIn(folder, { logger })).close()
     expect(logger.at('warn')).toHaveLength(1)
   })
 
   test('an upgrade of a store that holds something leaves a copy', async () => {
     const [folder, migrationsFolder] = [temporaryFolder(), join(temporaryFolder(), 'migrations')]
-    const store = storeIn(folder)
-    const key = await store.keys.create(sampleKey())
+    const store = await storeIn(folder)
+    const key = await store.keys.create(sampleKey(), TEST_ACTOR)
     await store.close()
     cpSync(MIGRATIONS_FOLDER, migrationsFolder, { recursive: true })
     const journalPath = join(migrationsFolder, 'sqlite', 'meta', '_journal.json')
@@ -193,68 +194,51 @@ describe('opening', () => {
     writeFileSync(journalPath, JSON.stringify(journal))
     writeFileSync(join(migrationsFolder, 'sqlite', 'later.sql'), 'CREATE TABLE later (x)')
     const logger = new MemoryLogger()
-    const upgraded = storeIn(folder, { migrationsFolder, logger })
+    const upgraded = await storeIn(folder, { migrationsFolder, logger })
     expect(await upgraded.keys.all()).toEqual([key])
     await upgraded.close()
     expect(logger.lines[0]?.fields).toEqual({
       applied: 1,
       backup: join(folder, `weir.db.backup-${steps}`),
     })
-    expect(failure(() => storeIn(folder)).code).toBe('newer_schema')
+    expect((await failure(() => storeIn(folder))).code).toBe('newer_schema')
   })
 
   test('two processes may begin on one new folder and agree on its key', async () => {
     const folder = join(temporaryFolder(), 'new')
     const script = (id: string) => `
       const { storeIn, sampleProvider } = await import(${JSON.stringify(join(import.meta.dir, 'test-store.ts'))})
-      const store = storeIn(${JSON.stringify(folder)})
-      await store.providers.save('default', sampleProvider({ id: ${JSON.stringify(id)} }))
+      const store = await storeIn(${JSON.stringify(folder)})
+      await store.providers.save('default', sampleProvider({ id: ${JSON.stringify(id)} }), TEST_ACTOR)
       await store.close()
     `
     const results = await Promise.all(['a', 'b', 'c'].map((id) => runScript(script(id))))
     expect(results).toEqual(results.map(() => ({ code: 0, out: '', err: '' })))
-    const store = storeIn(folder)
+    const store = await storeIn(folder)
     expect((await store.providers.all()).map((each) => each.id)).toEqual(['a', 'b', 'c'])
     await store.close()
   })
 
-  test('URLs name the files, and what cannot be used is refused without repeating it', () => {
-    expect(locateStore('/data')).toEqual({ control: '/data/weir.db', log: '/data/weir-log.db' })
-    expect(locateStore('/data', 'sqlite:///var/lib/team%20a/gate.db')).toEqual({
+  test('the log lies beside the control database, wherever that is', () => {
+    expect(storeFiles('/data')).toEqual({ control: '/data/weir.db', log: '/data/weir-log.db' })
+    expect(storeFiles('/data', '/var/lib/team a/gate.db')).toEqual({
       control: '/var/lib/team a/gate.db',
       log: '/var/lib/team a/gate-log.db',
     })
-    expect(locateStore('/data', 'sqlite:///var/gate').log).toBe('/var/gate-log.db')
-    const bad = [
-      'postgres://u:hunter2@db/weir',
-      'postgresql://db',
-      'sqlite://relative.db',
-      'mysql://u:hunter2@db',
-      'sqlite:///',
-      'sqlite:///a/%00',
-      '/a/weir.db',
-    ]
-    for (const url of bad) {
-      const error = failure(() => locateStore('/data', url))
-      expect(error.code).toBe('unsupported_url')
-      expect(error.message).not.toContain('hunter2')
-    }
-    expect(failure(() => locateStore('/data', 'postgres://db/weir')).message).toContain(
-      'this version',
-    )
+    expect(storeFiles('/data', '/var/gate').log).toBe('/var/gate-log.db')
   })
 })
 
 describe('a store in use', () => {
   test('control data works while the log is locked or full, and the problem is named', async () => {
-    const store = storeIn(temporaryFolder())
+    const store = await storeIn(temporaryFolder())
     const other = openDatabase(store.files.log, 'log')
     other.run('BEGIN IMMEDIATE')
     store.log.record(sampleOutcome())
     expect(await store.log.flush()).toBe(false)
     expect(store.problems()).toEqual(['The request log is not written (SQLITE_BUSY).'])
-    await store.keys.create(sampleKey())
-    await store.models.save('default', sampleModel())
+    await store.keys.create(sampleKey(), TEST_ACTOR)
+    await store.models.save('default', sampleModel(), TEST_ACTOR)
     other.run('ROLLBACK')
     other.close()
     expect(await store.log.flush()).toBe(true)
@@ -263,11 +247,15 @@ describe('a store in use', () => {
   })
 
   test('a control database that is full or gone gives 503 without a word of the data', async () => {
-    const store = storeIn(temporaryFolder())
+    const store = await storeIn(temporaryFolder())
     const secret = 'sk-live-0123456789-secret'
-    await store.keys.create(sampleKey())
+    await store.keys.create(sampleKey(), TEST_ACTOR)
     tamper(store.files.control, 'DROP TABLE provider_keys')
-    const saved = store.providers.save('default', sampleProvider({ keys: [{ id: 'k', secret }] }))
+    const saved = store.providers.save(
+      'default',
+      sampleProvider({ keys: [{ id: 'k', secret }] }),
+      TEST_ACTOR,
+    )
     const error = await saved.then(
       () => undefined,
       (thrown: Error) => thrown,
@@ -285,19 +273,19 @@ describe('a store in use', () => {
 
   test('close may be called twice and leaves everything in the files', async () => {
     const folder = temporaryFolder()
-    const store = storeIn(folder)
+    const store = await storeIn(folder)
     for (let row = 0; row < 300; row += 1) store.log.record(sampleOutcome())
     await Promise.all([store.close(), store.close()])
-    const again = storeIn(folder)
+    const again = await storeIn(folder)
     expect(await again.requests.count('default')).toBe(300)
     await again.close()
   })
 
   test('opening an existing store (measured, not judged)', async () => {
     const folder = temporaryFolder()
-    await storeIn(folder).close()
+    await (await storeIn(folder)).close()
     const startMs = performance.now()
-    const store = storeIn(folder)
+    const store = await storeIn(folder)
     const openedMs = performance.now()
     await Promise.all([store.keys.all(), store.providers.all(), store.models.all()])
     process.stdout.write(

@@ -8,10 +8,11 @@ import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import { ApiKeys } from './api-keys.ts'
+import { AuditChain } from './audit-chain.ts'
 import { ControlDatabase } from './control-database.ts'
-import { describeFailure } from './errors.ts'
+import { describeFailure, StorageError } from './errors.ts'
 import { Kept } from './kept.ts'
-import { locateStore, type StoreFiles } from './locate.ts'
+import { storeFiles, type StoreFiles, type StoreLocation } from './locate.ts'
 import { LogWriter } from './log-writer.ts'
 import { MASTER_KEY_FILE, unlock } from './master-key.ts'
 import { migrate } from './migrate.ts'
@@ -20,13 +21,13 @@ import { Models } from './models.ts'
 import { openDatabase, setBusyTimeout, type StoreKind } from './open.ts'
 import { Providers } from './providers.ts'
 import { Requests } from './requests.ts'
+import * as sqliteTables from './schema.sqlite.ts'
 import { ControlWatcher } from './watch.ts'
 
 export interface StoreOptions {
-  /** Absolute path; holds `master.key`, and the databases where `url` is absent. Made where missing. */
+  /** Absolute path; holds `master.key`, and the databases where `location` is absent. Made where missing. */
   readonly dataFolder: string
-  /** `storage.url`. */
-  readonly url?: string
+  readonly location?: StoreLocation
   /** Folder with `sqlite/` and `sqlite-log/`. */
   readonly migrationsFolder: string
   /** `secrets.master_key`; absent: the file in the data folder. */
@@ -98,9 +99,13 @@ function warnOfLostDatabase(files: StoreFiles, options: StoreOptions): void {
  * Opens a store, made where there is none. Throws StorageError with words for the operator when it cannot be used: then nothing
  * stays open.
  */
-export function openStore(options: StoreOptions): Store {
+export async function openStore(options: StoreOptions): Promise<Store> {
   const { logger, clock } = options
-  const files = locateStore(options.dataFolder, options.url)
+  const { location } = options
+  if (location?.engine === 'postgres') {
+    throw new StorageError('cannot_open', 'Postgres is not available in this build.')
+  }
+  const files = storeFiles(options.dataFolder, location?.file)
   warnOfLostDatabase(files, options)
   const opened: Database[] = []
   try {
@@ -114,7 +119,15 @@ export function openStore(options: StoreOptions): Store {
     const logDatabase = openMigrated(files.log, 'log', options)
     opened.push(logDatabase)
     const watcher = new ControlWatcher(control, { logger, files: [files.control, files.log] })
-    const database = new ControlDatabase(drizzle(control), () => watcher.changed())
+    const queries = drizzle(control)
+    const database = new ControlDatabase({
+      database: { engine: 'sqlite', db: queries },
+      queries,
+      tables: sqliteTables,
+      chain: new AuditChain(sealer.derived('audit')),
+      clock,
+      changed: () => watcher.changed(),
+    })
     const log = new LogWriter(logDatabase, { logger, clock })
     const logQueries = drizzle(logDatabase)
     const keptDatabase = { engine: 'sqlite', db: logQueries } as const

@@ -5,6 +5,7 @@ import type { Database } from 'bun:sqlite'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Actor } from '../core/audit.ts'
 import type { Model, Provider } from '../core/catalog.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Clock, Logger, NewApiKey } from '../core/ports.ts'
@@ -60,9 +61,15 @@ export const realClock: Clock = {
   monotonicMs: () => performance.now(),
 }
 
+/** Whoever changes things in tests. */
+export const TEST_ACTOR: Actor = { kind: 'system', id: 'test' }
+
 /** A store in a folder with the migrations of the repository. */
-export function storeIn(dataFolder: string, options: Partial<StoreOptions> = {}): Store {
-  return openStore({
+export async function storeIn(
+  dataFolder: string,
+  options: Partial<StoreOptions> = {},
+): Promise<Store> {
+  return await openStore({
     dataFolder,
     migrationsFolder: MIGRATIONS_FOLDER,
     logger: new MemoryLogger(),

@@ -13,6 +13,7 @@ import {
   storeIn,
   temporaryFolder,
   until,
+  TEST_ACTOR,
 } from './test-store.ts'
 import { ControlWatcher } from './watch.ts'
 
@@ -35,13 +36,13 @@ function writeFromElsewhere(path: string): void {
 describe('the watcher', () => {
   test('notices a key made by another process, made before it was started too, and not its own silence', async () => {
     const folder = temporaryFolder()
-    const store = storeIn(folder)
+    const store = await storeIn(folder)
     let names: string[] = []
     let calls = 0
     const script = (name: string) => `
       const { storeIn, sampleKey } = await import(${JSON.stringify(join(import.meta.dir, 'test-store.ts'))})
-      const store = storeIn(${JSON.stringify(folder)})
-      await store.keys.create(sampleKey({ name: ${JSON.stringify(name)} }))
+      const store = await storeIn(${JSON.stringify(folder)})
+      await store.keys.create(sampleKey({ name: ${JSON.stringify(name)} }), TEST_ACTOR)
       await store.close()
     `
     expect(await runScript(script('before'))).toEqual({ code: 0, out: '', err: '' })
@@ -60,13 +61,13 @@ describe('the watcher', () => {
   })
 
   test('an own write resolves after the listener has seen it', async () => {
-    const store = storeIn(temporaryFolder())
+    const store = await storeIn(temporaryFolder())
     let seen: string[] = []
     store.watcher.start(async () => {
       await Promise.resolve()
       seen = (await store.keys.all()).map((key) => key.id)
     })
-    const key = await store.keys.create(sampleKey())
+    const key = await store.keys.create(sampleKey(), TEST_ACTOR)
     expect(seen).toEqual([key.id])
     await store.close()
   })

@@ -24,6 +24,7 @@ import { SILENT_LOGGER } from '../telemetry/log.ts'
 import { SharedDeadlines } from '../transport/deadlines.ts'
 import { createTransport } from '../transport/http-transport.ts'
 import { MemoryKept } from './kept.ts'
+import { memberGrants } from './principals.ts'
 
 /** A provider with short limits, so that a fault shows within a second. */
 export function testProvider(
@@ -104,6 +105,7 @@ export function createTestGateway(options: {
     directory,
     health: new Health({ clock: systemClock }),
     gates: new Gates({ all: options.bounds ?? UNBOUNDED, deadlines, random: Math.random }),
+    tolls: [],
     shutdown: new Shutdown(),
     turns: new RouteTurns(),
     prices,
@@ -149,7 +151,11 @@ function inboundOf(request: TestRequest): Inbound {
             typeof request.body === 'string' ? request.body : JSON.stringify(request.body),
           ),
     headers: new Headers(request.headers),
-    principal: request.principal ?? { kind: 'anonymous', tenantId: DEFAULT_TENANT_ID },
+    principal: request.principal ?? {
+      kind: 'anonymous',
+      tenantId: DEFAULT_TENANT_ID,
+      grants: memberGrants(),
+    },
     requestId: 'req_test',
     signal: request.signal ?? new AbortController().signal,
     arrivedMs: Date.now(),

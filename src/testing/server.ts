@@ -1,5 +1,7 @@
 // A running server for tests: the real one, on a free port, over a test gateway.
 
+import { EMPTY_DIRECTORY } from '../core/identity.ts'
+import { Rights } from '../core/rights.ts'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApiKey } from '../core/catalog.ts'
@@ -40,6 +42,7 @@ export function testKey(secret: string, over: Partial<ApiKey> = {}): ApiKey {
 }
 
 export function startTestServer(gateway: TestGateway, options: TestServerOptions = {}): TestServer {
+  const rights = new Rights(EMPTY_DIRECTORY)
   const byHash = new Map((options.keys ?? []).map((key) => [key.hash, key]))
   const settings: ServerSettings = {
     host: '127.0.0.1',
@@ -55,6 +58,7 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     authentication: {
       anonymous: () => options.anonymous ?? 'loopback',
       keyByHash: (hash) => byHash.get(hash),
+      principalOf: (key) => rights.ofKey(key),
       nowMs: () => systemClock.nowMs(),
     },
     clock: systemClock,

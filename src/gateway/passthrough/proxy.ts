@@ -1,6 +1,7 @@
 // `/proxy/{provider}/…`: one request to one provider in the provider's own words, under our credential. What goes out is the
 // client's method, body and a few header fields; where it goes is decided here, and what comes back is what may be seen.
 
+import { admit } from '../admit.ts'
 import { GatewayError } from '../../core/error.ts'
 import { parseJson, type JsonObject, type JsonValue } from '../../core/json.ts'
 import { mayAskProvider } from '../../core/permission.ts'
@@ -65,6 +66,8 @@ export async function proxy(inbound: ProxyInbound, deps: GatewayDeps): Promise<R
     const model = judge(inbound, shape, chosen, url)
     if (model !== '') record.model = `${provider.id}/${model}`
     await deps.prices.ready()
+    const modelName = model === '' ? '' : `${provider.id}/${model}`
+    await admit({ inbound, modelName, stream: false }, record, deps)
     const dialect = shape.dialect ?? kind.dialects(provider, 'chat')[0] ?? 'openai-chat'
     const result = await ask(questionFor(inbound, chosen, url, model, dialect), record, deps)
     if (isFailure(result)) throw result.error

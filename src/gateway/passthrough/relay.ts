@@ -1,6 +1,7 @@
 // The operations beyond chat that name a model: resolved and allowed as a chat is, relayed to the first target that has the
 // operation and answers. The one thing changed in a body is its model; everything else travels untouched.
 
+import { admit } from '../admit.ts'
 import { DEFAULT_ROUTING, type FallbackCause, type Model, type Target } from '../../core/catalog.ts'
 import { GatewayError } from '../../core/error.ts'
 import { splice } from '../../core/json-span.ts'
@@ -64,6 +65,12 @@ export async function relayOperation(inbound: RelayedInbound, deps: GatewayDeps)
     const snapshot = deps.snapshot()
     const model = requireModel(body.model, body.peeked, inbound.principal, snapshot, deps)
     await deps.prices.ready()
+    const json = body.peeked === undefined ? {} : { body: body.peeked.body }
+    await admit(
+      { inbound, modelName: body.model, model, stream: body.stream, ...json },
+      record,
+      deps,
+    )
     const earlier = await earlierOf(body, inbound, deps)
     const asked = await withFallbacks(model, snapshot, record, deps, (current, fallbackFor) =>
       askModel(current, fallbackFor, { body, earlier, inbound, record, snapshot }, deps),

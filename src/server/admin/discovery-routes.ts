@@ -2,11 +2,12 @@
 // brings it into force; an application's secret that is given here is used or sealed there, and never told again.
 
 import { Elysia } from 'elysia'
+import type { Actor } from '../../core/audit.ts'
 import type { EntraCloud, EntraSettings } from '../../core/catalog.ts'
 import { GatewayError, toGatewayError } from '../../core/error.ts'
 import { isObject, parseJson, type JsonObject } from '../../core/json.ts'
 import { reportJson, type AzureErrand, type AzureReport } from '../../gateway/azure-onboarding.ts'
-import { authorize, type ServerDeps } from '../context.ts'
+import { actorOf, authorize, type ServerDeps } from '../context.ts'
 import { readBody, requireJsonType } from '../request-body.ts'
 import { respondError, respondJson } from '../respond.ts'
 
@@ -16,7 +17,7 @@ const TEXT_CHARS_MAX = 4_096
 
 /** What discovery needs of the outside. */
 export interface DiscoveryDeps {
-  azure(tenantId: string, errand: AzureErrand): Promise<AzureReport>
+  azure(tenantId: string, errand: AzureErrand, by: Actor): Promise<AzureReport>
 }
 
 export function discoveryRoutes(deps: ServerDeps) {
@@ -25,9 +26,13 @@ export function discoveryRoutes(deps: ServerDeps) {
     '/admin/discovery/azure',
     async ({ request }) => {
       try {
-        const principal = authorize(request, 'discovery.write', undefined, deps)
+        const principal = await authorize(request, 'discovery.write', undefined, deps)
         const errand = errandOf(await bodyOf(request, deps))
-        const report = await deps.discovery.azure(principal.tenantId, errand)
+        const report = await deps.discovery.azure(
+          principal.tenantId,
+          errand,
+          actorOf(request, principal),
+        )
         return respondJson(request, reportJson(report) as unknown as JsonObject)
       } catch (thrown) {
         return respondError(request, toGatewayError(thrown))

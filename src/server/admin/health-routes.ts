@@ -20,9 +20,9 @@ export interface HealthDeps {
 
 export function healthRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'health-routes' })
-  app.get('/admin/health', ({ request }) => {
+  app.get('/admin/health', async ({ request }) => {
     try {
-      authorize(request, 'health.read', undefined, deps)
+      await authorize(request, 'health.read', undefined, deps)
       const response = respondJson(request, healthBody(deps))
       response.headers.set('cache-control', 'no-store')
       return response

@@ -21,9 +21,9 @@ const STATES: readonly ModelState[] = ['available', 'gone', 'retired']
 export function modelsRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'models-routes' })
   const { directory } = deps.gateway
-  app.get('/admin/models/status', ({ request }) => {
+  app.get('/admin/models/status', async ({ request }) => {
     try {
-      authorize(request, 'discovery.read', undefined, deps)
+      await authorize(request, 'discovery.read', undefined, deps)
       const { provider: id, state } = filterOf(request)
       const providers = providersOf(id, deps)
       const models = providers.flatMap((provider) => directory.statuses(provider.id))
@@ -46,7 +46,7 @@ export function modelsRoutes(deps: ServerDeps) {
     '/admin/models/refresh',
     async ({ request }) => {
       try {
-        authorize(request, 'discovery.write', undefined, deps)
+        await authorize(request, 'discovery.write', undefined, deps)
         const providers = providersOf(await providerIn(request, deps), deps)
         await directory.refreshEach(providers.filter(isUsable))
         const data = providers.map((provider) => askedJson(provider, directory))

@@ -18,7 +18,7 @@ export function routeRoutes(deps: ServerDeps) {
     '/admin/route',
     async ({ request }) => {
       try {
-        authorize(request, 'route.read', undefined, deps)
+        await authorize(request, 'route.read', undefined, deps)
         const body = await bodyOf(request, deps)
         await deps.gateway.prices.ready()
         const answer = explainRoute(body, deps.gateway.snapshot(), deps.gateway)
