@@ -18,6 +18,9 @@ import type * as sqliteTables from './schema.sqlite.ts'
 
 export type ControlTables = typeof sqliteTables
 
+/** Where the end of the audit is marked, beside its last record: else the last ones could be taken off unseen. */
+export const AUDIT_HEAD = 'audit_head'
+
 /** A change: what is recorded of it, and the queries it is made of. */
 export interface AuditedChange<Q extends readonly AtomicQuery[]> {
   /** At least one. */
@@ -106,11 +109,17 @@ export class ControlDatabase {
         if (planned === undefined) return undefined
         if (planned.events.length === 0) throw new GatewayError('internal', { cause: 'no event' })
         const links = chain.links(end, planned.events, by, clock.nowMs())
+        const last = links.at(-1)
+        const head = { key: AUDIT_HEAD, value: `${last?.sequence}.${last?.hash}` }
         const results = await atomically(database, (tx) => [
           tx.insert(tables.audit).values(links),
+          tx
+            .insert(tables.settings)
+            .values(head)
+            .onConflictDoUpdate({ target: tables.settings.key, set: { value: head.value } }),
           ...planned.build(tx),
         ])
-        return results.slice(1) as unknown as Results<Q>
+        return results.slice(2) as unknown as Results<Q>
       } catch (error) {
         // Another process has put its link where ours should be.
         if (!isAuditRace(error) || tries >= LIMITS.auditRaceRetriesMax) {

@@ -1,7 +1,7 @@
 // The repository of models: aliases with their targets, which have a table of their own and are replaced as a whole.
 
 import { and, asc, eq } from 'drizzle-orm'
-import type { Actor } from '../core/audit.ts'
+import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { Model, Target } from '../core/catalog.ts'
 import type { Clock, ModelRepository } from '../core/ports.ts'
 import type { ControlDatabase } from './control-database.ts'
@@ -31,6 +31,22 @@ function toTarget(row: typeof targets.$inferSelect): Target {
     weight: row.weight,
     ...(row.tags === null ? {} : { tags: row.tags }),
     ...(row.abilities === null ? {} : { abilities: row.abilities }),
+  }
+}
+
+/** A model is all that the audit shows of it: it holds no secret. */
+function modelEvent(
+  action: 'model.save' | 'model.delete',
+  tenantId: string,
+  before: Model | undefined,
+  after: Model | undefined,
+): AuditEvent {
+  return {
+    tenantId,
+    action,
+    target: { kind: 'model', id: (after ?? before)?.id ?? '' },
+    ...(before === undefined ? {} : { before: { ...before } }),
+    ...(after === undefined ? {} : { after: { ...after, tenantId } }),
   }
 }
 
@@ -82,24 +98,53 @@ export class Models implements ModelRepository {
       tags: target.tags ?? null,
       abilities: target.abilities ?? null,
     }))
-    await this.database.write((tx) => [
-      tx
-        .insert(models)
-        .values({ tenantId, id: model.id, createdMs: nowMs, ...values })
-        .onConflictDoUpdate({ target: [models.tenantId, models.id], set: values }),
-      tx.delete(targets).where(and(eq(targets.tenantId, tenantId), eq(targets.modelId, model.id))),
-      ...targetRows.map((row) => tx.insert(targets).values(row)),
-    ])
+    await this.database.change(by, async () => ({
+      events: [modelEvent('model.save', tenantId, await this.find(tenantId, model.id), model)],
+      build: (tx) => [
+        tx
+          .insert(models)
+          .values({ tenantId, id: model.id, createdMs: nowMs, ...values })
+          .onConflictDoUpdate({ target: [models.tenantId, models.id], set: values }),
+        tx
+          .delete(targets)
+          .where(and(eq(targets.tenantId, tenantId), eq(targets.modelId, model.id))),
+        ...targetRows.map((row) => tx.insert(targets).values(row)),
+      ],
+    }))
   }
 
   async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
     const { models } = this.database.tables
-    const [rows] = await this.database.write((tx) => [
-      tx
-        .delete(models)
-        .where(and(eq(models.tenantId, tenantId), eq(models.id, id)))
-        .returning({ id: models.id }),
-    ])
-    return rows.length > 0
+    const done = await this.database.change(by, async () => {
+      const model = await this.find(tenantId, id)
+      if (model === undefined) return undefined
+      return {
+        events: [modelEvent('model.delete', tenantId, model, undefined)],
+        build: (tx) => [
+          tx.delete(models).where(and(eq(models.tenantId, tenantId), eq(models.id, id))),
+        ],
+      }
+    })
+    return done !== undefined
+  }
+
+  private async find(tenantId: string, id: string): Promise<Model | undefined> {
+    const { models, targets } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db
+        .select()
+        .from(models)
+        .where(and(eq(models.tenantId, tenantId), eq(models.id, id))),
+    )
+    const row = rows[0]
+    if (row === undefined) return undefined
+    const targetRows = await this.database.read((db) =>
+      db
+        .select()
+        .from(targets)
+        .where(and(eq(targets.tenantId, tenantId), eq(targets.modelId, id)))
+        .orderBy(asc(targets.position)),
+    )
+    return toModel(row, targetRows.map(toTarget))
   }
 }

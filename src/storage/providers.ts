@@ -1,29 +1,32 @@
 // The repository of providers and their keys. Everything that is or may hold a secret (keys, header values, the proxy's
 // password) is sealed before it reaches a query and opened only on the way to memory.
 
-import { and, asc, eq, ne, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, notInArray, sql } from 'drizzle-orm'
 import type { Actor } from '../core/audit.ts'
 import type { Provider, ProviderKey } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Clock, Logger, MaskedKey, ProviderRepository } from '../core/ports.ts'
+import {
+  keyEvent,
+  lastFour,
+  MASKED,
+  providerEvent,
+  shownProvider,
+  withoutNulls,
+  type Shown,
+} from './provider-audit.ts'
+import { optionsOf, splitOptions } from './provider-options.ts'
 import type { ControlDatabase } from './control-database.ts'
 import { StorageError } from './errors.ts'
 import type { providerKeys, providers } from './schema.sqlite.ts'
 import type { Sealer, SealPlace } from './seal.ts'
-import type { StoredOptions, StoredSecrets } from './stored-network.ts'
+import type { StoredSecrets } from './stored-network.ts'
 
 type ProviderRow = typeof providers.$inferSelect
 type KeyRow = typeof providerKeys.$inferSelect
 
 /** A provider to save; without `keys` those it has stay. */
 export type ProviderToSave = Omit<Provider, 'keys' | 'origin'> & Partial<Pick<Provider, 'keys'>>
-
-/** Four characters tell keys apart, but of a short secret they would be too much. */
-const MASKABLE_SECRET_CHARS_MIN = 16
-
-function lastFour(secret: string): string {
-  return secret.length >= MASKABLE_SECRET_CHARS_MIN ? secret.slice(-4) : ''
-}
 
 function providerPlace(tenantId: string, id: string, column: string): SealPlace {
   return { tenantId, table: 'providers', row: [id], column }
@@ -50,48 +53,6 @@ function checkKeys(provider: ProviderToSave): void {
     param: 'keys',
     message: 'Two keys of the provider have the same id.',
   })
-}
-
-/** The settings that most providers leave alone, apart from what of them is a secret. */
-function splitOptions(
-  provider: ProviderToSave,
-  keyPassphrase: string | undefined,
-): { options: StoredOptions; secrets: StoredSecrets } {
-  const { region, context, keyStrategy, circuit, concurrency, check } = provider
-  const { clientSecret, keyPassphrase: entraKeyPassphrase, ...entra } = provider.entra ?? {}
-  const options: Record<string, unknown> = {
-    region,
-    context,
-    keyStrategy,
-    circuit,
-    concurrency,
-    check,
-    entra: provider.entra === undefined ? undefined : entra,
-  }
-  const secrets: Record<string, unknown> = {
-    keyPassphrase,
-    entraClientSecret: clientSecret,
-    entraKeyPassphrase,
-  }
-  return { options: given(options) as StoredOptions, secrets: given(secrets) }
-}
-
-function optionsOf(stored: StoredOptions | null, secrets: StoredSecrets): Partial<Provider> {
-  const { entra, ...options } = stored ?? {}
-  if (entra === undefined) return options
-  const { entraClientSecret, entraKeyPassphrase } = secrets
-  return {
-    ...options,
-    entra: {
-      ...entra,
-      ...(entraClientSecret === undefined ? {} : { clientSecret: entraClientSecret }),
-      ...(entraKeyPassphrase === undefined ? {} : { keyPassphrase: entraKeyPassphrase }),
-    },
-  }
-}
-
-function given(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }
 
 /** Providers of one store; see the port for the contract. */
@@ -159,42 +120,57 @@ export class Providers implements ProviderRepository {
       createdMs: nowMs,
     }))
     const keptIds = keyRows?.map((row) => row.id) ?? []
-    await this.database.write((tx) => [
-      tx
-        .insert(providers)
-        .values({ tenantId, id: provider.id, createdMs: nowMs, ...values })
-        .onConflictDoUpdate({ target: [providers.tenantId, providers.id], set: values }),
-      ...(keyRows === undefined
-        ? []
-        : [
-            tx.delete(providerKeys).where(and(ofProvider, notInArray(providerKeys.id, keptIds))),
-            ...keyRows.map((row) =>
-              tx
-                .insert(providerKeys)
-                .values(row)
-                .onConflictDoUpdate({
-                  target: [providerKeys.tenantId, providerKeys.providerId, providerKeys.id],
-                  set: {
-                    position: row.position,
-                    sealedSecret: row.sealedSecret,
-                    lastFour: row.lastFour,
-                    draining: row.draining,
-                  },
-                }),
-            ),
-          ]),
-    ])
+    await this.database.change(by, async () => ({
+      events: [
+        providerEvent(
+          'provider.save',
+          tenantId,
+          provider.id,
+          await this.shown(tenantId, provider.id),
+          shownProvider(provider),
+        ),
+      ],
+      build: (tx) => [
+        tx
+          .insert(providers)
+          .values({ tenantId, id: provider.id, createdMs: nowMs, ...values })
+          .onConflictDoUpdate({ target: [providers.tenantId, providers.id], set: values }),
+        ...(keyRows === undefined
+          ? []
+          : [
+              tx.delete(providerKeys).where(and(ofProvider, notInArray(providerKeys.id, keptIds))),
+              ...keyRows.map((row) =>
+                tx
+                  .insert(providerKeys)
+                  .values(row)
+                  .onConflictDoUpdate({
+                    target: [providerKeys.tenantId, providerKeys.providerId, providerKeys.id],
+                    set: {
+                      position: row.position,
+                      sealedSecret: row.sealedSecret,
+                      lastFour: row.lastFour,
+                      draining: row.draining,
+                    },
+                  }),
+              ),
+            ]),
+      ],
+    }))
   }
 
   async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
     const { providers } = this.database.tables
-    const [rows] = await this.database.write((tx) => [
-      tx
-        .delete(providers)
-        .where(and(eq(providers.tenantId, tenantId), eq(providers.id, id)))
-        .returning({ id: providers.id }),
-    ])
-    return rows.length > 0
+    const done = await this.database.change(by, async () => {
+      const before = await this.shown(tenantId, id)
+      if (before === undefined) return undefined
+      return {
+        events: [providerEvent('provider.delete', tenantId, id, before, undefined)],
+        build: (tx) => [
+          tx.delete(providers).where(and(eq(providers.tenantId, tenantId), eq(providers.id, id))),
+        ],
+      }
+    })
+    return done !== undefined
   }
 
   async maskedKeys(tenantId: string, providerId: string): Promise<MaskedKey[]> {
@@ -224,30 +200,33 @@ export class Providers implements ProviderRepository {
       eq(providerKeys.tenantId, tenantId),
       eq(providerKeys.providerId, providerId),
     )
-    const known = await this.database.read((db) =>
-      db
-        .select({ id: providers.id })
-        .from(providers)
-        .where(and(eq(providers.tenantId, tenantId), eq(providers.id, providerId))),
-    )
-    if (known.length === 0) return false
-    const [rows] = await this.database.write((tx) => [
-      tx
-        .insert(providerKeys)
-        .values({
-          tenantId,
-          providerId,
-          id: key.id,
-          position: sql`(SELECT coalesce(max(${providerKeys.position}), -1) + 1 FROM ${providerKeys} WHERE ${ofProvider})`,
-          sealedSecret: this.sealer.seal(key.secret, keyPlace(tenantId, providerId, key.id)),
-          lastFour: lastFour(key.secret),
-          draining: key.draining === true,
-          createdMs: this.clock.nowMs(),
-        })
-        .onConflictDoNothing()
-        .returning({ id: providerKeys.id }),
-    ])
-    return rows.length > 0
+    const done = await this.database.change(by, async () => {
+      const known = await this.database.read((db) =>
+        db
+          .select({ id: providers.id })
+          .from(providers)
+          .where(and(eq(providers.tenantId, tenantId), eq(providers.id, providerId))),
+      )
+      const same = await this.maskedKey(tenantId, providerId, key.id)
+      if (known.length === 0 || same !== undefined) return undefined
+      const after = { lastFour: lastFour(key.secret), draining: key.draining === true }
+      return {
+        events: [keyEvent('provider_key.create', tenantId, [providerId, key.id], undefined, after)],
+        build: (tx) => [
+          tx.insert(providerKeys).values({
+            tenantId,
+            providerId,
+            id: key.id,
+            position: sql`(SELECT coalesce(max(${providerKeys.position}), -1) + 1 FROM ${providerKeys} WHERE ${ofProvider})`,
+            sealedSecret: this.sealer.seal(key.secret, keyPlace(tenantId, providerId, key.id)),
+            lastFour: lastFour(key.secret),
+            draining: key.draining === true,
+            createdMs: this.clock.nowMs(),
+          }),
+        ],
+      }
+    })
+    return done !== undefined
   }
 
   async setKeyDraining(
@@ -258,14 +237,25 @@ export class Providers implements ProviderRepository {
     by: Actor,
   ): Promise<boolean> {
     const { providerKeys } = this.database.tables
-    const [rows] = await this.database.write((tx) => [
-      tx
-        .update(providerKeys)
-        .set({ draining })
-        .where(this.oneKey(tenantId, providerId, keyId))
-        .returning({ id: providerKeys.id }),
-    ])
-    return rows.length > 0
+    let isThere = false
+    await this.database.change(by, async () => {
+      const key = await this.maskedKey(tenantId, providerId, keyId)
+      isThere = key !== undefined
+      if (key === undefined || key.draining === draining) return undefined
+      const place = [providerId, keyId] as const
+      const before = { lastFour: key.lastFour, draining: key.draining }
+      const after = { lastFour: key.lastFour, draining }
+      return {
+        events: [keyEvent('provider_key.update', tenantId, place, before, after)],
+        build: (tx) => [
+          tx
+            .update(providerKeys)
+            .set({ draining })
+            .where(this.oneKey(tenantId, providerId, keyId)),
+        ],
+      }
+    })
+    return isThere
   }
 
   async removeKey(
@@ -276,22 +266,57 @@ export class Providers implements ProviderRepository {
     even?: 'the last',
   ): Promise<boolean> {
     const { providerKeys } = this.database.tables
-    const others = and(
-      eq(providerKeys.tenantId, tenantId),
-      eq(providerKeys.providerId, providerId),
-      ne(providerKeys.id, keyId),
-      eq(providerKeys.draining, false),
+    const done = await this.database.change(by, async () => {
+      const keys = await this.maskedKeys(tenantId, providerId)
+      const key = keys.find(({ id }) => id === keyId)
+      // Of two who retire one each, the second is asked again and sees what the first left.
+      const hasOthers = keys.some(({ draining, id }) => id !== keyId && !draining)
+      if (key === undefined || (even === undefined && !hasOthers)) return undefined
+      const before = { lastFour: key.lastFour, draining: key.draining }
+      return {
+        events: [keyEvent('provider_key.delete', tenantId, [providerId, keyId], before, undefined)],
+        build: (tx) => [tx.delete(providerKeys).where(this.oneKey(tenantId, providerId, keyId))],
+      }
+    })
+    return done !== undefined
+  }
+
+  private async maskedKey(
+    tenantId: string,
+    providerId: string,
+    keyId: string,
+  ): Promise<MaskedKey | undefined> {
+    const keys = await this.maskedKeys(tenantId, providerId)
+    return keys.find(({ id }) => id === keyId)
+  }
+
+  /** A provider as the audit has it; undefined when there is none. Nothing is opened for it: what is sealed is only named. */
+  private async shown(tenantId: string, id: string): Promise<Shown | undefined> {
+    const { providers } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db
+        .select()
+        .from(providers)
+        .where(and(eq(providers.tenantId, tenantId), eq(providers.id, id))),
     )
-    // In the statement itself: of two who retire one each, the second must see what the first left.
-    const hasOthers =
-      even === undefined ? sql`EXISTS (SELECT 1 FROM ${providerKeys} WHERE ${others})` : undefined
-    const [rows] = await this.database.write((tx) => [
-      tx
-        .delete(providerKeys)
-        .where(and(this.oneKey(tenantId, providerId, keyId), hasOthers))
-        .returning({ id: providerKeys.id }),
-    ])
-    return rows.length > 0
+    const row = rows[0]
+    if (row === undefined) return undefined
+    const {
+      createdMs: _created,
+      sealedHeaders,
+      sealedProxy,
+      sealedSecrets,
+      updatedMs: _updated,
+      ...rest
+    } = row
+    const keys = await this.maskedKeys(tenantId, id)
+    return {
+      ...withoutNulls(rest),
+      ...(sealedProxy === null ? {} : { proxy: MASKED }),
+      ...(sealedHeaders === null ? {} : { headers: MASKED }),
+      ...(sealedSecrets === null ? {} : { secrets: MASKED }),
+      keys: keys.map((key) => ({ id: key.id, lastFour: key.lastFour, draining: key.draining })),
+    }
   }
 
   private oneKey(tenantId: string, providerId: string, keyId: string) {

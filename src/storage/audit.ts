@@ -1,0 +1,141 @@
+// The audit as it is read: lists for people, and the check of the whole chain. Links are made by the change they tell of
+// (`control-database.ts`); nothing here changes or deletes one.
+
+import { and, asc, desc, eq, gt, gte, lt, type SQL } from 'drizzle-orm'
+import type { Actor, AuditEvent, AuditRecord } from '../core/audit.ts'
+import type { AuditFilter, AuditRepository, AuditVerdict } from '../core/ports-people.ts'
+import type { AuditRow } from './audit-chain.ts'
+import { AUDIT_HEAD, type ControlDatabase } from './control-database.ts'
+
+/** Most records of one answer. */
+const RECORDS_MAX = 1_000
+/** Records read at once while the chain is checked: what is held in memory. */
+const VERIFY_BATCH_ROWS = 1_000
+
+function toRecord(row: AuditRow): AuditRecord {
+  const actor: Actor = {
+    kind: row.actorKind as Actor['kind'],
+    id: row.actorId,
+    ...(row.actorName === null ? {} : { name: row.actorName }),
+    ...(row.actorTenantId === null ? {} : { tenantId: row.actorTenantId }),
+    ...(row.fromAddress === null ? {} : { from: row.fromAddress }),
+    ...(row.requestId === null ? {} : { requestId: row.requestId }),
+  }
+  return {
+    sequence: row.sequence,
+    timestampMs: row.timestampMs,
+    actor,
+    tenantId: row.tenantId,
+    action: row.action,
+    target: { kind: row.targetKind, id: row.targetId },
+    ...(row.before === null ? {} : { before: JSON.parse(row.before) as Record<string, unknown> }),
+    ...(row.after === null ? {} : { after: JSON.parse(row.after) as Record<string, unknown> }),
+    hash: row.hash,
+  }
+}
+
+/** The audit of one store; see the port for the contract. */
+export class Audit implements AuditRepository {
+  private readonly database: ControlDatabase
+
+  constructor(database: ControlDatabase) {
+    this.database = database
+  }
+
+  async record(event: AuditEvent, by: Actor): Promise<void> {
+    await this.database.record(by, [event])
+  }
+
+  async list(filter: AuditFilter): Promise<AuditRecord[]> {
+    const { audit } = this.database.tables
+    const limit = Math.min(Math.max(0, Math.trunc(filter.limit)), RECORDS_MAX)
+    const isForward = filter.afterSequence !== undefined
+    const rows = await this.database.read((db) =>
+      db
+        .select()
+        .from(audit)
+        .where(this.condition(filter))
+        .orderBy(isForward ? asc(audit.sequence) : desc(audit.sequence))
+        .limit(limit),
+    )
+    return rows.map(toRecord)
+  }
+
+  /** Reads the chain from its beginning and computes every link anew; other work goes on in between. */
+  async verify(): Promise<AuditVerdict> {
+    const { chain } = this.database
+    // Read first: what is recorded meanwhile is behind it.
+    const head = await this.head()
+    let sequence = 0
+    let hash = ''
+    for (;;) {
+      const rows = await this.rowsAfter(sequence)
+      for (const row of rows) {
+        const broken = (reason: string): AuditVerdict => ({
+          records: sequence,
+          broken: { sequence: sequence + 1, reason },
+        })
+        if (row.sequence !== sequence + 1) return broken('a record is missing')
+        if (chain.hash(row, hash) !== row.hash) {
+          return broken('the record was changed, or is not the one that stood here')
+        }
+        sequence = row.sequence
+        hash = row.hash
+        if (sequence === head?.sequence && hash !== head.hash) {
+          return { records: sequence - 1, broken: { sequence, reason: 'the record was replaced' } }
+        }
+      }
+      if (rows.length < VERIFY_BATCH_ROWS) break
+    }
+    if (head !== undefined && head.sequence > sequence) {
+      return {
+        records: sequence,
+        broken: { sequence: sequence + 1, reason: 'records are missing at the end' },
+      }
+    }
+    if (head === undefined && sequence > 0) {
+      return { records: sequence, broken: { sequence, reason: 'the mark of its end is missing' } }
+    }
+    return { records: sequence }
+  }
+
+  private condition(filter: AuditFilter): SQL | undefined {
+    const { audit } = this.database.tables
+    const conditions: SQL[] = []
+    const add = <T>(value: T | undefined, condition: (value: T) => SQL) => {
+      if (value !== undefined) conditions.push(condition(value))
+    }
+    add(filter.tenantId, (value) => eq(audit.tenantId, value))
+    add(filter.afterSequence, (value) => gt(audit.sequence, value))
+    add(filter.beforeSequence, (value) => lt(audit.sequence, value))
+    add(filter.sinceMs, (value) => gte(audit.timestampMs, value))
+    add(filter.untilMs, (value) => lt(audit.timestampMs, value))
+    add(filter.action, (value) => eq(audit.action, value))
+    add(filter.actorId, (value) => eq(audit.actorId, value))
+    add(filter.targetKind, (value) => eq(audit.targetKind, value))
+    add(filter.targetId, (value) => eq(audit.targetId, value))
+    return and(...conditions)
+  }
+
+  private async rowsAfter(sequence: number): Promise<AuditRow[]> {
+    const { audit } = this.database.tables
+    return this.database.read((db) =>
+      db
+        .select()
+        .from(audit)
+        .where(gt(audit.sequence, sequence))
+        .orderBy(asc(audit.sequence))
+        .limit(VERIFY_BATCH_ROWS),
+    )
+  }
+
+  /** The end of the chain as the last change marked it: what shows that the last records were taken off. */
+  private async head(): Promise<{ readonly sequence: number; readonly hash: string } | undefined> {
+    const { settings } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db.select().from(settings).where(eq(settings.key, AUDIT_HEAD)),
+    )
+    const match = /^(\d+)\.([0-9a-f]{64})$/.exec(rows[0]?.value ?? '')
+    return match === null ? undefined : { sequence: Number(match[1]), hash: match[2]! }
+  }
+}
