@@ -193,15 +193,28 @@ function storeFinding(config: Config, store: StoreState): Finding {
   }
 }
 
-function masterKeyFinding(config: Config, store: StoreState): Finding {
-  const { masterKey } = config.secrets
-  const state = storage(() => inspectMasterKey(inspected(config), masterKey))
+async function masterKeyFinding(config: Config, store: StoreState): Promise<Finding> {
+  const { command, keychain, masterKey } = config.secrets
+  let state: 'fits' | 'none'
+  try {
+    state = await inspectMasterKey(inspected(config), config.secrets)
+  } catch (error) {
+    throw failureOf(error)
+  }
   store.isUnlocked = state === 'fits'
-  const place = masterKey === undefined ? 'file in the data folder, mode 600' : 'secrets.master_key'
+  const isOurs = masterKey === undefined && command === undefined
+  const elsewhere = masterKey === undefined ? 'secrets.command' : 'secrets.master_key'
+  const made = keychain ? 'keychain of this user' : 'file in the data folder, mode 600'
+  const place = isOurs ? made : elsewhere
   if (state === 'fits') return `${place}: the one the store was sealed with`
-  return masterKey === undefined
-    ? { skipped: 'made at the first start' }
-    : `${place}; nothing is sealed with it yet`
+  return isOurs ? { skipped: 'made at the first start' } : `${place}; nothing is sealed with it yet`
+}
+
+/** What the store says of itself, as a failure of the step; anything else as it is. */
+function failureOf(error: unknown): unknown {
+  if (!(error instanceof StorageError)) return error
+  const [reason = '', ...todo] = error.message.split(/(?<=\.) /)
+  return new StepFailure({ reason: reason.replace(/\.$/, ''), todo: todo.join(' ') })
 }
 
 /** What the store says of itself, as a failure of the step. */
@@ -209,9 +222,7 @@ function storage<T>(look: () => T): T {
   try {
     return look()
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error
-    const [reason = '', ...todo] = error.message.split(/(?<=\.) /)
-    throw new StepFailure({ reason: reason.replace(/\.$/, ''), todo: todo.join(' ') })
+    throw failureOf(error)
   }
 }
 

@@ -3,7 +3,6 @@
 import { afterEach, expect, test } from 'bun:test'
 import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { StorageError } from './errors.ts'
 import { inspectFiles, inspectMasterKey } from './inspect.ts'
 import { openDatabase } from './open.ts'
@@ -12,13 +11,12 @@ import { MIGRATIONS_FOLDER, removeFolders, storeIn, temporaryFolder } from './te
 afterEach(removeFolders)
 
 function optionsFor(dataFolder: string) {
-  const url = pathToFileURL(join(dataFolder, 'weir.db')).href.replace(/^file:/, 'sqlite:')
-  return { dataFolder, url, migrationsFolder: MIGRATIONS_FOLDER }
+  return { dataFolder, migrationsFolder: MIGRATIONS_FOLDER }
 }
 
-function codeOf(look: () => unknown): string {
+async function codeOf(look: () => unknown): Promise<string> {
   try {
-    look()
+    await look()
   } catch (error) {
     if (error instanceof StorageError) return error.code
     throw error
@@ -26,10 +24,10 @@ function codeOf(look: () => unknown): string {
   return 'it worked'
 }
 
-test('nothing is made where there is nothing', () => {
+test('nothing is made where there is nothing', async () => {
   const folder = join(temporaryFolder(), 'data')
   expect(inspectFiles(optionsFor(folder)).map(({ exists }) => exists)).toEqual([false, false])
-  expect(inspectMasterKey(optionsFor(folder))).toBe('none')
+  expect(await inspectMasterKey(optionsFor(folder), {})).toBe('none')
   expect(existsSync(folder)).toBe(false)
 })
 
@@ -41,7 +39,7 @@ test('a store in use is current, and its key fits', async () => {
       { exists: true, pending: 0 },
       { exists: true, pending: 0 },
     ])
-    expect(inspectMasterKey(optionsFor(folder))).toBe('fits')
+    expect(await inspectMasterKey(optionsFor(folder), {})).toBe('fits')
   } finally {
     await store.close()
   }
@@ -52,28 +50,32 @@ test('a store of another version, another program, another key', async () => {
   await (await storeIn(folder)).close()
   const keyFile = join(folder, 'master.key')
   const options = optionsFor(folder)
-  expect(codeOf(() => inspectMasterKey(options, 'x'.repeat(40)))).toBe('master_key_wrong')
-  expect(codeOf(() => inspectMasterKey(options, 'short'))).toBe('master_key_unsafe')
+  expect(await codeOf(() => inspectMasterKey(options, { masterKey: 'x'.repeat(40) }))).toBe(
+    'master_key_wrong',
+  )
+  expect(await codeOf(() => inspectMasterKey(options, { masterKey: 'short' }))).toBe(
+    'master_key_unsafe',
+  )
   if (process.platform !== 'win32') {
     chmodSync(keyFile, 0o644)
-    expect(codeOf(() => inspectMasterKey(options))).toBe('master_key_unsafe')
+    expect(await codeOf(() => inspectMasterKey(options, {}))).toBe('master_key_unsafe')
   }
   rmSync(keyFile)
-  expect(codeOf(() => inspectMasterKey(options))).toBe('master_key_missing')
+  expect(await codeOf(() => inspectMasterKey(options, {}))).toBe('master_key_missing')
   expect(existsSync(keyFile)).toBe(false)
   const control = openDatabase(join(folder, 'weir.db'), 'control')
   control.run('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)', ['x', 9e12])
   control.close()
-  expect(codeOf(() => inspectFiles(options))).toBe('newer_schema')
+  expect(await codeOf(() => inspectFiles(options))).toBe('newer_schema')
 })
 
-test('steps that are pending are counted and not taken', () => {
+test('steps that are pending are counted and not taken', async () => {
   const folder = temporaryFolder()
   openDatabase(join(folder, 'weir.db'), 'control').close()
   const before = readdirSync(folder)
   const [control] = inspectFiles(optionsFor(folder))
   expect(control?.pending).toBeGreaterThan(0)
-  expect(inspectMasterKey(optionsFor(folder))).toBe('none')
+  expect(await inspectMasterKey(optionsFor(folder), {})).toBe('none')
   expect(inspectFiles(optionsFor(folder))[0]?.pending).toBe(control?.pending ?? 0)
   expect(readdirSync(folder).filter((name) => !/-(?:wal|shm)$/.test(name))).toEqual(
     before.filter((name) => !/-(?:wal|shm)$/.test(name)),

@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import { sqliteCode, StorageError } from './errors.ts'
 import { storeFiles } from './locate.ts'
-import { masterKeyFromSecret, readCheck, unlock } from './master-key.ts'
-import { countDone, readJournal } from './migrate.ts'
+import { CHECK_KEY, Keyring, type DataKeyRow } from './keyring.ts'
+import { masterKeyFromSecret, masterKeys, type SecretsOptions } from './master-key.ts'
+import { countDone } from './migrate.ts'
+import { readJournal } from './migration-journal.ts'
 import { setBusyTimeout, type StoreKind } from './open.ts'
 
 export interface InspectOptions {
@@ -60,23 +62,31 @@ function requireWhole(database: Database, path: string): void {
  * Whether the master key is the one that the store was sealed with: `none` where nothing was sealed yet.
  * @throws StorageError when it is missing, unsafe or another one
  */
-export function inspectMasterKey(options: InspectOptions, secret?: string): 'fits' | 'none' {
+export async function inspectMasterKey(
+  options: InspectOptions,
+  secrets: SecretsOptions,
+): Promise<'fits' | 'none'> {
   // Proven to be one, whether or not there is something to compare it with.
-  if (secret !== undefined) masterKeyFromSecret(secret)
+  if (secrets.masterKey !== undefined) masterKeyFromSecret(secrets.masterKey)
   const { control } = storeFiles(options.dataFolder, options.file)
   if (!existsSync(control)) return 'none'
-  return reading(control, (database) => {
-    const hasSettings =
-      database.query("SELECT 1 FROM sqlite_master WHERE name = 'settings'").get() !== null
-    // Without a check value `unlock` would write one.
-    if (!hasSettings || readCheck(database) === undefined) return 'none'
-    unlock(database, {
-      dataFolder: options.dataFolder,
-      ...(secret === undefined ? {} : { secret }),
-    })
-    return 'fits'
+  const sealed = reading(control, (database) => {
+    const has = (table: string) =>
+      database.query('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== null
+    if (!has('settings')) return undefined
+    const settings = database.query<{ key: string; value: string }, []>('SELECT * FROM settings')
+    const keys = has('data_keys') ? database.query<DataKeyRow, []>(DATA_KEYS).all() : []
+    return { settings: settings.all(), keys }
   })
+  const check = sealed?.settings.find(({ key }) => key === CHECK_KEY)?.value
+  if (sealed === undefined || check === undefined) return 'none'
+  const masters = await masterKeys(secrets, options.dataFolder, false)
+  Keyring.inspect(check, sealed.keys, masters)
+  return 'fits'
 }
+
+const DATA_KEYS =
+  'SELECT id, purpose, master_key_id AS masterKeyId, wrapped, created_ms AS createdMs, retired_ms AS retiredMs FROM data_keys'
 
 function reading<T>(path: string, read: (database: Database) => T): T {
   let database: Database | undefined

@@ -1,6 +1,7 @@
 // The ways a master key can be missing, wrong, loose or weak, and the two ways to have one.
 
 import { afterAll, describe, expect, test } from 'bun:test'
+import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
@@ -13,7 +14,16 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { StorageError, type StorageErrorCode } from './errors.ts'
-import { MASTER_KEY_FILE, masterKeyFromFile, masterKeyFromSecret, unlock } from './master-key.ts'
+import {
+  MASTER_KEY_FILE,
+  masterKeyFromFile,
+  masterKeyFromSecret,
+  masterKeys,
+  unlock,
+  type SecretsOptions,
+} from './master-key.ts'
+import { masterKeyFromKeychain } from './master-key-sources.ts'
+import * as tables from './schema.sqlite.ts'
 import { migratedDatabase, removeFolders, runScript, temporaryFolder } from './test-store.ts'
 
 afterAll(removeFolders)
@@ -113,45 +123,155 @@ describe('a given secret', () => {
   })
 })
 
+/** A migrated control database as `unlock` wants it. */
+function controlStore(dataFolder: string) {
+  const database = migratedDatabase(join(dataFolder, 'weir.db'), 'control')
+  const queries = drizzle(database)
+  const store = { database: { engine: 'sqlite', db: queries }, queries, tables } as const
+  return {
+    database,
+    unlock: (secrets: SecretsOptions = {}) => unlock(store, secrets, dataFolder, 1),
+  }
+}
+
+async function refusedLater(code: StorageErrorCode, run: () => Promise<unknown>): Promise<void> {
+  await expect(run()).rejects.toMatchObject({ name: 'StorageError', code })
+}
+
 describe('unlock', () => {
-  test('a wrong key is refused by name and changes nothing', () => {
-    const dataFolder = temporaryFolder()
-    const database = migratedDatabase(join(dataFolder, 'weir.db'), 'control')
+  test('a wrong key is refused by name and changes nothing', async () => {
+    const { database, unlock: open } = controlStore(temporaryFolder())
     const right = randomBytes(32).toString('base64')
     const wrong = randomBytes(32).toString('base64')
-    const { keyId } = unlock(database, { dataFolder, secret: right })
-    const before = database.query('SELECT * FROM settings').all()
-    const error = failure(() => unlock(database, { dataFolder, secret: wrong }))
-    expect(error.code).toBe('master_key_wrong')
-    expect(error.message).toContain(keyId)
-    for (const secret of [right, wrong]) expect(error.message).not.toContain(secret.slice(0, 20))
+    const { masterKeyId, sealer } = await open({ masterKey: right })
+    const rows = () => [
+      database.query('SELECT * FROM settings').all(),
+      database.query('SELECT * FROM data_keys').all(),
+    ]
+    const before = rows()
+    const error = await open({ masterKey: wrong }).then(
+      () => undefined,
+      (thrown: StorageError) => thrown,
+    )
+    expect(error?.code).toBe('master_key_wrong')
+    expect(error?.message).toContain(masterKeyId)
+    for (const secret of [right, wrong]) expect(error?.message).not.toContain(secret.slice(0, 20))
     // The file would be made now if the check value were not looked at first.
-    refused('master_key_missing', () => unlock(database, { dataFolder }))
-    expect(database.query('SELECT * FROM settings').all()).toEqual(before)
-    expect(unlock(database, { dataFolder, secret: right }).keyId).toBe(keyId)
+    await refusedLater('master_key_missing', () => open())
+    expect(rows()).toEqual(before)
+    expect((await open({ masterKey: right })).sealer.keyId).toBe(sealer.keyId)
     database.close()
   })
 
-  test('a lost key file is not replaced', () => {
+  test('a lost key file is not replaced', async () => {
     const dataFolder = temporaryFolder()
-    const database = migratedDatabase(join(dataFolder, 'weir.db'), 'control')
-    unlock(database, { dataFolder })
+    const { database, unlock: open } = controlStore(dataFolder)
+    await open()
     const path = join(dataFolder, MASTER_KEY_FILE)
     const content = readFileSync(path)
     rmSync(path)
-    refused('master_key_missing', () => unlock(database, { dataFolder }))
+    await refusedLater('master_key_missing', () => open())
     expect(existsSync(path)).toBe(false)
     writeFileSync(path, content, { mode: 0o600 })
-    unlock(database, { dataFolder })
+    await open()
     database.close()
   })
 
-  test('a forged check value is refused', () => {
-    const dataFolder = temporaryFolder()
-    const database = migratedDatabase(join(dataFolder, 'weir.db'), 'control')
-    unlock(database, { dataFolder })
-    database.run("UPDATE settings SET value = 'weir'")
-    refused('seal_broken', () => unlock(database, { dataFolder }))
+  test('a forged check value, and a key of the store that was exchanged or changed, are refused', async () => {
+    const { database, unlock: open } = controlStore(temporaryFolder())
+    await open()
+    const check = database
+      .query<{ value: string }, []>("SELECT value FROM settings WHERE key = 'master_key_check'")
+      .get()!.value
+    database.run("UPDATE settings SET value = 'weir' WHERE key = 'master_key_check'")
+    await refusedLater('seal_broken', () => open())
+    database.run("UPDATE settings SET value = ? WHERE key = 'master_key_check'", [check])
+    await open()
+    const other = controlStore(temporaryFolder())
+    await other.unlock()
+    for (const spoil of [
+      "UPDATE data_keys SET wrapped = (SELECT wrapped FROM data_keys WHERE purpose = 'audit') WHERE purpose = 'seal'",
+      "UPDATE data_keys SET wrapped = substr(wrapped, 1, 40) || 'AAAA' || substr(wrapped, 45) WHERE purpose = 'audit'",
+      "UPDATE data_keys SET id = 'another' WHERE purpose = 'audit'",
+      "UPDATE data_keys SET master_key_id = 'another' WHERE purpose = 'audit'",
+    ]) {
+      database.run('SAVEPOINT whole')
+      database.run(spoil)
+      await expect(open()).rejects.toMatchObject({ name: 'StorageError' })
+      database.run('ROLLBACK TO whole')
+      database.run('RELEASE whole')
+    }
+    await open()
     database.close()
+    other.database.close()
+  })
+
+  test('an old key opens what it wrapped, and only while it is given', async () => {
+    const { database, unlock: open } = controlStore(temporaryFolder())
+    const [first, second] = ['first key '.repeat(5), 'second key '.repeat(5)]
+    const { sealer } = await open({ masterKey: first })
+    await refusedLater('master_key_wrong', () => open({ masterKey: second }))
+    expect((await open({ masterKey: second, oldKeys: [first] })).sealer.keyId).toBe(sealer.keyId)
+    await refusedLater('master_key_wrong', () => open({ masterKey: second, oldKeys: [] }))
+    database.close()
+  })
+})
+
+describe('a program that prints the key', () => {
+  const script = (code: string) => [process.execPath, '-e', code]
+
+  test('is run once without a shell; its output is the key', async () => {
+    const { unlock: open } = controlStore(temporaryFolder())
+    const secret = randomBytes(32).toString('base64')
+    const { masterKeyId } = await open({ command: script(`console.log('${secret}')`) })
+    expect(masterKeyId).toBe(masterKeyFromSecret(secret).id)
+    await refusedLater('master_key_unsafe', () => open({ command: ['echo', '$HOME; id'] }))
+  })
+
+  test.each([
+    ['fails', script('console.error("s3cret"); process.exit(3)'), 'code 3'],
+    ['prints nothing', script('void 0'), 'printed nothing'],
+    ['is not there', ['/nowhere/at/all'], 'could not be started'],
+    ['prints without end', script('for (;;) process.stdout.write("x".repeat(65536))'), 'too much'],
+  ])('one that %s is refused, and what it said is not repeated', async (_name, command, why) => {
+    const error = await masterKeys({ command }, temporaryFolder(), true).then(
+      () => undefined,
+      (thrown: Error) => thrown,
+    )
+    expect(error).toBeInstanceOf(StorageError)
+    expect(error?.message).toContain(why)
+    expect(error?.message).not.toContain('s3cret')
+  })
+})
+
+describe('the keychain', () => {
+  /** As the system's, in memory: there is none on a server. */
+  class MemoryKeychain {
+    readonly values = new Map<string, string>()
+    get({ name, service }: { service: string; name: string }) {
+      return Promise.resolve(this.values.get(`${service} ${name}`) ?? null)
+    }
+    set({ name, service, value }: { service: string; name: string; value: string }) {
+      this.values.set(`${service} ${name}`, value)
+      return Promise.resolve()
+    }
+  }
+
+  test('keeps a key that is made once, for each data folder its own', async () => {
+    const keychain = new MemoryKeychain()
+    const first = await masterKeyFromKeychain('/a', true, keychain)
+    expect(masterKeyFromSecret(first).id).toHaveLength(12)
+    expect(await masterKeyFromKeychain('/a', false, keychain)).toBe(first)
+    expect(await masterKeyFromKeychain('/b', true, keychain)).not.toBe(first)
+  })
+
+  test('one that lost the key, or does not work, is told about', async () => {
+    await expect(masterKeyFromKeychain('/a', false, new MemoryKeychain())).rejects.toMatchObject({
+      code: 'master_key_missing',
+    })
+    const broken = { get: () => Promise.reject(new Error('locked')), set: () => Promise.resolve() }
+    await expect(masterKeyFromKeychain('/a', true, broken)).rejects.toMatchObject({
+      code: 'cannot_open',
+    })
   })
 })

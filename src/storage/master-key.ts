@@ -1,8 +1,6 @@
-// Where the master key comes from: a secret given by the configuration, or a 0600 file in the data folder that the first run
-// makes. And the proof, kept in the database, that it is the key this database was sealed with. Never from an argument
-// of the command line, which every user of the machine can read.
+// Where the master key comes from: a secret given by the configuration, a program, the keychain, or a 0600 file in the data folder
+// that the first run makes. Never from an argument of the command line, which every user of the machine can read.
 
-import type { Database } from 'bun:sqlite'
 import { createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
 import {
   chmodSync,
@@ -21,21 +19,14 @@ import {
 import { join } from 'node:path'
 import { StorageError } from './errors.ts'
 import { makePrivateFolder } from './open.ts'
-import { Sealer, sealKey, envelopeKeyId, type SealKey, type SealPlace } from './seal.ts'
+import { Keyring, readCheck, type KeyStore, type MasterKeys } from './keyring.ts'
+import { masterKeyFromCommand, masterKeyFromKeychain } from './master-key-sources.ts'
+import { sealKey, type SealKey } from './seal.ts'
 
 export const MASTER_KEY_FILE = 'master.key'
 const KEY_BYTES = 32
 /** A derived key is as strong as its secret: shorter ones could be found by trying. */
 const SECRET_CHARS_MIN = 32
-
-const CHECK_KEY = 'master_key_check'
-const CHECK_TEXT = 'weir'
-const CHECK_PLACE: SealPlace = {
-  tenantId: '',
-  table: 'settings',
-  row: [CHECK_KEY],
-  column: 'value',
-}
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
@@ -141,45 +132,51 @@ export function masterKeyFromFile(dataFolder: string, mayCreate: boolean): SealK
   return made
 }
 
-/** The sealed check value; undefined in a database that was never unlocked. */
-export function readCheck(database: Database): string | undefined {
-  return database
-    .query<{ value: string }, [string]>('SELECT value FROM settings WHERE key = ?')
-    .get(CHECK_KEY)?.value
-}
-
-export interface MasterKeyOptions {
-  readonly dataFolder: string
-  /** `secrets.master_key`, where it is set. */
-  readonly secret?: string
+/** Where a master key may come from; the first that is set counts, and without any of them the file in the data folder. */
+export interface SecretsOptions {
+  /** `secrets.master_key` */
+  readonly masterKey?: string
+  /** A program and its arguments that print it. */
+  readonly command?: readonly string[]
+  /** Whether it lies in the operating system's keychain. */
+  readonly keychain?: boolean
+  /** Earlier ones. */
+  readonly oldKeys?: readonly string[]
 }
 
 /**
- * Gets the master key and proves it against the check value of the migrated control database; a database without one gets it
- * now. Throws StorageError `master_key_wrong`, `master_key_missing`, `master_key_unsafe` or `cannot_open`.
+ * The master keys as they are configured.
+ * @param mayCreate nothing was sealed yet: one may be made where it is to lie
+ * @throws StorageError `master_key_missing`, `master_key_unsafe` or `cannot_open`
  */
-export function unlock(database: Database, options: MasterKeyOptions): Sealer {
-  const existing = readCheck(database)
-  const key =
-    options.secret === undefined
-      ? masterKeyFromFile(options.dataFolder, existing === undefined)
-      : masterKeyFromSecret(options.secret)
-  const sealer = new Sealer(key)
-  if (existing === undefined) {
-    // Two processes may start at once on a new folder: the first check value stays and both are held to it.
-    database.run('INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING', [
-      CHECK_KEY,
-      sealer.seal(CHECK_TEXT, CHECK_PLACE),
-    ])
+export async function masterKeys(
+  secrets: SecretsOptions,
+  dataFolder: string,
+  mayCreate: boolean,
+): Promise<MasterKeys> {
+  const { command, keychain, masterKey, oldKeys = [] } = secrets
+  const old = oldKeys.map(masterKeyFromSecret)
+  if (masterKey !== undefined) return { active: masterKeyFromSecret(masterKey), old }
+  if (command !== undefined) {
+    return { active: masterKeyFromSecret(await masterKeyFromCommand(command)), old }
   }
-  const check = readCheck(database) ?? ''
-  const usedKeyId = envelopeKeyId(check)
-  if (usedKeyId !== undefined && usedKeyId !== key.id) {
-    const message = `The master key is not the one this database was sealed with (given: ${key.id}, sealed with: ${usedKeyId}).`
-    throw new StorageError('master_key_wrong', message)
+  if (keychain === true) {
+    const secret = await masterKeyFromKeychain(dataFolder, mayCreate)
+    return { active: masterKeyFromSecret(secret), old }
   }
-  if (sealer.open(check, CHECK_PLACE) !== CHECK_TEXT) {
-    throw new StorageError('master_key_wrong', 'The check value of the master key is not ours.')
-  }
-  return sealer
+  return { active: masterKeyFromFile(dataFolder, mayCreate), old }
+}
+
+/**
+ * Gets the master keys and unlocks a migrated store with them.
+ * @throws StorageError as `masterKeys` and `Keyring.unlock` do
+ */
+export async function unlock(
+  store: KeyStore,
+  secrets: SecretsOptions,
+  dataFolder: string,
+  nowMs: number,
+): Promise<Keyring> {
+  const isNew = (await readCheck(store)) === undefined
+  return await Keyring.unlock(store, await masterKeys(secrets, dataFolder, isNew), nowMs)
 }

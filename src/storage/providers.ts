@@ -17,7 +17,8 @@ import {
 } from './provider-audit.ts'
 import { optionsOf, splitOptions } from './provider-options.ts'
 import type { ControlDatabase } from './control-database.ts'
-import { StorageError } from './errors.ts'
+import { StorageError, toRepositoryError } from './errors.ts'
+import type { Keyring } from './keyring.ts'
 import type { providerKeys, providers } from './schema.sqlite.ts'
 import type { Sealer, SealPlace } from './seal.ts'
 import type { StoredSecrets } from './stored-network.ts'
@@ -58,13 +59,15 @@ function checkKeys(provider: ProviderToSave): void {
 /** Providers of one store; see the port for the contract. */
 export class Providers implements ProviderRepository {
   private readonly database: ControlDatabase
+  private readonly keyring: Keyring
   private readonly sealer: Sealer
   private readonly clock: Clock
   private readonly logger: Logger
 
-  constructor(database: ControlDatabase, sealer: Sealer, clock: Clock, logger: Logger) {
+  constructor(database: ControlDatabase, keyring: Keyring, clock: Clock, logger: Logger) {
     this.database = database
-    this.sealer = sealer
+    this.keyring = keyring
+    this.sealer = keyring.sealer
     this.clock = clock
     this.logger = logger
   }
@@ -81,6 +84,7 @@ export class Providers implements ProviderRepository {
     const keyRows = await this.database.read((db) =>
       db.select().from(providerKeys).orderBy(asc(providerKeys.position)),
     )
+    await this.refreshKeys()
     const byProvider = Map.groupBy(keyRows, (row) => JSON.stringify([row.tenantId, row.providerId]))
     const result: Provider[] = []
     for (const row of rows) {
@@ -316,6 +320,16 @@ export class Providers implements ProviderRepository {
       ...(sealedHeaders === null ? {} : { headers: MASKED }),
       ...(sealedSecrets === null ? {} : { secrets: MASKED }),
       keys: keys.map((key) => ({ id: key.id, lastFour: key.lastFour, draining: key.draining })),
+    }
+  }
+
+  /** Another process may have rotated the keys. Those that this one has stay good where the new ones cannot be had. */
+  private async refreshKeys(): Promise<void> {
+    try {
+      await this.keyring.refresh()
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw toRepositoryError(error)
+      this.logger.error('Secrets cannot be read anew.', { reason: error.message })
     }
   }
 

@@ -5,7 +5,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createSecretKey,
   hkdfSync,
   randomBytes,
   type KeyObject,
@@ -59,20 +58,29 @@ export function envelopeKeyId(envelope: string): string | undefined {
 
 /** Seals with the first key and opens with any of them, so that a rotation can go row by row. */
 export class Sealer {
-  readonly keyId: string
-  private readonly active: SealKey
-  private readonly keys: ReadonlyMap<string, SealKey>
+  private active: SealKey
+  private keys: ReadonlyMap<string, SealKey>
 
   constructor(active: SealKey, older: readonly SealKey[] = []) {
     this.active = active
-    this.keyId = active.id
     this.keys = new Map([...older, active].map((key) => [key.id, key]))
   }
 
-  /** A key of its own for another purpose, the same for every process with this master key. */
-  derived(purpose: string): KeyObject {
-    const bytes = hkdfSync('sha256', this.active.key, '', `weir ${purpose}`, 32)
-    return createSecretKey(Buffer.from(bytes))
+  /** Seals with another key from now on, and opens with it and these. */
+  use(active: SealKey, older: readonly SealKey[]): void {
+    this.active = active
+    this.keys = new Map([...older, active].map((key) => [key.id, key]))
+  }
+
+  /** What new values are sealed with. */
+  get keyId(): string {
+    return this.active.id
+  }
+
+  /** Whether an envelope names a key that is not here: another process may have made it since. */
+  isStrange(envelope: string): boolean {
+    const id = envelopeKeyId(envelope)
+    return id !== undefined && !this.keys.has(id)
   }
 
   /** The envelope `weir1.<key id>.<nonce>.<ciphertext>.<tag>`, the last three base64url. */
