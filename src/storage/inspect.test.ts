@@ -82,8 +82,8 @@ test('steps that are pending are counted and not taken', async () => {
   )
 })
 
-test('what is no database is told so', () => {
+test('what is no database is told so', async () => {
   const folder = temporaryFolder()
   writeFileSync(join(folder, 'weir.db'), 'This is a text, and quite a long one, but no database.')
-  expect(codeOf(() => inspectFiles(optionsFor(folder)))).toBe('not_a_weir_database')
+  expect(await codeOf(() => inspectFiles(optionsFor(folder)))).toBe('not_a_weir_database')
 })
