@@ -1,0 +1,91 @@
+// Who may make or change which API key: nobody gives a key more than they have themselves, whatever way it would come by it (roles, an
+// owner, models, actions, freedom from limits). Pure.
+
+import type { ApiKey } from '../catalog.ts'
+import { ACTIONS, can, roleGives, scopes, type Action } from '../permission.ts'
+import { matchesPattern, type Principal } from '../principal.ts'
+
+/** Whether a key is the principal's own: that of a user who manages their own keys. */
+export function isOwnKey(principal: Principal, key: Pick<ApiKey, 'owner' | 'tenantId'>): boolean {
+  return (
+    principal.userId !== undefined &&
+    key.tenantId === principal.tenantId &&
+    key.owner?.kind === 'user' &&
+    key.owner.id === principal.userId
+  )
+}
+
+/** Whether the principal may do this to the key: to every key of the tenant, or to their own. */
+export function mayManageKey(
+  principal: Principal,
+  action: 'key.read' | 'key.write' | 'key.delete',
+  key: Pick<ApiKey, 'owner' | 'tenantId'>,
+): boolean {
+  if (can(principal, action, scopes.tenant(key.tenantId))) return true
+  return isOwnKey(principal, key) && can(principal, 'key.self', scopes.tenant(key.tenantId))
+}
+
+/**
+ * Why the principal may not have a key made that would be this principal; undefined when they may.
+ * @param caller who asks
+ * @param callerKey the key they ask with, where it is one: what narrows it narrows what it makes
+ * @param wanted who would ask with the key (`Rights.ofKey`); undefined when its owner is gone
+ */
+export function keyBeyond(
+  caller: Principal,
+  callerKey: ApiKey | undefined,
+  wanted: Principal | undefined,
+): string | undefined {
+  if (wanted === undefined) return 'Its owner does not exist or is disabled.'
+  if (callerKey?.own !== undefined || callerKey?.allowedFrom !== undefined) {
+    return 'A key that is limited itself makes no other keys.'
+  }
+  if (!isWithin(wanted.models, caller.models)) {
+    return 'It may not use models that the credential of this request may not use.'
+  }
+  if (!isWithin(wanted.actions, caller.actions)) {
+    return 'It may not do what the credential of this request may not do.'
+  }
+  return hasAtLeast(caller, wanted) ? undefined : 'It would have rights beyond those of its maker.'
+}
+
+/** Whether every pattern lies within one of the bounds; no bounds hold everything, and everything lies within no bounds only. */
+function isWithin(
+  patterns: readonly string[] | undefined,
+  bounds: readonly string[] | undefined,
+): boolean {
+  if (bounds === undefined) return true
+  if (patterns === undefined) return false
+  // A pattern that takes another as its text takes everything that one takes: `*` in it stands for `*` too.
+  return patterns.every((pattern) => bounds.some((bound) => matchesPattern(bound, pattern)))
+}
+
+/** Whether the one may do everything, everywhere, that the other may. */
+export function hasAtLeast(one: Principal, other: Principal): boolean {
+  // What is denied to the one at some narrower scope must be denied to the other as well.
+  const keepsDenials = one.grants.every(
+    (denial) =>
+      denial.effect === 'allow' ||
+      other.grants.some(
+        ({ effect, role, scope }) =>
+          effect === 'deny' && scope === denial.scope && role.id === denial.role.id,
+      ),
+  )
+  if (!keepsDenials) return false
+  return other.grants.every((grant) => {
+    if (grant.effect === 'deny') return true
+    return (Object.keys(ACTIONS) as Action[]).every(
+      (action) => !isGiven(other, grant, action) || can(one, action, grant.scope),
+    )
+  })
+}
+
+function isGiven(
+  principal: Principal,
+  grant: Principal['grants'][number],
+  action: Action,
+): boolean {
+  const isNarrowedAway =
+    principal.actions?.some((pattern) => matchesPattern(pattern, action)) === false
+  return !isNarrowedAway && action !== 'public.read' && roleGives(grant.role, action)
+}
