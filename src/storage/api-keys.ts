@@ -1,10 +1,12 @@
 // The repository of clients' API keys: hashes and what people recognise a key by, never a key. Each change is one transaction with its
 // entry in the audit.
 
-import { and, asc, eq, isNull } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { ApiKey } from '../core/catalog.ts'
+import { PLATFORM_TENANT_ID } from '../core/identity.ts'
 import type { ApiKeyChange, ApiKeyRepository, NewApiKey } from '../core/ports.ts'
+import { assignmentEvent, type AssignmentRow } from './assignment-rows.ts'
 import type { ControlDatabase } from './control-database.ts'
 import type { apiKeys } from './schema.sqlite.ts'
 
@@ -62,7 +64,8 @@ function shown(row: Row): Record<string, unknown> {
   return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null))
 }
 
-function event(
+/** A change of a key in the audit. */
+export function keyEvent(
   action: AuditEvent['action'],
   before: Row | undefined,
   after: Row | undefined,
@@ -90,7 +93,7 @@ export class ApiKeys implements ApiKeyRepository {
     const { apiKeys } = this.database.tables
     const row = toRow(key)
     await this.database.change(by, () => ({
-      events: [event('key.create', undefined, row)],
+      events: [keyEvent('key.create', undefined, row)],
       build: (tx) => [tx.insert(apiKeys).values(row)],
     }))
     return toApiKey(row)
@@ -124,6 +127,7 @@ export class ApiKeys implements ApiKeyRepository {
     )
   }
 
+  /** What was assigned to the key is assigned to its successor too, in the same transaction: denials above all. */
   async rotate(
     tenantId: string,
     id: string,
@@ -131,21 +135,27 @@ export class ApiKeys implements ApiKeyRepository {
     overlapEndsMs: number,
     by: Actor,
   ): Promise<ApiKey | undefined> {
-    const { apiKeys } = this.database.tables
+    const { apiKeys, assignments } = this.database.tables
     const next = toRow({ ...successor, tenantId })
     const results = await this.database.change(by, async () => {
       const row = await this.row(tenantId, id)
       if (row === undefined || row.revokedMs !== null || row.replacedBy !== null) return undefined
       const expiresMs = Math.min(row.expiresMs ?? overlapEndsMs, overlapEndsMs)
       const after = { ...row, expiresMs, replacedBy: next.id, updatedMs: next.createdMs }
+      const given = await this.assignedTo(row, next)
       return {
-        events: [event('key.rotate', row, after), event('key.create', undefined, next)],
+        events: [
+          keyEvent('key.rotate', row, after),
+          keyEvent('key.create', undefined, next),
+          ...given.map((each) => assignmentEvent('assignment.create', each)),
+        ],
         build: (tx) => [
           tx
             .update(apiKeys)
             .set({ expiresMs, replacedBy: next.id, updatedMs: next.createdMs })
             .where(and(this.one(tenantId, id), isNull(apiKeys.replacedBy))),
           tx.insert(apiKeys).values(next),
+          ...given.map((each) => tx.insert(assignments).values(each)),
         ],
       }
     })
@@ -185,6 +195,25 @@ export class ApiKeys implements ApiKeyRepository {
     return rows[0]
   }
 
+  /** Assignments of a key, in its tenant and over the whole installation, as those of another one. */
+  private async assignedTo({ id, tenantId }: Row, next: Row): Promise<AssignmentRow[]> {
+    const { assignments } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db
+        .select()
+        .from(assignments)
+        .where(
+          and(
+            inArray(assignments.tenantId, [tenantId, PLATFORM_TENANT_ID]),
+            eq(assignments.assigneeKind, 'key'),
+            eq(assignments.assigneeId, id),
+          ),
+        ),
+    )
+    const createdMs = next.createdMs
+    return rows.map((row) => ({ ...row, id: Bun.randomUUIDv7(), assigneeId: next.id, createdMs }))
+  }
+
   private async changeRow(
     tenantId: string,
     id: string,
@@ -201,7 +230,7 @@ export class ApiKeys implements ApiKeyRepository {
       if (row === undefined || after === undefined) return undefined
       const { id: _id, tenantId: _tenantId, ...values } = after
       return {
-        events: [event(action, row, after)],
+        events: [keyEvent(action, row, after)],
         build: (tx) => [tx.update(apiKeys).set(values).where(this.one(tenantId, id))],
       }
     })

@@ -1,8 +1,9 @@
 // The links of the audit: rows that each carry a keyed hash over themselves and over the hash before. It computes links and reads the
-// end of the chain; inserting a row is part of the change it tells of, and changing one is nobody's.
+// end of the chain; inserting a row is part of the change it tells of, and changing one is nobody's. Beside the last link its mark is
+// kept, keyed as well: else the last ones could be taken off unseen.
 
 import { createHmac, type KeyObject } from 'node:crypto'
-import { desc } from 'drizzle-orm'
+import { desc, eq, sql } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { QueryBuilder } from './atomically.ts'
 import type { audit } from './schema.sqlite.ts'
@@ -16,7 +17,19 @@ export interface ChainEnd {
   readonly hash: string
 }
 
-const BEGINNING: ChainEnd = { sequence: 0, hash: '' }
+/** Before the first link. */
+export const CHAIN_BEGINNING: ChainEnd = { sequence: 0, hash: '' }
+
+/** Where the mark of the end lies among the settings. */
+export const AUDIT_HEAD = 'audit_head'
+
+/** What the mark says; undefined for what is no mark. */
+export function parseAuditHead(
+  value: string | null | undefined,
+): { readonly sequence: number; readonly mark: string } | undefined {
+  const match = /^(\d{1,15})\.([0-9a-f]{64})$/.exec(value ?? '')
+  return match === null ? undefined : { sequence: Number(match[1]), mark: match[2]! }
+}
 
 /** The fields that are hashed, in this order. */
 function hashedText(row: Omit<AuditRow, 'hash'>, previousHash: string): string {
@@ -39,6 +52,8 @@ function hashedText(row: Omit<AuditRow, 'hash'>, previousHash: string): string {
   ])
 }
 
+type EndTables = Pick<ControlTables, 'audit' | 'settings'>
+
 /** Computes links with one key. */
 export class AuditChain {
   private readonly key: KeyObject
@@ -47,15 +62,48 @@ export class AuditChain {
     this.key = key
   }
 
-  /** The end of the chain as it is stored now. */
-  async end(db: QueryBuilder, tables: Pick<ControlTables, 'audit'>): Promise<ChainEnd> {
-    const { audit } = tables
-    const rows = await db
-      .select({ sequence: audit.sequence, hash: audit.hash })
-      .from(audit)
-      .orderBy(desc(audit.sequence))
-      .limit(1)
-    return rows[0] ?? BEGINNING
+  /**
+   * What the next link stands behind: the end of the chain as it is stored now. Where it is not the one that was marked, records were
+   * taken off or put on; then a number is left out, so that it shows for good and not just until the next record.
+   */
+  async end(db: QueryBuilder, tables: EndTables): Promise<ChainEnd> {
+    const { audit, settings } = tables
+    // One statement: between two of them another process could put a link there.
+    const last = async () =>
+      await db
+        .select({
+          sequence: audit.sequence,
+          hash: audit.hash,
+          head: sql<
+            string | null
+          >`(SELECT ${settings.value} FROM ${settings} WHERE ${settings.key} = ${AUDIT_HEAD})`,
+        })
+        .from(audit)
+        .orderBy(desc(audit.sequence))
+        .limit(1)
+    let [end] = await last()
+    if (end === undefined) {
+      const marked = await db.select().from(settings).where(eq(settings.key, AUDIT_HEAD))
+      // Looked for again behind the mark: the first link may just have been made.
+      ;[end] = await last()
+      end ??= { ...CHAIN_BEGINNING, head: marked[0]?.value ?? null }
+    }
+    const { hash, head, sequence } = end
+    const marked = parseAuditHead(head)
+    if (marked?.sequence === sequence && marked.mark === this.mark(end)) return { sequence, hash }
+    return { sequence: Math.max(sequence, marked?.sequence ?? 0) + 1, hash }
+  }
+
+  /** The setting that marks an end. */
+  head(end: ChainEnd): { readonly key: string; readonly value: string } {
+    return { key: AUDIT_HEAD, value: `${end.sequence}.${this.mark(end)}` }
+  }
+
+  /** Hex HMAC that only who has the key can make of an end. */
+  mark({ hash, sequence }: ChainEnd): string {
+    return createHmac('sha256', this.key)
+      .update(JSON.stringify(['end', sequence, hash]))
+      .digest('hex')
   }
 
   /** Hex HMAC of a row that stands behind `previousHash`. */

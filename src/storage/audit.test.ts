@@ -58,6 +58,19 @@ describe('the chain', () => {
       ],
     ],
     ['everything deleted', 1, ['DELETE FROM audit']],
+    [
+      'a deleted last record with its mark made from the one before',
+      4,
+      [
+        'DELETE FROM audit WHERE sequence = 5',
+        "UPDATE settings SET value = '4.' || (SELECT hash FROM audit WHERE sequence = 4) WHERE key = 'audit_head'",
+      ],
+    ],
+    [
+      'everything deleted, with the mark',
+      1,
+      ['DELETE FROM audit', "DELETE FROM settings WHERE key = 'audit_head'"],
+    ],
     ['the mark deleted', 5, ["DELETE FROM settings WHERE key = 'audit_head'"]],
     [
       'two records exchanged',
@@ -99,6 +112,48 @@ describe('the chain', () => {
     )
     expect((await store.audit.verify()).broken?.sequence).toBe(1)
     await Promise.all([store.close(), other.close()])
+  })
+
+  test.each([
+    ['the last records', ['DELETE FROM audit WHERE sequence > 3']],
+    ['everything', ['DELETE FROM audit']],
+    [
+      'everything with the mark',
+      ['DELETE FROM audit', "DELETE FROM settings WHERE key = 'audit_head'"],
+    ],
+    [
+      'the last records, with a mark of the older form',
+      [
+        'DELETE FROM audit WHERE sequence > 3',
+        "UPDATE settings SET value = '3.' || (SELECT hash FROM audit WHERE sequence = 3) WHERE key = 'audit_head'",
+      ],
+    ],
+  ] as const)(
+    '%s taken off shows for good, whatever is recorded afterwards',
+    async (_name, statements) => {
+      const { store } = await filled()
+      tamper(store.files!.control, ...statements)
+      for (let round = 0; round < 3; round += 1) {
+        await store.keys.create(sampleKey(), TEST_ACTOR)
+        expect((await store.audit.verify()).broken).toBeDefined()
+      }
+      await store.close()
+    },
+  )
+
+  test('other work goes on while a long one is checked', async () => {
+    const store = await storeIn(temporaryFolder())
+    const event = {
+      tenantId: 'default',
+      action: 'logout',
+      target: { kind: 'user', id: 'u' },
+    } as const
+    await Promise.all(Array.from({ length: 250 }, () => store.audit.record(event, TEST_ACTOR)))
+    let wentOn = false
+    setImmediate(() => (wentOn = true))
+    expect(await store.audit.verify()).toEqual({ records: 250 })
+    expect(wentOn).toBe(true)
+    await store.close()
   })
 
   test('an empty one is whole', async () => {

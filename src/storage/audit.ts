@@ -4,13 +4,13 @@
 import { and, asc, desc, eq, gt, gte, lt, type SQL } from 'drizzle-orm'
 import type { Actor, AuditEvent, AuditRecord } from '../core/audit.ts'
 import type { AuditFilter, AuditRepository, AuditVerdict } from '../core/ports-people.ts'
-import type { AuditRow } from './audit-chain.ts'
-import { AUDIT_HEAD, type ControlDatabase } from './control-database.ts'
+import { AUDIT_HEAD, CHAIN_BEGINNING, parseAuditHead, type AuditRow } from './audit-chain.ts'
+import type { ControlDatabase } from './control-database.ts'
 
 /** Most records of one answer. */
 const RECORDS_MAX = 1_000
-/** Records read at once while the chain is checked: what is held in memory. */
-const VERIFY_BATCH_ROWS = 1_000
+/** Records read at once while the chain is checked: what is held in memory, and what other work waits for. */
+const VERIFY_BATCH_ROWS = 200
 
 function toRecord(row: AuditRow): AuditRecord {
   const actor: Actor = {
@@ -66,8 +66,9 @@ export class Audit implements AuditRepository {
     const { chain } = this.database
     // Read first: what is recorded meanwhile is behind it.
     const head = await this.head()
-    let sequence = 0
-    let hash = ''
+    let { hash, sequence } = CHAIN_BEGINNING
+    const isMarked = () =>
+      sequence !== head?.sequence || chain.mark({ hash, sequence }) === head.mark
     for (;;) {
       const rows = await this.rowsAfter(sequence)
       for (const row of rows) {
@@ -81,11 +82,13 @@ export class Audit implements AuditRepository {
         }
         sequence = row.sequence
         hash = row.hash
-        if (sequence === head?.sequence && hash !== head.hash) {
+        if (!isMarked()) {
           return { records: sequence - 1, broken: { sequence, reason: 'the record was replaced' } }
         }
       }
       if (rows.length < VERIFY_BATCH_ROWS) break
+      // SQLite answers without ever leaving the thread: requests would wait for the whole of it.
+      await new Promise((resolve) => void setImmediate(resolve))
     }
     if (head !== undefined && head.sequence > sequence) {
       return {
@@ -93,8 +96,9 @@ export class Audit implements AuditRepository {
         broken: { sequence: sequence + 1, reason: 'records are missing at the end' },
       }
     }
-    if (head === undefined && sequence > 0) {
-      return { records: sequence, broken: { sequence, reason: 'the mark of its end is missing' } }
+    if (head === undefined || !isMarked()) {
+      const reason = 'the mark of its end is missing'
+      return { records: sequence, broken: { sequence: Math.max(1, sequence), reason } }
     }
     return { records: sequence }
   }
@@ -130,12 +134,11 @@ export class Audit implements AuditRepository {
   }
 
   /** The end of the chain as the last change marked it: what shows that the last records were taken off. */
-  private async head(): Promise<{ readonly sequence: number; readonly hash: string } | undefined> {
+  private async head(): Promise<ReturnType<typeof parseAuditHead>> {
     const { settings } = this.database.tables
     const rows = await this.database.read((db) =>
       db.select().from(settings).where(eq(settings.key, AUDIT_HEAD)),
     )
-    const match = /^(\d+)\.([0-9a-f]{64})$/.exec(rows[0]?.value ?? '')
-    return match === null ? undefined : { sequence: Number(match[1]), hash: match[2]! }
+    return parseAuditHead(rows[0]?.value)
   }
 }

@@ -16,7 +16,7 @@ export function modelsContract(open: Open): void {
     expect(await models.remove('b', model.id, TEST_ACTOR)).toBe(false)
     await models.save('b', sampleModel({ targets: [] }), TEST_ACTOR)
     expect(await models.remove('b', model.id, TEST_ACTOR)).toBe(true)
-    expect(await models.all()).toEqual([model])
+    expect(await models.all()).toEqual([{ ...model, tenantId: 'a' }])
   })
 
   test('comes back as it was saved; saving again replaces all of it', async () => {
@@ -48,10 +48,10 @@ export function modelsContract(open: Open): void {
       ],
     })
     await models.save('default', full, TEST_ACTOR)
-    expect(await models.all()).toStrictEqual([full])
+    expect(await models.all()).toStrictEqual([{ ...full, tenantId: 'default' }])
     const less = sampleModel({ targets: full.targets.slice(1), defaults: {} })
     await models.save('default', less, TEST_ACTOR)
-    expect(await models.all()).toStrictEqual([less])
+    expect(await models.all()).toStrictEqual([{ ...less, tenantId: 'default' }])
     await models.save('default', { ...less, targets: [] }, TEST_ACTOR)
     expect((await models.all())[0]?.targets).toEqual([])
   })

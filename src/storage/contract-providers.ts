@@ -4,6 +4,11 @@ import { expect, test } from 'bun:test'
 import type { Open } from './contract.ts'
 import { sampleProvider, TEST_ACTOR } from './test-store.ts'
 
+/** As it comes back when it was saved in the first tenant. */
+function inDefault<T extends object>(saved: T): T & { tenantId: string } {
+  return { ...saved, tenantId: 'default' }
+}
+
 /** Whole providers: what is saved comes back, and nobody else's. */
 export function providersContract(open: Open): void {
   test('another tenant can neither change, remove nor look', async () => {
@@ -12,7 +17,7 @@ export function providersContract(open: Open): void {
     await providers.save('a', provider, TEST_ACTOR)
     expect(await providers.remove('b', provider.id, TEST_ACTOR)).toBe(false)
     expect(await providers.maskedKeys('b', provider.id)).toEqual([])
-    expect(await providers.all()).toEqual([provider])
+    expect(await providers.all()).toEqual([{ ...provider, tenantId: 'a' }])
   })
 
   test('comes back as it was saved, with keys in order and everything optional absent or present', async () => {
@@ -66,10 +71,10 @@ export function providersContract(open: Open): void {
     })
     for (const provider of [full, bareApplication, bare])
       await providers.save('default', provider, TEST_ACTOR)
-    expect(await providers.all()).toStrictEqual([bare, full, bareApplication])
+    expect(await providers.all()).toStrictEqual([bare, full, bareApplication].map(inDefault))
     // Saving again takes away what is not said any more.
     await providers.save('default', { ...bare, id: 'b' }, TEST_ACTOR)
-    expect((await providers.all())[1]).toStrictEqual({ ...bare, id: 'b' })
+    expect((await providers.all())[1]).toStrictEqual(inDefault({ ...bare, id: 'b' }))
   })
 
   test('saving again replaces: keys go, come and change, and keep the time they came', async () => {
@@ -84,7 +89,7 @@ export function providersContract(open: Open): void {
       ],
     })
     await providers.save('default', changed, TEST_ACTOR)
-    expect(await providers.all()).toEqual([changed])
+    expect(await providers.all()).toEqual([inDefault(changed)])
     const after = await providers.maskedKeys('default', 'openai')
     expect(after.map(({ id, lastFour }) => [id, lastFour])).toEqual([
       ['second', '2222'],
@@ -146,7 +151,7 @@ export function providerKeysContract(open: Open): void {
     expect(await providers.setKeyDraining('a', provider.id, 'second', true, TEST_ACTOR)).toBe(false)
     expect(await providers.removeKey('b', provider.id, 'first', TEST_ACTOR)).toBe(false)
     expect(await providers.removeKey('a', provider.id, 'second', TEST_ACTOR)).toBe(false)
-    expect(await providers.all()).toStrictEqual([provider])
+    expect(await providers.all()).toStrictEqual([{ ...provider, tenantId: 'a' }])
   })
 
   test('the new one is added behind, the old one drains and goes; the others stay as they are', async () => {

@@ -13,6 +13,10 @@ import type {
   RequestRepository,
 } from '../core/ports.ts'
 import { checkParameters } from '../testing/seed.ts'
+import { namedContract, tenantsContract, type PeopleRepositories } from './contract-people.ts'
+import { assignmentsContract, removalsContract, rolesContract } from './contract-rights.ts'
+import { loginsContract, sessionsContract } from './contract-sessions.ts'
+import { membershipsContract, usersContract } from './contract-users.ts'
 import {
   modelsContract,
   modelStatusBoundsContract,
@@ -32,6 +36,8 @@ export interface ContractStore {
   readonly models: ModelRepository
   readonly modelStatuses: ModelStatusRepository
   readonly requests: RequestRepository
+  /** The store as a whole, for the many repositories of people. */
+  readonly people: PeopleRepositories
   /** Puts outcomes in the log, in this order; they are there when it resolves. */
   write(outcomes: readonly Outcome[]): Promise<void>
   close(): Promise<void>
@@ -58,6 +64,18 @@ export function storageContract(engine: string, open: () => Promise<ContractStor
   describe(`${engine}: what became of models`, () => {
     modelStatusesContract(fresh)
     modelStatusBoundsContract(fresh)
+  })
+  describe(`${engine}: people`, () => {
+    const people = async () => (await fresh()).people
+    describe('tenants', () => tenantsContract(people))
+    describe('teams, groups and services', () => namedContract(people))
+    describe('users', () => usersContract(people))
+    describe('memberships', () => membershipsContract(people))
+    describe('roles', () => rolesContract(people))
+    describe('assignments', () => assignmentsContract(people))
+    describe('removals', () => removalsContract(people))
+    describe('sessions', () => sessionsContract(people))
+    describe('logins', () => loginsContract(people))
   })
   describe(`${engine}: requests`, () => {
     requestsContract(fresh)

@@ -8,6 +8,7 @@ import { LIMITS } from '../core/limits.ts'
 import type { Clock } from '../core/ports.ts'
 import {
   atomically,
+  readTogether,
   type AtomicQuery,
   type QueryBuilder,
   type StoreDatabase,
@@ -17,9 +18,6 @@ import { isAuditRace, toRepositoryError } from './errors.ts'
 import type * as sqliteTables from './schema.sqlite.ts'
 
 export type ControlTables = typeof sqliteTables
-
-/** Where the end of the audit is marked, beside its last record: else the last ones could be taken off unseen. */
-export const AUDIT_HEAD = 'audit_head'
 
 /** A change: what is recorded of it, and the queries it is made of. */
 export interface AuditedChange<Q extends readonly AtomicQuery[]> {
@@ -37,7 +35,18 @@ export interface ControlDatabaseOptions {
   readonly clock: Clock
   /** Awaited after each committed write, so that what follows already sees it. */
   changed(): Promise<void>
+  /** Where other processes do not see a change by themselves: a query of its transaction that tells them. */
+  readonly marker?: ChangeMarker
 }
+
+export interface ChangeMarker {
+  mark(tx: QueryBuilder, tables: ControlTables): AtomicQuery
+  /** What that query gave, once it is committed. */
+  marked(result: unknown): void
+}
+
+/** Whether other processes are to learn of it at once. */
+type Telling = 'told' | 'untold'
 
 type Results<Q extends readonly AtomicQuery[]> = { -readonly [K in keyof Q]: Awaited<Q[K]> }
 
@@ -68,6 +77,17 @@ export class ControlDatabase {
     }
   }
 
+  /** Runs queries on one state of the database. Throws GatewayError `storage_unavailable`. */
+  async readTogether<const Q extends readonly AtomicQuery[]>(
+    build: (tx: QueryBuilder) => Q,
+  ): Promise<Results<Q>> {
+    try {
+      return await readTogether(this.options.database, build)
+    } catch (error) {
+      throw toRepositoryError(error)
+    }
+  }
+
   /**
    * Makes a change and records it, both or neither. `plan` reads what there is and says what is to be done; where anything else was
    * changed in between, it is asked again, so that what it read is what the change was made on.
@@ -80,7 +100,7 @@ export class ControlDatabase {
   ): Promise<Results<Q> | undefined> {
     // One after the other within this process: changes would only meet at the end of the chain.
     const before = this.changing
-    const done = Promise.allSettled([before]).then(() => this.changeNow(by, plan))
+    const done = Promise.allSettled([before]).then(() => this.changeNow(by, plan, 'told'))
     this.changing = done
     const results = await done
     if (results !== undefined) await this.options.changed()
@@ -91,7 +111,7 @@ export class ControlDatabase {
   async record(by: Actor, events: readonly AuditEvent[]): Promise<void> {
     const before = this.changing
     const done = Promise.allSettled([before]).then(() =>
-      this.changeNow(by, () => ({ events, build: () => [] })),
+      this.changeNow(by, () => ({ events, build: () => [] }), 'untold'),
     )
     this.changing = done
     await done
@@ -100,8 +120,9 @@ export class ControlDatabase {
   private async changeNow<const Q extends readonly AtomicQuery[]>(
     by: Actor,
     plan: () => AuditedChange<Q> | undefined | Promise<AuditedChange<Q> | undefined>,
+    tell: Telling,
   ): Promise<Results<Q> | undefined> {
-    const { chain, clock, database, queries, tables } = this.options
+    const { chain, clock, queries, tables } = this.options
     for (let tries = 0; ; tries += 1) {
       try {
         const end = await chain.end(queries, tables)
@@ -109,16 +130,16 @@ export class ControlDatabase {
         if (planned === undefined) return undefined
         if (planned.events.length === 0) throw new GatewayError('internal', { cause: 'no event' })
         const links = chain.links(end, planned.events, by, clock.nowMs())
-        const last = links.at(-1)
-        const head = { key: AUDIT_HEAD, value: `${last?.sequence}.${last?.hash}` }
-        const results = await atomically(database, (tx) => [
+        const head = chain.head(links.at(-1) ?? end)
+        const build = (tx: QueryBuilder) => [
           tx.insert(tables.audit).values(links),
           tx
             .insert(tables.settings)
             .values(head)
             .onConflictDoUpdate({ target: tables.settings.key, set: { value: head.value } }),
           ...planned.build(tx),
-        ])
+        ]
+        const results = await this.run(build, tell)
         return results.slice(2) as unknown as Results<Q>
       } catch (error) {
         // Another process has put its link where ours should be.
@@ -131,14 +152,15 @@ export class ControlDatabase {
 
   /**
    * Runs queries as one transaction that nothing is recorded of: for what people do not decide, as sessions and what providers list.
-   * This process’s listener is not told; others see that something changed.
+   * This process’s listener is not told. Others may be (SQLite counts every write) or not (Postgres): what every replica must learn
+   * of at once is no such write.
    * @throws GatewayError `storage_unavailable`, or 409 for a row that exists
    */
   async writeUnheard<const Q extends readonly AtomicQuery[]>(
     build: (tx: QueryBuilder) => Q,
   ): Promise<Results<Q>> {
     try {
-      return await atomically(this.options.database, build)
+      return await this.run(build, 'untold')
     } catch (error) {
       throw toRepositoryError(error)
     }
@@ -148,8 +170,29 @@ export class ControlDatabase {
   async write<const Q extends readonly AtomicQuery[]>(
     build: (tx: QueryBuilder) => Q,
   ): Promise<Results<Q>> {
-    const results = await this.writeUnheard(build)
+    let results: Results<Q>
+    try {
+      results = await this.run(build, 'told')
+    } catch (error) {
+      throw toRepositoryError(error)
+    }
     await this.options.changed()
     return results
+  }
+
+  /** One transaction, and in it the word to other processes where they need one. */
+  private async run<const Q extends readonly AtomicQuery[]>(
+    build: (tx: QueryBuilder) => Q,
+    tell: Telling,
+  ): Promise<Results<Q>> {
+    const { database, marker, tables } = this.options
+    if (marker === undefined || tell === 'untold') return await atomically(database, build)
+    // Last of all: whoever waits for the same row waits no longer than the commit.
+    const results: unknown[] = await atomically(database, (tx) => [
+      ...build(tx),
+      marker.mark(tx, tables),
+    ])
+    marker.marked(results.pop())
+    return results as Results<Q>
   }
 }

@@ -24,55 +24,154 @@ export class StorageError extends Error {
   }
 }
 
+/** The pool's own refusals, beside the engine's errors. */
+export class PoolError extends Error {
+  readonly code: 'CLOSED' | 'CONNECT_TIMEOUT' | 'NO_ANSWER' | 'QUEUE_FULL' | 'QUEUE_TIMEOUT'
+
+  constructor(code: PoolError['code']) {
+    super(code)
+    this.name = 'PoolError'
+    this.code = code
+  }
+}
+
+/** An error, then what caused it, and so on: the query builder wraps the engine's. */
+function* causes(error: unknown): Generator<Error> {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    yield at
+  }
+}
+
+function codeOf(error: Error): string | undefined {
+  const code: unknown = 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : undefined
+}
+
 /** SQLite's extended code (`SQLITE_IOERR_WRITE`) of an error or of what caused it; undefined when it is none of SQLite's. */
 export function sqliteCode(error: unknown): string | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
-    const code: unknown = 'code' in at ? at.code : undefined
-    if (typeof code === 'string' && code.startsWith('SQLITE_')) return code
+  for (const at of causes(error)) {
+    const code = codeOf(at)
+    if (code?.startsWith('SQLITE_') === true) return code
   }
   return undefined
 }
 
-/** Somebody else holds the lock: trying again is right. */
+/** Postgres' own word (`23505`, SQLSTATE); undefined for any other error. */
+export function postgresCode(error: unknown): string | undefined {
+  for (const at of causes(error)) {
+    const code = codeOf(at)
+    if (at.name === 'PostgresError' && code !== undefined) return code
+  }
+  return undefined
+}
+
+/** Of the client, of the system below it, or of the pool: `CONNECTION_CLOSED`, `ECONNREFUSED`, `NO_ANSWER`. */
+function connectionCode(error: unknown): string | undefined {
+  if (postgresCode(error) !== undefined) return undefined
+  for (const at of causes(error)) {
+    const code = codeOf(at)
+    if (code === undefined || code.startsWith('SQLITE_')) continue
+    if (
+      at instanceof PoolError ||
+      /^(CONNECT|SASL_|UNABLE_|ERR_(TLS|SSL|SOCKET|STREAM)|E(?!RR_)[A-Z]{3,}|[A-Z_]*CERT)/.test(
+        code,
+      )
+    ) {
+      return code
+    }
+  }
+  return undefined
+}
+
+/** The engine's code of whatever kind. */
+export function storeCode(error: unknown): string | undefined {
+  return sqliteCode(error) ?? postgresCode(error) ?? connectionCode(error)
+}
+
+/** The connection broke, or the server is going or not ready yet: what was asked may or may not have happened. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = postgresCode(error)
+  if (code !== undefined) return /^(08|57P0[123])/.test(code)
+  const other = connectionCode(error)
+  return other !== undefined && !/^(QUEUE|NO_ANSWER)/.test(other)
+}
+
+/** A connection that was there is no more: another one may well work at once. */
+export function isDeadConnection(error: unknown): boolean {
+  const code = postgresCode(error) ?? connectionCode(error)
+  return code !== undefined && DEAD_CONNECTION.test(code)
+}
+
+const DEAD_CONNECTION = /^(57P0[12]|CLOSED|CONNECTION_(CLOSED|DESTROYED|ENDED)|ECONNRESET|EPIPE)$/
+
+/** Somebody else holds the lock, or two transactions met: trying again is right. */
 export function isBusy(error: unknown): boolean {
-  const code = sqliteCode(error)
-  return code !== undefined && /^SQLITE_(BUSY|LOCKED)/.test(code)
+  const code = sqliteCode(error) ?? postgresCode(error)
+  return code !== undefined && /^(SQLITE_(BUSY|LOCKED)|55P03$|40001$|40P01$)/.test(code)
+}
+
+/** Two transactions of Postgres met and this one was rolled back for it: it may be run again at once. */
+export function isSerializationFailure(error: unknown): boolean {
+  const code = postgresCode(error)
+  return code === '40001' || code === '40P01'
 }
 
 /** True when the row itself was refused, so that trying again cannot help; false when the store is at fault. */
 export function isRowFault(error: unknown): boolean {
-  const code = sqliteCode(error)
-  return code === undefined || /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(code)
+  const code = storeCode(error)
+  // Postgres: data exception, integrity constraint violation, program limit exceeded.
+  return (
+    code === undefined ||
+    /^(SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)|22...$|23...$|54000$)/.test(code)
+  )
 }
 
 /** The next link of the audit is there already: another process was first. */
 export function isAuditRace(error: unknown): boolean {
+  if (postgresCode(error) === '23505') {
+    return [...causes(error)].some((at) => 'table_name' in at && at.table_name === 'audit')
+  }
   const code = sqliteCode(error)
   if (code !== 'SQLITE_CONSTRAINT_PRIMARYKEY' && code !== 'SQLITE_CONSTRAINT_UNIQUE') return false
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
-    if (at.message.includes('audit.sequence')) return true
-  }
-  return false
+  return [...causes(error)].some((at) => at.message.includes('audit.sequence'))
 }
 
 /** A failure in few words that cannot hold a value of the query. */
 export function describeFailure(error: unknown): string {
-  return sqliteCode(error) ?? (error instanceof Error ? error.name : 'unknown')
+  const code = postgresCode(error)
+  if (code !== undefined) return `PostgreSQL ${code}`
+  return storeCode(error) ?? (error instanceof Error ? error.name : 'unknown')
 }
 
+const TAKEN = new Set(['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY', '23505'])
+const MISSING = new Set(['SQLITE_CONSTRAINT_FOREIGNKEY', '23503'])
+
 /**
- * The error of a repository call: 409 where a row with this identity exists, else `storage_unavailable` (503). The original
- * is left out on purpose: the query builder puts parameters into its messages.
+ * The error of a repository call: 409 where a row with this identity exists or one that it refers to does not, 400 for text that the
+ * engine cannot hold, else `storage_unavailable` (503). The original is left out on purpose: the query builder puts parameters into
+ * its messages.
  */
 export function toRepositoryError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   if (error instanceof StorageError) return new GatewayError('internal', { cause: error })
-  const code = sqliteCode(error)
-  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
+  const code = sqliteCode(error) ?? postgresCode(error) ?? ''
+  if (TAKEN.has(code)) {
     return new GatewayError('invalid_request', {
       status: 409,
       code: 'already_exists',
       message: 'There is already one with this identity.',
+    })
+  }
+  if (MISSING.has(code)) {
+    return new GatewayError('invalid_request', {
+      status: 409,
+      code: 'conflict',
+      message: 'What it belongs to is not there any more.',
+    })
+  }
+  if (code === '22021' || code === '22P05') {
+    return new GatewayError('invalid_request', {
+      message: 'A text holds a character that cannot be stored (NUL, or half of a pair).',
     })
   }
   return new GatewayError('storage_unavailable', { cause: new Error(describeFailure(error)) })

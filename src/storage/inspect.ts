@@ -66,10 +66,8 @@ export async function inspectMasterKey(
   options: InspectOptions,
   secrets: SecretsOptions,
 ): Promise<'fits' | 'none'> {
-  // Proven to be one, whether or not there is something to compare it with.
-  if (secrets.masterKey !== undefined) masterKeyFromSecret(secrets.masterKey)
   const { control } = storeFiles(options.dataFolder, options.file)
-  if (!existsSync(control)) return 'none'
+  if (!existsSync(control)) return await inspectSealed(undefined, secrets, options.dataFolder)
   const sealed = reading(control, (database) => {
     const has = (table: string) =>
       database.query('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== null
@@ -79,9 +77,30 @@ export async function inspectMasterKey(
     return { settings: settings.all(), keys }
   })
   const check = sealed?.settings.find(({ key }) => key === CHECK_KEY)?.value
-  if (sealed === undefined || check === undefined) return 'none'
-  const masters = await masterKeys(secrets, options.dataFolder, false)
-  Keyring.inspect(check, sealed.keys, masters)
+  const state = check === undefined ? undefined : { check, keys: sealed?.keys ?? [] }
+  return await inspectSealed(state, secrets, options.dataFolder)
+}
+
+/** What a store's secrets are sealed with. */
+export interface SealedState {
+  /** The sealed check value. */
+  readonly check: string
+  readonly keys: readonly DataKeyRow[]
+}
+
+/**
+ * As `inspectMasterKey`, of a store that was looked at already.
+ * @param sealed undefined where nothing was sealed yet
+ */
+export async function inspectSealed(
+  sealed: SealedState | undefined,
+  secrets: SecretsOptions,
+  dataFolder: string,
+): Promise<'fits' | 'none'> {
+  // Proven to be one, whether or not there is something to compare it with.
+  if (secrets.masterKey !== undefined) masterKeyFromSecret(secrets.masterKey)
+  if (sealed === undefined) return 'none'
+  Keyring.inspect(sealed.check, sealed.keys, await masterKeys(secrets, dataFolder, false))
   return 'fits'
 }
 

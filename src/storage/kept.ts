@@ -8,7 +8,8 @@ import type { Clock, KeptItem, KeptKind, KeptRepository, Logger } from '../core/
 import { atomically, type QueryBuilder, type StoreDatabase } from './atomically.ts'
 import { describeFailure, isRowFault, toRepositoryError } from './errors.ts'
 import { KeptQueue, type KeptChange, type KeptQueueLimits } from './kept-queue.ts'
-import * as tables from './schema-log.sqlite.ts'
+import type { LogTables } from './requests.ts'
+import * as sqliteTables from './schema-log.sqlite.ts'
 
 export interface KeptLimits extends KeptQueueLimits {
   readonly rowsMax: number
@@ -47,14 +48,17 @@ export interface KeptOptions {
   readonly clock: Clock
   /** Other bounds than core/limits.ts', for tests. */
   readonly limits?: Partial<KeptLimits>
+  /** The engine's own; SQLite's unless given. */
+  readonly tables?: Pick<LogTables, 'kept'>
 }
 
-type KeptRow = typeof tables.kept.$inferSelect
+type KeptRow = typeof sqliteTables.kept.$inferSelect
 
 /** See the port for the contract. The database must be migrated; this does not close it. */
 export class Kept implements KeptRepository {
   private readonly database: StoreDatabase
   private readonly db: QueryBuilder
+  private readonly kept: LogTables['kept']
   private readonly logger: Logger
   private readonly clock: Clock
   private readonly limits: KeptLimits
@@ -71,6 +75,7 @@ export class Kept implements KeptRepository {
   constructor(database: StoreDatabase, db: QueryBuilder, options: KeptOptions) {
     this.database = database
     this.db = db
+    this.kept = (options.tables ?? sqliteTables).kept
     this.logger = options.logger
     this.clock = options.clock
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
@@ -96,7 +101,7 @@ export class Kept implements KeptRepository {
   async find(kind: KeptKind, tenantId: string, id: string): Promise<KeptItem | undefined> {
     const waiting = this.queue.get(kind, tenantId, id)
     if (waiting !== undefined) return this.alive(waiting.item)
-    const rows = await this.select(and(this.owned(kind, tenantId), eq(tables.kept.id, id)), 1)
+    const rows = await this.select(and(this.owned(kind, tenantId), eq(this.kept.id, id)), 1)
     return rows[0]
   }
 
@@ -111,7 +116,7 @@ export class Kept implements KeptRepository {
     }
     for (let at = 0; at < asked.length; at += IDS_PER_QUERY) {
       const some = asked.slice(at, at + IDS_PER_QUERY)
-      const where = and(this.owned(kind, tenantId), inArray(tables.kept.id, some))
+      const where = and(this.owned(kind, tenantId), inArray(this.kept.id, some))
       for (const item of await this.select(where, some.length)) found.push(item)
     }
     return found
@@ -239,7 +244,7 @@ export class Kept implements KeptRepository {
 
   private async write(batch: readonly KeptChange[]): Promise<void> {
     try {
-      const build = (tx: QueryBuilder) => batch.map((change) => queryOf(change, tx))
+      const build = (tx: QueryBuilder) => batch.map((change) => queryOf(change, tx, this.kept))
       await atomically(this.database, build, LOCK_TIMEOUT_MS)
     } catch (error) {
       if (!isRowFault(error)) throw error
@@ -259,7 +264,7 @@ export class Kept implements KeptRepository {
   }
 
   private async deleteExpired(nowMs: number): Promise<number> {
-    const { kept } = tables
+    const { kept } = this
     return await this.deleteInSteps(async () => {
       // The newest end among the oldest few bounds one step, as engines differ in how a deletion is limited.
       const ends = await this.db
@@ -274,7 +279,7 @@ export class Kept implements KeptRepository {
   }
 
   private async deleteOldest(kind: KeptKind): Promise<number> {
-    const { kept } = tables
+    const { kept } = this
     const [total] = await this.db
       .select({ rows: count(), bytes: sum(kept.valueBytes) })
       .from(kept)
@@ -307,7 +312,7 @@ export class Kept implements KeptRepository {
       const where = await next()
       if (where === undefined) return deleted
       const build = (tx: QueryBuilder) =>
-        [tx.delete(tables.kept).where(where).returning({ id: tables.kept.id })] as const
+        [tx.delete(this.kept).where(where).returning({ id: this.kept.id })] as const
       const [gone] = await atomically(this.database, build, LOCK_TIMEOUT_MS)
       if (gone.length === 0) return deleted
       deleted += gone.length
@@ -316,7 +321,7 @@ export class Kept implements KeptRepository {
   }
 
   private owned(kind: KeptKind, tenantId: string): SQL | undefined {
-    const { kept } = tables
+    const { kept } = this
     const nowMs = this.clock.nowMs()
     return and(
       eq(kept.kind, kind),
@@ -326,7 +331,7 @@ export class Kept implements KeptRepository {
   }
 
   private async select(where: SQL | undefined, limit: number): Promise<KeptItem[]> {
-    const { kept } = tables
+    const { kept } = this
     try {
       const query = this.db.select().from(kept).where(where)
       return (await query.orderBy(desc(kept.createdMs)).limit(limit)).map(toItem)
@@ -351,8 +356,7 @@ export class Kept implements KeptRepository {
   }
 }
 
-function queryOf(change: KeptChange, tx: QueryBuilder) {
-  const { kept } = tables
+function queryOf(change: KeptChange, tx: QueryBuilder, kept: LogTables['kept']) {
   const { kind, tenantId, id, item } = change
   if (item === undefined) {
     return tx

@@ -5,6 +5,7 @@
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { asc, eq } from 'drizzle-orm'
 import { PLATFORM_TENANT_ID } from '../core/identity.ts'
+import { AuditChain, CHAIN_BEGINNING } from './audit-chain.ts'
 import { atomically, type QueryBuilder, type StoreDatabase } from './atomically.ts'
 import { StorageError } from './errors.ts'
 import type { dataKeys } from './schema.sqlite.ts'
@@ -168,9 +169,15 @@ export class Keyring {
       (purpose) => !rows.some((row) => row.purpose === purpose),
     )
     if (missing.length === 0) return
+    const made = missing.map((purpose) => this.newKey(purpose, nowMs))
+    // From the beginning the audit has a mark of where it ends: that all of it was taken away shows too.
+    const heads = made
+      .filter(({ purpose }) => purpose === 'audit')
+      .map((row) => new AuditChain(unwrap(row, this.masters).key).head(CHAIN_BEGINNING))
     await atomically(database, (tx) => [
       tx.insert(tables.settings).values({ key: CREATED_KEY, value: String(nowMs) }),
-      ...missing.map((purpose) => tx.insert(tables.dataKeys).values(this.newKey(purpose, nowMs))),
+      ...made.map((row) => tx.insert(tables.dataKeys).values(row)),
+      ...heads.map((head) => tx.insert(tables.settings).values(head).onConflictDoNothing()),
     ]).catch(async (error: unknown) => {
       const now = await this.rows()
       if (!missing.every((purpose) => now.some((row) => row.purpose === purpose))) throw error

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { FakeClock } from '../testing/clock.ts'
-import { LogWriter, type LogWriterLimits } from './log-writer.ts'
+import { LogWriter } from './log-writer.ts'
+import type { LogWriterLimits } from './request-log.ts'
 import { openDatabase, setBusyTimeout } from './open.ts'
 import { Requests } from './requests.ts'
 import {
@@ -70,7 +71,9 @@ describe('a store that fails', () => {
       dropped: 100,
       failed: 0,
       withoutBodies: 0,
+      uncounted: 0,
       queued: 600,
+      spooled: 0,
     })
     for (let second = 0; second < 119; second += 1) {
       clock.advance(1_000)
@@ -308,7 +311,9 @@ describe('the writer', () => {
       dropped: 1,
       failed: 0,
       withoutBodies: 0,
+      uncounted: 0,
       queued: 0,
+      spooled: 0,
     })
     expect(storedIds(database)).toEqual(ids(outcomes))
   })

@@ -4,53 +4,24 @@
 
 import type { Database, Statement } from 'bun:sqlite'
 import { LIMITS } from '../core/limits.ts'
-import type { Outcome, OutcomeSink } from '../core/outcome.ts'
+import type { Outcome } from '../core/outcome.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import { describeFailure, isRowFault } from './errors.ts'
+import type { LogCompanion, LogStatement, LogValue } from './log-companion.ts'
 import { LogQueue } from './log-queue.ts'
 import { hasBodies, INSERT_BODIES, INSERT_REQUEST, requestValues } from './log-row.ts'
+import {
+  LOG_WRITER_LIMITS,
+  type LogCounters,
+  type LogWriterLimits,
+  type LogWriterOptions,
+  type RequestLog,
+} from './request-log.ts'
 
-export interface LogWriterLimits {
-  readonly queueRowsMax: number
-  readonly queueBodyCharsMax: number
-  readonly flushRows: number
-  readonly flushIntervalMs: number
-  readonly retryIntervalMs: number
-  readonly closeTimeoutMs: number
-}
-
-const DEFAULT_LIMITS: LogWriterLimits = {
-  queueRowsMax: LIMITS.logQueueRowsMax,
-  queueBodyCharsMax: LIMITS.logQueueBodyCharsMax,
-  flushRows: LIMITS.logFlushRows,
-  flushIntervalMs: LIMITS.logFlushIntervalMs,
-  retryIntervalMs: LIMITS.logRetryIntervalMs,
-  closeTimeoutMs: LIMITS.logCloseTimeoutMs,
-}
-
-/** Rows since the start. */
-export interface LogCounters {
-  readonly written: number
-  /** Never reached the store: the queue was full, or the writer closed. */
-  readonly dropped: number
-  /** Refused by the store themselves. */
-  readonly failed: number
-  /** Written, but without their bodies. */
-  readonly withoutBodies: number
-  readonly queued: number
-}
-
-export interface LogWriterOptions {
-  readonly logger: Logger
-  readonly clock: Clock
-  /** Other bounds than core/limits.ts', for tests. */
-  readonly limits?: Partial<LogWriterLimits>
-}
-
-type Row = (string | number | boolean | null)[]
+type Row = LogValue[]
 
 /** Writes outcomes in group commits. */
-export class LogWriter implements OutcomeSink {
+export class LogWriter implements RequestLog {
   private readonly database: Database
   private readonly logger: Logger
   private readonly clock: Clock
@@ -58,6 +29,9 @@ export class LogWriter implements OutcomeSink {
   private readonly queue: LogQueue
   private readonly insertRequest: Statement<unknown, Row>
   private readonly insertBodies: Statement<unknown, Row>
+  private readonly companions: LogCompanion[]
+  /** The companions' statements by their text. */
+  private readonly counting = new Map<string, Statement<unknown, Row>>()
   private timer: ReturnType<typeof setTimeout> | undefined
   private immediate: ReturnType<typeof setImmediate> | undefined
   private closing: Promise<void> | undefined
@@ -68,13 +42,15 @@ export class LogWriter implements OutcomeSink {
   private dropped = 0
   private failed = 0
   private withoutBodies = 0
+  private uncounted = 0
 
   /** The database must be migrated; the writer does not close it. */
   constructor(database: Database, options: LogWriterOptions) {
     this.database = database
     this.logger = options.logger
     this.clock = options.clock
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.limits = { ...LOG_WRITER_LIMITS, ...options.limits }
+    this.companions = [...(options.companions ?? [])]
     this.queue = new LogQueue({
       rowsMax: this.limits.queueRowsMax,
       bodyCharsMax: this.limits.queueBodyCharsMax,
@@ -83,14 +59,18 @@ export class LogWriter implements OutcomeSink {
     this.insertBodies = database.prepare(INSERT_BODIES)
   }
 
+  attach(companion: LogCompanion): void {
+    this.companions.push(companion)
+  }
+
   /** Takes an outcome in; returns at once and never throws. */
   record(outcome: Outcome): void {
     if (this.closing !== undefined) {
-      this.dropped += 1
+      this.drop([outcome])
       return
     }
     const pushed = this.queue.push(outcome)
-    if (pushed === 'dropped') this.dropped += 1
+    if (pushed === 'dropped') this.drop([outcome])
     if (pushed === 'kept-without-bodies') this.withoutBodies += 1
     this.arm()
   }
@@ -117,7 +97,9 @@ export class LogWriter implements OutcomeSink {
       dropped: this.dropped,
       failed: this.failed,
       withoutBodies: this.withoutBodies,
+      uncounted: this.uncounted,
       queued: this.queue.size,
+      spooled: 0,
     }
   }
 
@@ -136,12 +118,23 @@ export class LogWriter implements OutcomeSink {
     this.disarm()
     const lost = this.queue.size
     if (lost > 0) {
-      this.dropped += lost
+      this.drop(this.queue.peek(lost, Infinity))
       this.queue.remove(lost)
       this.logger.error('Rows of the request log are lost.', { rows: lost, reason: this.failure })
     }
     this.insertRequest.finalize()
     this.insertBodies.finalize()
+    this.finalizeCounting()
+  }
+
+  private finalizeCounting(): void {
+    for (const statement of this.counting.values()) statement.finalize()
+    this.counting.clear()
+  }
+
+  private drop(outcomes: readonly Outcome[]): void {
+    this.dropped += outcomes.length
+    for (const companion of this.companions) companion.lost?.(outcomes)
   }
 
   /** Sees to it that the queue is looked at; only while rows wait, and one timer at a time. */
@@ -174,44 +167,108 @@ export class LogWriter implements OutcomeSink {
   private writeBatch(): boolean {
     const batch = this.queue.peek(this.limits.flushRows, LIMITS.logFlushBodyCharsMax)
     if (batch.length === 0) return true
-    let refused = 0
     try {
-      this.database.run('BEGIN IMMEDIATE')
-      for (const outcome of batch) if (!this.insert(outcome)) refused += 1
-      this.database.run('COMMIT')
+      this.queue.remove(this.write(batch))
     } catch (error) {
-      this.rollBack()
       this.onFailure(error)
       return false
     }
-    this.queue.remove(batch.length)
-    this.written += batch.length - refused
-    this.failed += refused
-    if (refused > 0) this.report('The request log refused rows.', { rows: refused })
     this.onSuccess()
     return true
   }
 
+  /** Writes a batch and gives how many are done with, which are all of them. Throws when the store fails; none is done then. */
+  private write(batch: readonly Outcome[]): number {
+    try {
+      this.commit(batch, this.companions)
+      return batch.length
+    } catch (error) {
+      // Rows that are refused are passed over, so it was something that is counted with them.
+      if (!isRowFault(error)) throw error
+    }
+    this.report('What is counted with the request log was refused.', { rows: batch.length })
+    let done = 0
+    for (const outcome of batch) {
+      try {
+        this.writeAlone(outcome)
+      } catch (error) {
+        if (done === 0) throw error
+        break
+      }
+      done += 1
+    }
+    return done
+  }
+
+  private writeAlone(outcome: Outcome): void {
+    try {
+      this.commit([outcome], this.companions)
+    } catch (error) {
+      if (!isRowFault(error)) throw error
+      this.commit([outcome], [])
+      this.uncounted += 1
+      for (const companion of this.companions) companion.lost?.([outcome])
+    }
+  }
+
+  /** One transaction, all of it or nothing; throws what it failed at. */
+  private commit(batch: readonly Outcome[], companions: readonly LogCompanion[]): void {
+    const taken: Outcome[] = []
+    const refused: Outcome[] = []
+    try {
+      this.database.run('BEGIN IMMEDIATE')
+      for (const outcome of batch) (this.insert(outcome) ? taken : refused).push(outcome)
+      for (const companion of taken.length === 0 ? [] : companions) {
+        for (const statement of companion.statementsFor(taken)) this.count(statement)
+      }
+      this.database.run('COMMIT')
+    } catch (error) {
+      this.rollBack()
+      throw error
+    }
+    this.written += taken.length
+    this.failed += refused.length
+    for (const companion of companions) companion.committed?.(taken)
+    if (refused.length === 0) return
+    for (const companion of this.companions) companion.lost?.(refused)
+    this.report('The request log refused rows.', { rows: refused.length })
+  }
+
+  private count({ text, values }: LogStatement): void {
+    let statement = this.counting.get(text)
+    if (statement === undefined) {
+      if (this.counting.size >= LIMITS.logCompanionStatementsMax) this.finalizeCounting()
+      statement = this.database.prepare<unknown, Row>(text)
+      this.counting.set(text, statement)
+    }
+    statement.run(...values)
+  }
+
   /** False when the store refuses this row itself: it must not hold up the others for ever. Throws when the store fails. */
   private insert(outcome: Outcome): boolean {
+    if (outcome.withoutRow === true) return true
+    let sequence: number
     try {
-      const { lastInsertRowid } = this.insertRequest.run(...requestValues(outcome))
-      if (hasBodies(outcome)) {
-        const { tenantId, timestampMs, requestBody, responseBody } = outcome
-        const sequence = Number(lastInsertRowid)
-        this.insertBodies.run(
-          sequence,
-          tenantId,
-          timestampMs,
-          requestBody ?? null,
-          responseBody ?? null,
-        )
-      }
-      return true
+      sequence = Number(this.insertRequest.run(...requestValues(outcome)).lastInsertRowid)
     } catch (error) {
       if (isRowFault(error)) return false
       throw error
     }
+    if (!hasBodies(outcome)) return true
+    try {
+      const { tenantId, timestampMs, requestBody, responseBody } = outcome
+      this.insertBodies.run(
+        sequence,
+        tenantId,
+        timestampMs,
+        requestBody ?? null,
+        responseBody ?? null,
+      )
+    } catch (error) {
+      if (!isRowFault(error)) throw error
+      this.withoutBodies += 1
+    }
+    return true
   }
 
   private rollBack(): void {

@@ -14,7 +14,10 @@ const KEY_BYTES = 32
  * repeated: it may be part of the secret.
  * @throws StorageError `master_key_missing` when it fails, prints nothing or takes too long
  */
-export async function masterKeyFromCommand(command: readonly string[]): Promise<string> {
+export async function masterKeyFromCommand(
+  command: readonly string[],
+  timeoutMs: number = LIMITS.masterKeyCommandTimeoutMs,
+): Promise<string> {
   const [program = ''] = command
   const failed = (why: string, cause?: unknown) =>
     new StorageError('master_key_missing', `secrets.command '${program}' ${why}.`, cause)
@@ -24,10 +27,17 @@ export async function masterKeyFromCommand(command: readonly string[]): Promise<
   } catch (error) {
     throw failed('could not be started', error)
   }
-  const limit = setTimeout(() => child.kill('SIGKILL'), LIMITS.masterKeyCommandTimeoutMs)
+  let limit: Timer | undefined
+  // Waited for apart from its output: what it started itself may hold that open for long after it was killed.
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    limit = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(failed('did not end in time'))
+    }, timeoutMs)
+  })
   try {
-    const [text, code] = await Promise.all([readBounded(child), child.exited])
-    if (child.signalCode === 'SIGKILL') throw failed('did not end in time')
+    const ended = Promise.all([readBounded(child), child.exited])
+    const [text, code] = await Promise.race([ended, tooLate])
     if (code !== 0) throw failed(`ended with code ${code}`)
     if (text.trim() === '') throw failed('printed nothing')
     return text.trim()

@@ -3,23 +3,13 @@
 // lock before it looks, and leaves foreign keys on while tables are rebuilt, which empties the tables that refer to them.
 
 import type { Database } from 'bun:sqlite'
-import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { StorageError } from './errors.ts'
+import { countApplied, type JournalEntry, readJournal, readStep } from './migration-journal.ts'
 import { makePrivateFile } from './open.ts'
 
 /** The table the stock migrator and its tools use. */
 const TABLE = '__drizzle_migrations'
-const BREAKPOINT = '--> statement-breakpoint'
 
 export interface MigrateOptions {
   /** Folder with `meta/_journal.json` and the SQL files beside it. */
@@ -35,28 +25,6 @@ export interface MigrateResult {
   readonly applied: number
   /** Path of the copy, where one was made. */
   readonly backup?: string
-}
-
-interface JournalEntry {
-  readonly tag: string
-  /** When it was generated: the identity of a step. */
-  readonly when: number
-}
-
-/** The steps a folder holds, in order. Throws StorageError `migration_failed` when their times do not grow. */
-export function readJournal(migrationsFolder: string): JournalEntry[] {
-  const path = join(migrationsFolder, 'meta', '_journal.json')
-  let entries: JournalEntry[]
-  try {
-    entries = (JSON.parse(readFileSync(path, 'utf8')) as { entries: JournalEntry[] }).entries
-  } catch (error) {
-    throw new StorageError('migration_failed', `The list of migrations ${path} is missing.`, error)
-  }
-  const grows = entries.every((entry, at) => at === 0 || entry.when > (entries[at - 1]?.when ?? 0))
-  if (entries.length === 0 || !grows) {
-    throw new StorageError('migration_failed', `The list of migrations ${path} is not in order.`)
-  }
-  return entries
 }
 
 /** Generation times of the steps taken so far, in order; undefined when the database knows no migrations. */
@@ -86,18 +54,8 @@ export function countDone(
     const message = `${path} holds tables that are not Weir's (${foreign.name}). Choose another file.`
     throw new StorageError('not_a_weir_database', message)
   }
-  const last = applied.at(-1) ?? 0
-  if (last > (journal.at(-1)?.when ?? 0)) {
-    const message =
-      `${path} was written by a newer version of Weir. Use that version or newer, ` +
-      `or restore the backup made before the upgrade (${path}.backup-*).`
-    throw new StorageError('newer_schema', message)
-  }
-  if (applied.some((when, at) => when !== journal[at]?.when)) {
-    const message = `${path} has a schema that no release of Weir made.`
-    throw new StorageError('newer_schema', message)
-  }
-  return applied.length
+  const remedy = `restore the backup made before the upgrade (${path}.backup-*)`
+  return countApplied(applied, journal, path, remedy)
 }
 
 /**
@@ -131,13 +89,8 @@ function backUp(database: Database, path: string, done: number): string {
 }
 
 function applyStep(database: Database, folder: string, entry: JournalEntry): void {
-  const path = join(folder, `${entry.tag}.sql`)
-  if (!existsSync(path)) throw new Error(`migration file ${entry.tag}.sql is missing`)
-  const text = readFileSync(path, 'utf8')
-  for (const statement of text.split(BREAKPOINT)) {
-    if (statement.trim() !== '') database.run(statement)
-  }
-  const hash = createHash('sha256').update(text).digest('hex')
+  const { hash, statements } = readStep(folder, entry)
+  for (const statement of statements) database.run(statement)
   database.run(`INSERT INTO ${TABLE} (hash, created_at) VALUES (?, ?)`, [hash, entry.when])
 }
 

@@ -1,8 +1,29 @@
 // The settings of a provider that most leave alone, as one column, and apart from them what is a secret, which is sealed in another.
 
 import type { Provider } from '../core/catalog.ts'
+import { GatewayError } from '../core/error.ts'
 import type { ProviderToSave } from './providers.ts'
 import type { StoredOptions, StoredSecrets } from './stored-network.ts'
+
+/** The base URL is stored and shown in clear, so it may not carry a password. */
+export function checkBaseUrl(baseUrl: string): void {
+  const url = URL.parse(baseUrl)
+  if (url === null || (url.username === '' && url.password === '')) return
+  throw new GatewayError('invalid_request', {
+    param: 'base_url',
+    message: 'The base URL must not hold a user name or password; give them as a key or header.',
+  })
+}
+
+/** Names of keys are told apart. */
+export function checkKeys(provider: ProviderToSave): void {
+  const ids = provider.keys?.map((key) => key.id) ?? []
+  if (new Set(ids).size === ids.length) return
+  throw new GatewayError('invalid_request', {
+    param: 'keys',
+    message: 'Two keys of the provider have the same id.',
+  })
+}
 
 /** The settings that most providers leave alone, apart from what of them is a secret. */
 export function splitOptions(

@@ -4,7 +4,6 @@
 import { and, asc, eq, notInArray, sql } from 'drizzle-orm'
 import type { Actor } from '../core/audit.ts'
 import type { Provider, ProviderKey } from '../core/catalog.ts'
-import { GatewayError } from '../core/error.ts'
 import type { Clock, Logger, MaskedKey, ProviderRepository } from '../core/ports.ts'
 import {
   keyEvent,
@@ -15,7 +14,7 @@ import {
   withoutNulls,
   type Shown,
 } from './provider-audit.ts'
-import { optionsOf, splitOptions } from './provider-options.ts'
+import { checkBaseUrl, checkKeys, optionsOf, splitOptions } from './provider-options.ts'
 import type { ControlDatabase } from './control-database.ts'
 import { StorageError, toRepositoryError } from './errors.ts'
 import type { Keyring } from './keyring.ts'
@@ -35,25 +34,6 @@ function providerPlace(tenantId: string, id: string, column: string): SealPlace 
 
 function keyPlace(tenantId: string, providerId: string, keyId: string): SealPlace {
   return { tenantId, table: 'provider_keys', row: [providerId, keyId], column: 'sealed_secret' }
-}
-
-/** The base URL is stored and shown in clear, so it may not carry a password. */
-function checkBaseUrl(baseUrl: string): void {
-  const url = URL.parse(baseUrl)
-  if (url === null || (url.username === '' && url.password === '')) return
-  throw new GatewayError('invalid_request', {
-    param: 'base_url',
-    message: 'The base URL must not hold a user name or password; give them as a key or header.',
-  })
-}
-
-function checkKeys(provider: ProviderToSave): void {
-  const ids = provider.keys?.map((key) => key.id) ?? []
-  if (new Set(ids).size === ids.length) return
-  throw new GatewayError('invalid_request', {
-    param: 'keys',
-    message: 'Two keys of the provider have the same id.',
-  })
 }
 
 /** Providers of one store; see the port for the contract. */

@@ -7,9 +7,13 @@ import type { RequestFilter, RequestRepository, StoredRequest } from '../core/po
 import type { QueryBuilder } from './atomically.ts'
 import { toRepositoryError } from './errors.ts'
 import { logMs } from './log-row.ts'
-import * as tables from './schema-log.sqlite.ts'
+import type { Following } from './postgres-following.ts'
+import * as sqliteTables from './schema-log.sqlite.ts'
 
-type RequestRow = typeof tables.requests.$inferSelect
+/** Each engine has its own; Postgres' are cast to SQLite's, which schema.test.ts makes safe. */
+export type LogTables = Pick<typeof sqliteTables, 'requests' | 'requestBodies' | 'kept'>
+
+type RequestRow = typeof sqliteTables.requests.$inferSelect
 
 /** Most rows of one answer. */
 const ROWS_MAX = 1_000
@@ -92,33 +96,38 @@ function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
 /** The request log of one store; see the port for the contract. */
 export class Requests implements RequestRepository {
   private readonly db: QueryBuilder
+  private readonly tables: LogTables
+  private readonly following: Following
 
-  constructor(db: QueryBuilder) {
+  /** @param following where several processes write: sees to it that no row is passed over */
+  constructor(db: QueryBuilder, tables: LogTables = sqliteTables, following?: Following) {
     this.db = db
+    this.tables = tables
+    this.following = following ?? (async (read) => await read(db))
   }
 
   /** With `afterSequence` the next rows, oldest first; without it the newest, newest first. Bodies are left out. */
   async list(filter: RequestFilter): Promise<StoredRequest[]> {
-    const { requests } = tables
+    const { requests } = this.tables
     const limit = Math.min(Math.max(0, Math.trunc(filter.limit)), ROWS_MAX)
     const following = filter.afterSequence !== undefined
     const order = following
       ? [asc(requests.sequence)]
       : [desc(requests.timestampMs), desc(requests.sequence)]
-    const rows = await this.run(
-      this.db
+    const read = (db: QueryBuilder) =>
+      db
         .select()
         .from(requests)
         .where(this.condition(filter))
         .orderBy(...order)
-        .limit(limit),
-    )
+        .limit(limit)
+    const rows = await this.run(following ? this.following(read) : read(this.db))
     return rows.map((row) => toStoredRequest(row))
   }
 
   /** One row, with its bodies where they were kept. */
   async byLogId(tenantId: string, logId: string): Promise<StoredRequest | undefined> {
-    const { requests, requestBodies } = tables
+    const { requests, requestBodies } = this.tables
     const rows = await this.run(
       this.db
         .select({ request: requests, bodies: requestBodies })
@@ -138,7 +147,7 @@ export class Requests implements RequestRepository {
   }
 
   async count(tenantId: string): Promise<number> {
-    const { requests } = tables
+    const { requests } = this.tables
     const rows = await this.run(
       this.db.select({ rows: count() }).from(requests).where(eq(requests.tenantId, tenantId)),
     )
@@ -146,7 +155,7 @@ export class Requests implements RequestRepository {
   }
 
   private condition(filter: RequestFilter): SQL | undefined {
-    const { requests } = tables
+    const { requests } = this.tables
     const conditions: (SQL | undefined)[] = [eq(requests.tenantId, filter.tenantId)]
     if (filter.afterSequence !== undefined) {
       conditions.push(gt(requests.sequence, filter.afterSequence))

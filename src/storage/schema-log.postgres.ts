@@ -11,6 +11,7 @@ import {
   pgTable,
   primaryKey,
   text,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core'
 import type { Loss } from '../core/ir/loss.ts'
 import type { AttemptRecord, RouteRecord } from '../core/outcome.ts'
@@ -18,11 +19,15 @@ import type { KeptKind } from '../core/ports.ts'
 
 export * from './schema-money.postgres.ts'
 
-/** One row per request. Many tenants share the table here, so the index by time begins with the tenant. */
+/**
+ * One row per request, in partitions by month, which the migration makes by hand: drizzle knows none. So the key ends with the time.
+ * Many tenants share the table here, so the index by time begins with the tenant. The last one finds rows by their id, as in SQLite, and
+ * keeps each of them single: a batch may be sent again whose first answer was lost.
+ */
 export const requests = pgTable(
   'requests',
   {
-    sequence: bigserial('sequence', { mode: 'number' }).primaryKey(),
+    sequence: bigserial('sequence', { mode: 'number' }).notNull(),
     logId: text('log_id').notNull(),
     logMs: bigint('log_ms', { mode: 'number' }).notNull(),
     timestampMs: bigint('timestamp_ms', { mode: 'number' }).notNull(),
@@ -68,25 +73,24 @@ export const requests = pgTable(
     route: jsonb('route').$type<readonly RouteRecord[]>(),
   },
   (table) => [
+    primaryKey({ columns: [table.sequence, table.timestampMs] }),
     index('requests_tenant_time').on(table.tenantId, table.timestampMs),
-    index('requests_log_ms').on(table.logMs),
+    uniqueIndex('requests_log').on(table.logMs, table.logId, table.timestampMs),
   ],
 )
 
-/** Bodies, with content logging only, apart so that rows stay small to scan. */
+/** Bodies, with content logging only, apart so that rows stay small to scan. In partitions that come and go with those of `requests`. */
 export const requestBodies = pgTable(
   'request_bodies',
   {
-    sequence: bigint('sequence', { mode: 'number' })
-      .notNull()
-      .references(() => requests.sequence, { onDelete: 'cascade' }),
+    sequence: bigint('sequence', { mode: 'number' }).notNull(),
     tenantId: text('tenant_id').notNull(),
     /** Of the request, so that bodies can lie and go by time as requests do. */
     timestampMs: bigint('timestamp_ms', { mode: 'number' }).notNull().default(0),
     requestBody: text('request_body'),
     responseBody: text('response_body'),
   },
-  (table) => [primaryKey({ columns: [table.sequence] })],
+  (table) => [primaryKey({ columns: [table.sequence, table.timestampMs] })],
 )
 
 /** What is kept for later requests. Text in JSON stays text here: it is given back as it was, and never looked into. */

@@ -14,6 +14,7 @@ import {
 import type { AuditAction } from '../core/audit.ts'
 import type { AssigneeKind, Claimed, Status } from '../core/identity.ts'
 import type { BudgetRule, LimitRule } from '../core/money.ts'
+import type { OnceKind } from '../core/ports-people.ts'
 
 export const tenants = pgTable('tenants', {
   id: text('id').primaryKey(),
@@ -191,7 +192,7 @@ export const loginAttempts = pgTable(
 export const usedOnce = pgTable(
   'used_once',
   {
-    kind: text('kind').$type<'logout-token' | 'setup-link'>().notNull(),
+    kind: text('kind').$type<OnceKind>().notNull(),
     id: text('id').notNull(),
     expiresMs: bigint('expires_ms', { mode: 'number' }).notNull(),
   },

@@ -13,6 +13,7 @@ import {
 import type { AuditAction } from '../core/audit.ts'
 import type { AssigneeKind, Claimed, Status } from '../core/identity.ts'
 import type { BudgetRule, LimitRule } from '../core/money.ts'
+import type { OnceKind } from '../core/ports-people.ts'
 
 export const tenants = sqliteTable('tenants', {
   id: text('id').primaryKey(),
@@ -190,7 +191,7 @@ export const loginAttempts = sqliteTable(
 export const usedOnce = sqliteTable(
   'used_once',
   {
-    kind: text('kind').$type<'logout-token' | 'setup-link'>().notNull(),
+    kind: text('kind').$type<OnceKind>().notNull(),
     id: text('id').notNull(),
     expiresMs: integer('expires_ms').notNull(),
   },

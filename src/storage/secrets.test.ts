@@ -64,9 +64,9 @@ describe('the columns', () => {
               .map(({ name }) => `${getTableName(table)}.${name}`)
           : [],
       )
+    const tables = new Map(Object.entries(controlTables))
     const found = sealedColumns().map(
-      ({ column, tableName }) =>
-        `${getTableName(controlTables[tableName] as SQLiteTable)}.${column}`,
+      ({ column, tableName }) => `${getTableName(tables.get(tableName) as SQLiteTable)}.${column}`,
     )
     expect(found.toSorted()).toEqual(named(controlTables).toSorted())
     expect(found.toSorted()).toEqual([

@@ -32,6 +32,7 @@ storageContract('SQLite', async () => {
     models: store.models,
     modelStatuses: store.modelStatuses,
     requests: store.requests,
+    people: store,
     write: async (outcomes) => {
       for (const outcome of outcomes) store.log.record(outcome)
       expect(await store.log.flush()).toBe(true)
@@ -110,7 +111,7 @@ describe('sealed data', () => {
       const store = await storeIn(temporaryFolder(), { logger })
       for (const id of ['a', 'b']) await store.providers.save('default', provider(id), TEST_ACTOR)
       expect(await store.providers.all()).toHaveLength(2)
-      tamper(store.files.control, sql)
+      tamper(store.files!.control, sql)
       expect((await store.providers.all()).map((each) => each.id)).toEqual(['b'])
       expect(logger.at('error')).toHaveLength(1)
       expect(JSON.stringify(logger.lines)).not.toMatch(/of-[ab]/)
@@ -121,9 +122,9 @@ describe('sealed data', () => {
   test("another tenant's row is refused", async () => {
     const store = await storeIn(temporaryFolder())
     await store.providers.save('team', provider('a'), TEST_ACTOR)
-    tamper(store.files.control, 'PRAGMA foreign_keys = OFF')
-    tamper(store.files.control, "UPDATE providers SET tenant_id = 'default'")
-    tamper(store.files.control, "UPDATE provider_keys SET tenant_id = 'default'")
+    tamper(store.files!.control, 'PRAGMA foreign_keys = OFF')
+    tamper(store.files!.control, "UPDATE providers SET tenant_id = 'default'")
+    tamper(store.files!.control, "UPDATE provider_keys SET tenant_id = 'default'")
     expect(await store.providers.all()).toEqual([])
     await store.close()
   })
@@ -149,25 +150,26 @@ describe('sealed data', () => {
 describe('opening', () => {
   test('a wrong master key, a newer schema and a damaged log are refused, and nothing stays locked', async () => {
     const folder = temporaryFolder()
-    const masterKey = 'one secret that is long enough for a key'
-    await (await storeIn(folder, { masterKey })).close()
-    expect((await failure(() => storeIn(folder, { masterKey: `${masterKey}!` }))).code).toBe(
-      'master_key_wrong',
-    )
+    const secrets = { masterKey: 'one secret that is long enough for a key' }
+    await (await storeIn(folder, { secrets })).close()
+    expect(
+      (await failure(() => storeIn(folder, { secrets: { masterKey: `${secrets.masterKey}!` } })))
+        .code,
+    ).toBe('master_key_wrong')
     expect((await failure(() => storeIn(folder))).code).toBe('master_key_missing')
     expect(existsSync(join(folder, 'master.key'))).toBe(false)
 
     const control = join(folder, 'weir.db')
     tamper(control, "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 9e15)")
-    expect((await failure(() => storeIn(folder, { masterKey }))).code).toBe('newer_schema')
+    expect((await failure(() => storeIn(folder, { secrets }))).code).toBe('newer_schema')
     tamper(control, 'DELETE FROM __drizzle_migrations WHERE created_at = 9e15')
 
     const log = join(folder, 'weir-log.db')
     const content = readFileSync(log)
     writeFileSync(log, 'damaged'.repeat(1_000))
-    expect((await failure(() => storeIn(folder, { masterKey }))).code).toBe('not_a_weir_database')
+    expect((await failure(() => storeIn(folder, { secrets }))).code).toBe('not_a_weir_database')
     writeFileSync(log, content)
-    const store = await storeIn(folder, { masterKey })
+    const store = await storeIn(folder, { secrets })
     await store.keys.create(sampleKey(), TEST_ACTOR)
     await store.close()
   })
@@ -207,7 +209,7 @@ describe('opening', () => {
   test('two processes may begin on one new folder and agree on its key', async () => {
     const folder = join(temporaryFolder(), 'new')
     const script = (id: string) => `
-      const { storeIn, sampleProvider } = await import(${JSON.stringify(join(import.meta.dir, 'test-store.ts'))})
+      const { storeIn, sampleProvider, TEST_ACTOR } = await import(${JSON.stringify(join(import.meta.dir, 'test-store.ts'))})
       const store = await storeIn(${JSON.stringify(folder)})
       await store.providers.save('default', sampleProvider({ id: ${JSON.stringify(id)} }), TEST_ACTOR)
       await store.close()
@@ -232,7 +234,7 @@ describe('opening', () => {
 describe('a store in use', () => {
   test('control data works while the log is locked or full, and the problem is named', async () => {
     const store = await storeIn(temporaryFolder())
-    const other = openDatabase(store.files.log, 'log')
+    const other = openDatabase(store.files!.log, 'log')
     other.run('BEGIN IMMEDIATE')
     store.log.record(sampleOutcome())
     expect(await store.log.flush()).toBe(false)
@@ -250,7 +252,7 @@ describe('a store in use', () => {
     const store = await storeIn(temporaryFolder())
     const secret = 'sk-live-0123456789-secret'
     await store.keys.create(sampleKey(), TEST_ACTOR)
-    tamper(store.files.control, 'DROP TABLE provider_keys')
+    tamper(store.files!.control, 'DROP TABLE provider_keys')
     const saved = store.providers.save(
       'default',
       sampleProvider({ keys: [{ id: 'k', secret }] }),
@@ -265,7 +267,7 @@ describe('a store in use', () => {
     expect(shown).not.toContain(secret)
     expect(shown).not.toContain('weir1.')
     // All or nothing: the provider's own row is not there either.
-    const database = new Database(store.files.control)
+    const database = new Database(store.files!.control)
     expect(database.query('SELECT * FROM providers').all()).toEqual([])
     database.close()
     await store.close()

@@ -40,7 +40,7 @@ describe('the watcher', () => {
     let names: string[] = []
     let calls = 0
     const script = (name: string) => `
-      const { storeIn, sampleKey } = await import(${JSON.stringify(join(import.meta.dir, 'test-store.ts'))})
+      const { storeIn, sampleKey, TEST_ACTOR } = await import(${JSON.stringify(join(import.meta.dir, 'test-store.ts'))})
       const store = await storeIn(${JSON.stringify(folder)})
       await store.keys.create(sampleKey({ name: ${JSON.stringify(name)} }), TEST_ACTOR)
       await store.close()
@@ -55,6 +55,8 @@ describe('the watcher', () => {
     await until('the second key is noticed', () => names.length === 2)
     expect(names).toEqual(['before', 'after'])
     const before = calls
+    expect(store.watcher).toBeInstanceOf(ControlWatcher)
+    if (!(store.watcher instanceof ControlWatcher)) return
     for (let polls = 0; polls < 10; polls += 1) store.watcher.poll()
     expect(calls).toBe(before)
     await store.close()

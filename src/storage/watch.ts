@@ -1,14 +1,12 @@
-// Notices that control data changed, whoever changed it: another process through SQLite's own counter, this one through
+// Notices that control data in SQLite changed, whoever changed it: another process through SQLite's own counter, this one through
 // `changed`. Both end in the same listener, which replaces the gateway's snapshot; runs of it never overlap.
 
 import type { Database, Statement } from 'bun:sqlite'
 import { statSync } from 'node:fs'
 import { LIMITS } from '../core/limits.ts'
 import type { Logger } from '../core/ports.ts'
+import { ChangeRuns, type ChangeListener, type StoreWatcher } from './change-runs.ts'
 import { describeFailure } from './errors.ts'
-
-/** Reads the new state. Must not write control data: the write would wait for the listener and the listener for the write. */
-export type ChangeListener = () => void | Promise<void>
 
 export interface ControlWatcherOptions {
   readonly logger: Logger
@@ -23,7 +21,7 @@ function fileIdentity(path: string): string | undefined {
 }
 
 /** Watches one control database. */
-export class ControlWatcher {
+export class ControlWatcher implements StoreWatcher {
   private readonly logger: Logger
   private readonly intervalMs: number
   private readonly version: Statement<{ data_version: number }, []>
@@ -32,16 +30,14 @@ export class ControlWatcher {
     readonly identity: string | undefined
   }[]
   private lastVersion: number
-  private listener: ChangeListener | undefined
+  private readonly runs: ChangeRuns
   private timer: ReturnType<typeof setInterval> | undefined
-  private wanted = false
-  private failedLastTime = false
-  private running: Promise<void> | undefined
   private trouble: string | undefined
 
   /** Changes count from here on, though the listener may come later. */
   constructor(database: Database, options: ControlWatcherOptions) {
     this.logger = options.logger
+    this.runs = new ChangeRuns(options.logger)
     this.intervalMs = options.intervalMs ?? LIMITS.controlPollIntervalMs
     this.version = database.prepare('PRAGMA data_version')
     this.files = options.files.map((path) => ({ path, identity: fileIdentity(path) }))
@@ -50,7 +46,7 @@ export class ControlWatcher {
 
   /** Calls the listener after each change from now on. The timer does not keep the process alive. */
   start(listener: ChangeListener): void {
-    this.listener = listener
+    this.runs.listen(listener)
     if (this.timer !== undefined) return
     this.timer = setInterval(() => this.poll(), this.intervalMs)
     this.timer.unref()
@@ -60,19 +56,13 @@ export class ControlWatcher {
   async stop(): Promise<void> {
     clearInterval(this.timer)
     this.timer = undefined
-    this.listener = undefined
-    await this.running
+    await this.runs.stop()
     this.version.finalize()
   }
 
   /** Tells that this process changed something. Resolves when a run of the listener that began afterwards has ended. */
   changed(): Promise<void> {
-    if (this.listener === undefined) return Promise.resolve()
-    this.wanted = true
-    this.running ??= this.run().finally(() => {
-      this.running = undefined
-    })
-    return this.running
+    return this.runs.changed()
   }
 
   /** Why changes cannot be noticed or kept now; undefined while all is well. */
@@ -86,7 +76,7 @@ export class ControlWatcher {
     try {
       this.trouble = this.missingFile()
       const version = this.readVersion()
-      if (version !== this.lastVersion || this.failedLastTime) {
+      if (version !== this.lastVersion || this.runs.failedLastTime) {
         this.lastVersion = version
         void this.changed()
       }
@@ -104,24 +94,5 @@ export class ControlWatcher {
     const missing = this.files.find(({ path, identity }) => fileIdentity(path) !== identity)
     if (missing === undefined) return undefined
     return `The database file ${missing.path} was deleted or replaced while in use; restart to use the new one.`
-  }
-
-  private async run(): Promise<void> {
-    // A change during a run may have come after what that run read, so one more follows.
-    while (this.wanted && this.listener !== undefined) {
-      this.wanted = false
-      try {
-        await this.listener()
-        this.failedLastTime = false
-      } catch (error) {
-        this.failedLastTime = true
-        this.logger.error(
-          'A change of the control data could not be taken over; it is tried again.',
-          {
-            reason: error instanceof Error ? error.message : 'unknown',
-          },
-        )
-      }
-    }
   }
 }

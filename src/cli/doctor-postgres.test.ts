@@ -1,0 +1,29 @@
+// What is told of a Postgres that can be used but should not be left so. How it is reached is tested with the executable.
+
+import { expect, test } from 'bun:test'
+import { LIMITS } from '../core/limits.ts'
+import { postgresWarning } from './doctor-postgres.ts'
+
+const WELL = {
+  clockSkewMs: LIMITS.postgresClockSkewMs,
+  facts: { version: '15.18', isReadOnly: false, nowMs: 0, connectionsMax: 10 },
+  schema: { done: 5, pending: 0 },
+}
+
+test('all is well up to the bounds', () => {
+  expect(postgresWarning(WELL, 10)).toBeUndefined()
+  expect(postgresWarning({ ...WELL, clockSkewMs: -LIMITS.postgresClockSkewMs }, 1)).toBeUndefined()
+})
+
+test('each trouble has its words, the worst first', () => {
+  const skew = LIMITS.postgresClockSkewMs + 1
+  const crowded = { ...WELL, facts: { ...WELL.facts, connectionsMax: 9 } }
+  const ahead = { ...crowded, clockSkewMs: skew }
+  const readOnly = { ...ahead, facts: { ...ahead.facts, isReadOnly: true } }
+  const behind = { ...readOnly, schema: { done: 4, pending: 1 } }
+  expect(postgresWarning(crowded, 10)?.reason).toContain('the server allows 9')
+  expect(postgresWarning(ahead, 10)?.reason).toContain('ahead of')
+  expect(postgresWarning({ ...crowded, clockSkewMs: -skew }, 10)?.reason).toContain('behind its')
+  expect(postgresWarning(readOnly, 10)?.reason).toContain('read-only')
+  expect(postgresWarning(behind, 10)?.reason).toContain('1 step behind')
+})

@@ -1,0 +1,343 @@
+// The end of old rows: on SQLite without a stall that a request would feel, on Postgres month by month and by one replica; and the
+// timer that sees to both.
+
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { LIMITS } from '../core/limits.ts'
+import { FakeClock } from '../testing/clock.ts'
+import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
+import { type LogKeeper, LogUpkeep } from './log-upkeep.ts'
+import { LogWriter } from './log-writer.ts'
+import { readJournal, readStep } from './migration-journal.ts'
+import { setBusyTimeout, openDatabase } from './open.ts'
+import { monthOf, PostgresLogKeeper } from './postgres-log-keeper.ts'
+import { PostgresLogTable } from './postgres-log-table.ts'
+import { migratePostgres } from './postgres-migrate.ts'
+import { PostgresPool } from './postgres-pool.ts'
+import { SqliteLogKeeper } from './sqlite-log-keeper.ts'
+import {
+  MemoryLogger,
+  migratedDatabase,
+  MIGRATIONS_FOLDER,
+  realClock,
+  removeFolders,
+  sampleOutcome,
+  temporaryFolder,
+  until,
+} from './test-store.ts'
+
+const never = new AbortController().signal
+const missing = postgresMissing()
+if (missing !== undefined) process.stdout.write(`skipped: months on Postgres (${missing})\n`)
+
+let server: TestPostgres
+let template = ''
+const pools: PostgresPool[] = []
+
+function poolOf(url: string, connections = 3): PostgresPool {
+  const pool = new PostgresPool(
+    { engine: 'postgres', url, connections },
+    { connections, logger: new MemoryLogger() },
+  )
+  pools.push(pool)
+  return pool
+}
+
+async function freshPool(): Promise<PostgresPool> {
+  return poolOf((await server.createDatabase(template)).url)
+}
+
+beforeAll(async () => {
+  if (missing !== undefined) return
+  server = await startPostgres()
+  const { name, url } = await server.createDatabase()
+  template = name
+  const pool = poolOf(url)
+  await migratePostgres(pool, { migrationsFolder: MIGRATIONS_FOLDER, name: 'test' })
+  await pool.close()
+})
+
+afterAll(async () => {
+  for (const pool of pools) await pool.close()
+  await server?.[Symbol.asyncDispose]()
+  removeFolders()
+})
+
+describe('on SQLite', () => {
+  async function filled(rows: number, bodyChars: number) {
+    const path = join(temporaryFolder(), 'weir-log.db')
+    const database = migratedDatabase(path, 'log')
+    setBusyTimeout(database, LIMITS.logBusyTimeoutMs)
+    const writer = new LogWriter(database, { logger: new MemoryLogger(), clock: realClock })
+    for (let at = 0; at < rows; at += 1) {
+      const body = bodyChars === 0 ? {} : { requestBody: 'b'.repeat(bodyChars) }
+      writer.record(sampleOutcome({ timestampMs: at, requestId: `r${at}`, ...body }))
+      if (at % 10_000 === 0) await writer.flush()
+    }
+    await writer.flush()
+    const count = (table: string): number =>
+      database.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? -1
+    return { database, path, writer, count }
+  }
+
+  test.each([
+    ['rows alone', 60_000, 0, 50_000],
+    ['rows with large bodies', 120, 500_000, 100],
+  ])(
+    'deletes %s in steps that no request feels, and leaves the rest',
+    async (_what, rows, bodyChars, cutoffMs) => {
+      const { count, database } = await filled(rows, bodyChars)
+      database.run(
+        "INSERT INTO usage_hourly VALUES (0,'t','','','','','m','','','chat',1,0,0,0,0,0,0,0,0,0,7,0,0,0)",
+      )
+      database.run("INSERT INTO kept VALUES ('response','t','i',NULL,'p','m',0,1,NULL,NULL)")
+      let longestMs = 0
+      let lastMs = performance.now()
+      const ticking = setInterval(() => {
+        longestMs = Math.max(longestMs, performance.now() - lastMs)
+        lastMs = performance.now()
+      }, 1)
+      const startMs = performance.now()
+      const deleted = await new SqliteLogKeeper(database).deleteBefore(cutoffMs, never)
+      clearInterval(ticking)
+      const tookMs = performance.now() - startMs
+      process.stdout.write(
+        `retention on SQLite: ${deleted} rows in ${Math.round(tookMs)} ms, longest stall ${longestMs.toFixed(1)} ms\n`,
+      )
+      expect(deleted).toBe(cutoffMs)
+      expect(count('requests')).toBe(rows - cutoffMs)
+      expect(count('request_bodies')).toBe(bodyChars === 0 ? 0 : rows - cutoffMs)
+      expect(count('usage_hourly')).toBe(1)
+      expect(count('kept')).toBe(1)
+      // The bound is 50 ms; the rest is for a machine that is busy with other tests.
+      expect(longestMs).toBeLessThan(250)
+      expect(await new SqliteLogKeeper(database).deleteBefore(cutoffMs, never)).toBe(0)
+      database.close()
+    },
+    30_000,
+  )
+
+  test('stops when told, writes go on in between, and a lock of another process is waited for', async () => {
+    const { count, database, path, writer } = await filled(5_000, 0)
+    const stopping = new AbortController()
+    const deleting = new SqliteLogKeeper(database).deleteBefore(5_000, stopping.signal)
+    writer.record(sampleOutcome({ timestampMs: 9_000 }))
+    expect(await writer.flush()).toBe(true)
+    stopping.abort()
+    const first = await deleting
+    expect(first).toBeGreaterThan(0)
+    expect(count('requests')).toBe(5_001 - first)
+    const other = openDatabase(path, 'log')
+    other.run('BEGIN IMMEDIATE')
+    const waiting = new SqliteLogKeeper(database).deleteBefore(5_000, never)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    other.run('ROLLBACK')
+    other.close()
+    expect(await waiting).toBe(5_000 - first)
+    expect(count('requests')).toBe(1)
+    database.close()
+  })
+})
+
+describe.skipIf(missing !== undefined)('on Postgres', () => {
+  const at = (text: string): number => Date.parse(`${text}Z`)
+
+  async function partitions(pool: PostgresPool): Promise<string[]> {
+    const rows = await pool.query<{ name: string }>(
+      "SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relkind = 'r' ORDER BY 1",
+    )
+    return rows.map((row) => row.name)
+  }
+
+  async function placesOf(pool: PostgresPool, table: string): Promise<Record<string, number>> {
+    const rows = await pool.query<{ name: string; n: number }>(
+      `SELECT tableoid::regclass::text AS name, count(*) AS n FROM ${table} GROUP BY 1 ORDER BY 1`,
+    )
+    return Object.fromEntries(rows.map((row) => [row.name, row.n]))
+  }
+
+  async function write(pool: PostgresPool, times: readonly string[]): Promise<void> {
+    const rows = times.map((time) =>
+      sampleOutcome({ timestampMs: at(time), requestBody: time, requestId: time }),
+    )
+    expect(await new PostgresLogTable(pool).write(rows, [])).toEqual({ refused: [], uncounted: [] })
+  }
+
+  test('months begin and end where the calendar says', () => {
+    for (const [time, suffix, days] of [
+      ['2026-01-01T00:00:00.000', '2026_01', 31],
+      ['2026-12-31T23:59:59.999', '2026_12', 31],
+      ['2028-02-29T12:00:00.000', '2028_02', 29],
+    ] as const) {
+      const month = monthOf(at(time))
+      expect(month.suffix).toBe(suffix)
+      expect(month.startMs).toBeLessThanOrEqual(at(time))
+      expect(month.endMs).toBeGreaterThan(at(time))
+      expect((month.endMs - month.startMs) / 86_400_000).toBe(days)
+      expect(monthOf(month.endMs).startMs).toBe(month.endMs)
+    }
+  })
+
+  test('this month and the next are made once, by many replicas at once; strays move in', async () => {
+    const pool = await freshPool()
+    await write(pool, ['2026-11-30T23:59:59.999', '2026-12-01T00:00:00.000', '2030-01-01T00:00:00'])
+    expect(await placesOf(pool, 'requests')).toEqual({ requests_default: 3 })
+    const keepers = Array.from({ length: 4 }, () => new PostgresLogKeeper(pool))
+    const nowMs = at('2026-11-21T12:00:00')
+    await Promise.all(keepers.map((keeper) => keeper.makeRoom(nowMs)))
+    await keepers[0]?.makeRoom(nowMs)
+    expect(await partitions(pool)).toEqual([
+      'request_bodies_2026_11',
+      'request_bodies_2026_12',
+      'request_bodies_default',
+      'requests_2026_11',
+      'requests_2026_12',
+      'requests_default',
+    ])
+    await write(pool, ['2026-11-01T00:00:00.000', '2027-01-01T00:00:00.000'])
+    const places = { _2026_11: 2, _2026_12: 1, _default: 2 }
+    for (const table of ['requests', 'request_bodies']) {
+      const wanted = Object.entries(places).map(([suffix, n]) => [`${table}${suffix}`, n])
+      expect(await placesOf(pool, table)).toEqual(Object.fromEntries(wanted))
+    }
+  })
+
+  test('months that ended before go whole, with their bodies; strays in steps; what is counted stays', async () => {
+    const pool = await freshPool()
+    const keeper = new PostgresLogKeeper(pool)
+    for (const time of ['2026-08-10T00:00:00', '2026-10-10T00:00:00']) {
+      await keeper.makeRoom(at(time))
+    }
+    await write(pool, [
+      '2020-05-05T00:00:00',
+      '2026-08-31T23:59:59.999',
+      '2026-09-01T00:00:00',
+      '2026-10-02T00:00:00',
+    ])
+    await pool.query("INSERT INTO key_uses VALUES ('t', 'k', 1)")
+    await pool.query('ANALYZE requests_2026_08')
+    // A day before September ends: only August and what is older may go, though most of September is old.
+    expect(await keeper.deleteBefore(at('2026-09-29T00:00:00'), never)).toBe(2)
+    expect(await placesOf(pool, 'requests')).toEqual({ requests_2026_09: 1, requests_2026_10: 1 })
+    expect(await placesOf(pool, 'request_bodies')).toEqual({
+      request_bodies_2026_09: 1,
+      request_bodies_2026_10: 1,
+    })
+    expect((await partitions(pool)).filter((name) => name.endsWith('_08'))).toEqual([])
+    expect(await pool.query('SELECT * FROM key_uses')).toHaveLength(1)
+    await keeper.deleteBefore(at('2026-10-01T00:00:00'), never)
+    expect(await placesOf(pool, 'requests')).toEqual({ requests_2026_10: 1 })
+  })
+
+  test('a month that somebody reads is left for the next time, and another replica is not disturbed', async () => {
+    const pool = await freshPool()
+    const keeper = new PostgresLogKeeper(pool)
+    await keeper.makeRoom(at('2026-08-10T00:00:00'))
+    await write(pool, ['2026-08-10T00:00:00'])
+    const held = Promise.withResolvers<void>()
+    const reading = Promise.withResolvers<void>()
+    const reader = pool.transaction(async (tx) => {
+      await tx.query('SELECT count(*) FROM requests')
+      reading.resolve()
+      await held.promise
+    })
+    await reading.promise
+    expect(await keeper.deleteBefore(at('2027-01-01T00:00:00'), never)).toBe(0)
+    held.resolve()
+    await reader
+    const lock = pool.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [0x77_65_69_72_02])
+      expect(await keeper.deleteBefore(at('2027-01-01T00:00:00'), never)).toBe(0)
+    })
+    await lock
+    expect(await placesOf(pool, 'requests')).toEqual({ requests_2026_08: 1 })
+    await keeper.deleteBefore(at('2027-01-01T00:00:00'), never)
+    expect(await placesOf(pool, 'requests')).toEqual({})
+  }, 15_000)
+
+  test('the step to months carries over every row, body and number, and goes on counting', async () => {
+    const { url } = await server.createDatabase()
+    const pool = poolOf(url)
+    const folder = join(MIGRATIONS_FOLDER, 'postgres-log')
+    const journal = readJournal(folder)
+    const step = journal.findIndex(({ tag }) => tag.endsWith('_partitions'))
+    expect(step).toBeGreaterThan(0)
+    const take = async (entries: typeof journal): Promise<void> => {
+      await pool.transaction(async (tx) => {
+        for (const entry of entries) {
+          for (const statement of readStep(folder, entry).statements) await tx.query(statement)
+        }
+      })
+    }
+    await take(journal.slice(0, step))
+    const times = ['1970-01-01T00:00:01', '2026-10-31T23:59:59.999', '2026-11-01T00:00:00']
+    for (const [index, time] of times.entries()) {
+      await pool.query(
+        `INSERT INTO requests (log_id, log_ms, timestamp_ms, tenant_id, request_id, direction, endpoint, client_format, operation, stream, status, losses, attempts, total_ms, request_bytes, response_bytes, user_agent)
+         VALUES ($1, 1, $2, 't', $1, 'inbound', '/', 'f', 'chat', false, 200, '[]', '[{"a": 1}]', 1, 1, 1, 'agent')`,
+        [time, at(time)],
+      )
+      // Rows from before bodies had a time have none.
+      await pool.query("INSERT INTO request_bodies VALUES ($1, 't', $2, NULL)", [index + 1, time])
+    }
+    const before = await pool.query('SELECT * FROM requests ORDER BY sequence')
+    await take(journal.slice(step))
+    expect(await pool.query('SELECT * FROM requests ORDER BY sequence')).toEqual(before)
+    expect(await placesOf(pool, 'requests')).toEqual({
+      requests_2026_10: 1,
+      requests_2026_11: 1,
+      requests_default: 1,
+    })
+    const bodies = await pool.query<{ request_body: string; timestamp_ms: number }>(
+      'SELECT request_body, timestamp_ms FROM request_bodies ORDER BY sequence',
+    )
+    expect(bodies).toEqual(times.map((time) => ({ request_body: time, timestamp_ms: at(time) })))
+    await write(pool, ['2026-11-02T00:00:00'])
+    const last = await pool.query<{ n: number }>('SELECT max(sequence) AS n FROM requests')
+    expect(last).toEqual([{ n: 4 }])
+    const left = await pool.query("SELECT 1 FROM pg_class WHERE relname LIKE '%whole%'")
+    expect(left).toEqual([])
+  })
+})
+
+describe('the timer', () => {
+  test('makes room at once, asks for the retention each time, survives failures, and stops with its round', async () => {
+    const rooms: number[] = []
+    const cutoffs: number[] = []
+    const running = Promise.withResolvers<void>()
+    let fails = true
+    const keeper: LogKeeper = {
+      makeRoom: async (nowMs) => {
+        rooms.push(nowMs)
+        if (fails) throw new Error('secret words of an engine')
+      },
+      deleteBefore: async (cutoffMs, signal) => {
+        cutoffs.push(cutoffMs)
+        if (cutoffs.length === 3) {
+          running.resolve()
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        }
+        return 1
+      },
+    }
+    const clock = new FakeClock(1_000_000)
+    const logger = new MemoryLogger()
+    const upkeep = new LogUpkeep({ keeper, clock, logger, random: () => 0.5, intervalMs: 5 })
+    let retentionMs: number | undefined
+    upkeep.start(() => retentionMs)
+    upkeep.start(() => retentionMs)
+    await until('it has failed', () => logger.at('warn').length > 0)
+    expect(JSON.stringify(logger.lines)).not.toContain('secret')
+    expect(cutoffs).toEqual([])
+    fails = false
+    retentionMs = 100_000
+    await running.promise
+    expect(rooms[0]).toBe(1_000_000)
+    expect(cutoffs).toEqual([900_000, 900_000, 900_000])
+    await upkeep.stop()
+    const rounds = rooms.length
+    await upkeep.run()
+    expect(rooms.length).toBe(rounds + 1)
+    expect(cutoffs).toHaveLength(3)
+  })
+})

@@ -1,0 +1,149 @@
+// Opens a store on SQLite: both files migrated, the secrets unlocked, the repositories over them. `store.ts` is the door; this is
+// one of the two engines behind it.
+
+import type { Database } from 'bun:sqlite'
+import { drizzle } from 'drizzle-orm/bun-sqlite'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { LIMITS } from '../core/limits.ts'
+import type { Logger } from '../core/ports.ts'
+import { AuditChain } from './audit-chain.ts'
+import { ControlDatabase } from './control-database.ts'
+import { COPY_SETTING, requireWhole } from './copy-state.ts'
+import { describeFailure } from './errors.ts'
+import { Kept } from './kept.ts'
+import { storeFiles, type StoreFiles } from './locate.ts'
+import { LogUpkeep } from './log-upkeep.ts'
+import { LogWriter } from './log-writer.ts'
+import { MASTER_KEY_FILE, unlock } from './master-key.ts'
+import { migrate } from './migrate.ts'
+import { moneyStore } from './money.ts'
+import { openDatabase, setBusyTimeout, type StoreKind } from './open.ts'
+import { storeProblems } from './problems.ts'
+import { controlRepositories } from './repositories.ts'
+import { Requests } from './requests.ts'
+import * as sqliteLogTables from './schema-log.sqlite.ts'
+import * as sqliteTables from './schema.sqlite.ts'
+import { SqliteLogKeeper } from './sqlite-log-keeper.ts'
+import type { Store, StoreOptions } from './store.ts'
+import { ControlWatcher } from './watch.ts'
+
+function openMigrated(path: string, kind: StoreKind, options: StoreOptions): Database {
+  const database = openDatabase(path, kind)
+  try {
+    const folder = kind === 'control' ? 'sqlite' : 'sqlite-log'
+    const result = migrate(database, {
+      migrationsFolder: join(options.migrationsFolder, folder),
+      path,
+      backup: kind === 'control',
+    })
+    if (result.backup !== undefined) {
+      const { applied, backup } = result
+      options.logger.info('The control database was brought to a new schema.', { applied, backup })
+    }
+    // From here on requests are served: a lock may not hold them up for long.
+    setBusyTimeout(
+      database,
+      kind === 'control' ? LIMITS.controlBusyTimeoutMs : LIMITS.logBusyTimeoutMs,
+    )
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function copySetting(control: Database): string | undefined {
+  return control
+    .query<{ value: string }, [string]>('SELECT value FROM settings WHERE key = ?')
+    .get(COPY_SETTING)?.value
+}
+
+/** Brings the write-ahead log into the file, so that a stopped store is one file; where another process reads, it does so later. */
+function closeDatabase(database: Database, logger: Logger): void {
+  try {
+    database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch (error) {
+    logger.warn('A database was closed without its checkpoint.', { reason: describeFailure(error) })
+  }
+  database.close()
+}
+
+function warnOfLostDatabase(files: StoreFiles, options: StoreOptions): void {
+  if (existsSync(files.control) || !existsSync(join(options.dataFolder, MASTER_KEY_FILE))) return
+  options.logger.warn(
+    'There is a master key but no control database; an empty one is made. Was it moved?',
+    { path: files.control },
+  )
+}
+
+/** @param file absolute path of the control database; absent: in the data folder @throws StorageError; then nothing stays open */
+export async function openSqliteStore(options: StoreOptions, file?: string): Promise<Store> {
+  const { logger, clock } = options
+  const files = storeFiles(options.dataFolder, file)
+  warnOfLostDatabase(files, options)
+  const opened: Database[] = []
+  try {
+    const control = openMigrated(files.control, 'control', options)
+    opened.push(control)
+    requireWhole(copySetting(control), files.control)
+    const queries = drizzle(control)
+    const controlStore = { engine: 'sqlite', db: queries } as const
+    const keyring = await unlock(
+      { database: controlStore, queries, tables: sqliteTables },
+      options.secrets ?? {},
+      options.dataFolder,
+      clock.nowMs(),
+    )
+    const logDatabase = openMigrated(files.log, 'log', options)
+    opened.push(logDatabase)
+    const watcher = new ControlWatcher(control, { logger, files: [files.control, files.log] })
+    const database = new ControlDatabase({
+      database: controlStore,
+      queries,
+      tables: sqliteTables,
+      chain: new AuditChain(keyring.auditKey),
+      clock,
+      changed: () => watcher.changed(),
+    })
+    const log = new LogWriter(logDatabase, { logger, clock })
+    const logQueries = drizzle(logDatabase)
+    const keptDatabase = { engine: 'sqlite', db: logQueries } as const
+    const kept = new Kept(keptDatabase, logQueries, { logger, clock })
+    const money = moneyStore({
+      database: keptDatabase,
+      queries: logQueries,
+      tables: sqliteLogTables,
+      log,
+      control: database,
+      clock,
+      logger,
+    })
+    const upkeep = new LogUpkeep({ keeper: new SqliteLogKeeper(logDatabase), clock, logger })
+    let closed: Promise<void> | undefined
+    const close = async (): Promise<void> => {
+      await Promise.all([watcher.stop(), upkeep.stop()])
+      await Promise.all([log.close(), kept.close()])
+      await money.budgets.close()
+      for (const each of opened) closeDatabase(each, logger)
+    }
+    return {
+      ...controlRepositories(database, keyring, options),
+      ...money,
+      files,
+      requests: new Requests(logQueries),
+      log,
+      kept,
+      upkeep,
+      watcher,
+      problems: () => storeProblems({ watcher, log, kept }),
+      close: () => {
+        closed ??= close()
+        return closed
+      },
+    }
+  } catch (error) {
+    for (const each of opened) each.close()
+    throw error
+  }
+}

@@ -1,0 +1,360 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { RedisClient } from 'bun'
+import * as fc from 'fast-check'
+import { LIMITS } from '../core/limits.ts'
+import { MemoryLimits } from '../core/policy/memory-limits.ts'
+import { SlidingWindow } from '../core/policy/rate.ts'
+import type { Logger } from '../core/ports.ts'
+import type { LimitTake, LimitVerdict } from '../core/ports-money.ts'
+import { systemClock } from '../system.ts'
+import { redisPath, startRedis, type TestRedis } from '../testing/redis.ts'
+import { SEED } from '../testing/seed.ts'
+import type { LimitBatch } from './limit-exchange.ts'
+import { RedisLimits } from './redis-limits.ts'
+import { SharedLimits } from './shared-limits.ts'
+
+const PASSWORD = 'redis-canary-limits-0123456789'
+const present = redisPath() !== undefined
+if (!present) process.stdout.write('left out: shared limits: redis-server is not installed\n')
+
+const NOTHING: LimitBatch = { releases: [], renewals: [], corrections: [], requests: [] }
+let names = 0
+
+function take(key: string, max: number, over: Partial<LimitTake> = {}): LimitTake {
+  return { key, max, windowMs: 60_000, cost: 1, whenUnavailable: 'local', ...over }
+}
+
+function urlOf({ port }: TestRedis): string {
+  return `redis://:${PASSWORD}@127.0.0.1:${port}`
+}
+
+/** A replica, and a way to wait for what it says. */
+function replica(redis: TestRedis) {
+  const lines: string[] = []
+  const waiting = new Set<() => void>()
+  const write = (message: string, fields?: Record<string, unknown>) => {
+    lines.push(`${message} ${JSON.stringify(fields)}`)
+    for (const look of waiting) look()
+  }
+  const logger: Logger = { debug: write, info: write, warn: write, error: write }
+  const until = (isSo: () => boolean) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (!isSo()) return
+        waiting.delete(look)
+        resolve()
+      }
+      waiting.add(look)
+      look()
+    })
+  const local = new MemoryLimits(systemClock)
+  const backend = new RedisLimits({ url: urlOf(redis) })
+  const limits = new SharedLimits({ backend, local, clock: systemClock, logger })
+  return {
+    limits,
+    local,
+    lines,
+    connected: () => until(() => limits.connected),
+    lost: () => until(() => !limits.connected),
+    [Symbol.asyncDispose]: () => limits.close(),
+  }
+}
+
+async function takeAll(
+  counters: SharedLimits,
+  takes: readonly LimitTake[],
+  count: number,
+): Promise<LimitVerdict[]> {
+  return await Promise.all(
+    Array.from({ length: count }, () => counters.take(takes, Bun.randomUUIDv7())),
+  )
+}
+
+const admitted = (verdicts: readonly LimitVerdict[]) =>
+  verdicts.filter((verdict) => verdict.admitted).length
+
+describe.skipIf(!present)('limits in Redis', () => {
+  let redis: TestRedis
+  let name = ''
+  beforeAll(async () => {
+    redis = await startRedis(['--requirepass', PASSWORD])
+  })
+  afterAll(async () => {
+    await redis[Symbol.asyncDispose]()
+  })
+  const fresh = () => {
+    names += 1
+    name = `test-${names}`
+    return name
+  }
+
+  test('400 at once on two replicas: a limit of 100 lets exactly 100 through', async () => {
+    await using one = replica(redis)
+    await using other = replica(redis)
+    await Promise.all([one.connected(), other.connected()])
+    const rules = [take(`${fresh()}-wide`, 1_000), take(name, 100)]
+    const verdicts = await Promise.all([
+      takeAll(one.limits, rules, 200),
+      takeAll(other.limits, rules, 200),
+    ])
+    expect(admitted(verdicts.flat())).toBe(100)
+    // Whoever was refused has taken nothing of the wider one.
+    const [state] = await one.limits.peek([take(`${name}-wide`, 1_000)])
+    expect(state?.remaining).toBe(900)
+    const refused = verdicts.flat().find((verdict) => !verdict.admitted)
+    expect(refused?.refusedAt).toBe(1)
+    expect(refused?.retryAfterMs).toBeGreaterThan(59_000)
+    expect(refused?.retryAfterMs).toBeLessThanOrEqual(60_000)
+  })
+
+  test('the script counts as the window of the core does, whatever arrives and however the clock is set', async () => {
+    let nowMs = 1_000_000_000
+    const backend = new RedisLimits({ url: urlOf(redis), nowMs: () => nowMs })
+    await new Promise<void>((resolve) => backend.onReady(resolve))
+    const step = fc.record({
+      afterMs: fc.oneof(
+        fc.constant(0),
+        fc.integer({ min: 1, max: 2_000 }),
+        fc.integer({ min: 0, max: 70_000 }),
+      ),
+      jumpMs: fc.oneof(
+        { weight: 8, arbitrary: fc.constant(0) },
+        {
+          weight: 1,
+          arbitrary: fc.constantFrom(-3_600_000, 3_600_000, -86_400_000, 86_400_000, -3),
+        },
+      ),
+      cost: fc.integer({ min: 0, max: 6 }),
+      given: fc.option(fc.integer({ min: 1, max: 6 })),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 10, maxLength: 40, size: 'max' }),
+        async (steps) => {
+          const key = fresh()
+          const max = 10
+          const model = new SlidingWindow(60_000)
+          const stamps: number[] = []
+          for (const { afterMs, cost, given, jumpMs } of steps) {
+            nowMs += afterMs + jumpMs
+            const takenMs = stamps.at(-1)
+            const corrections =
+              given === null || takenMs === undefined
+                ? []
+                : [{ key, windowMs: 60_000, amount: -given, takenMs }]
+            const requests = [{ takes: [take(key, max, { cost })], holder: '' }]
+            const [verdict] = await backend.exchange({ ...NOTHING, corrections, requests })
+            model.counted(nowMs)
+            for (const { amount, takenMs: at } of corrections) model.giveBack(at, -amount)
+            const waitMs = model.waitMs(nowMs, max - cost)
+            if (waitMs === 0) {
+              model.add(nowMs, cost)
+              stamps.push(nowMs)
+            }
+            expect(verdict?.admitted).toBe(waitMs === 0)
+            expect(verdict?.states[0]?.remaining).toBe(max - model.counted(nowMs))
+            if (waitMs > 0) expect(verdict?.retryAfterMs).toBe(Math.ceil(waitMs))
+            expect(verdict?.states[0]?.resetMs).toBe(Math.ceil(model.resetMs(nowMs)))
+          }
+        },
+      ),
+      { seed: SEED, numRuns: 30 },
+    )
+    await backend.close()
+  })
+
+  test('what runs at once is counted over replicas, and given back', async () => {
+    await using one = replica(redis)
+    await using other = replica(redis)
+    await Promise.all([one.connected(), other.connected()])
+    const running = [take(fresh(), 3, { windowMs: 0 })]
+    for (const holder of ['a', 'b', 'c']) {
+      expect((await one.limits.take(running, holder)).admitted).toBe(true)
+    }
+    expect((await other.limits.take(running, 'd')).admitted).toBe(false)
+    one.limits.release([name], 'b')
+    // The next answer of the same connection comes after what was asked before it.
+    await one.limits.take([take(`${name}-after`, 1)], '')
+    expect((await other.limits.take(running, 'd')).admitted).toBe(true)
+    expect((await one.limits.take(running, 'e')).admitted).toBe(false)
+  })
+
+  test('places of a replica that died come back when its lease is over, those that are renewed stay', async () => {
+    let nowMs = 5_000_000
+    const backend = new RedisLimits({ url: urlOf(redis), nowMs: () => nowMs })
+    await new Promise<void>((resolve) => backend.onReady(resolve))
+    const key = fresh()
+    const ask = async (holder: string) => {
+      const requests = [{ takes: [take(key, 2, { windowMs: 0 })], holder }]
+      return (await backend.exchange({ ...NOTHING, requests }))[0]?.admitted
+    }
+    expect([await ask('dead'), await ask('alive'), await ask('third')]).toEqual([true, true, false])
+    nowMs += LIMITS.limitLeaseMs - 1
+    await backend.exchange({ ...NOTHING, renewals: [{ key, holder: 'alive' }] })
+    expect(await ask('third')).toBe(false)
+    nowMs += 1
+    expect([await ask('third'), await ask('fourth')]).toEqual([true, false])
+    // A clock that is set back keeps nobody's place for longer than a lease.
+    nowMs -= 86_400_000
+    expect(await ask('fourth')).toBe(false)
+    nowMs += LIMITS.limitLeaseMs
+    expect([await ask('fourth'), await ask('fifth'), await ask('sixth')]).toEqual([
+      true,
+      true,
+      false,
+    ])
+    await backend.close()
+  })
+
+  test('estimates are corrected by whoever took them', async () => {
+    await using one = replica(redis)
+    await one.connected()
+    const tokens = (cost: number) => [take(name, 100, { cost })]
+    fresh()
+    const first = await one.limits.take(tokens(90), '')
+    expect((await one.limits.take(tokens(50), '')).admitted).toBe(false)
+    one.limits.correct(name, 60_000, -80, first.takenMs)
+    expect((await one.limits.take(tokens(50), '')).states[0]?.remaining).toBe(40)
+    one.limits.correct(name, 60_000, 1_000, first.takenMs)
+    const late = await one.limits.take(tokens(1), '')
+    expect(late).toMatchObject({ admitted: false, states: [{ remaining: 0 }] })
+  })
+
+  test('takes that come together ask together', async () => {
+    await using one = replica(redis)
+    await one.connected()
+    const watcher = new RedisClient(urlOf(redis))
+    const calls = async () => {
+      const stats = String(await watcher.send('INFO', ['commandstats']))
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+    }
+    const before = await calls()
+    await takeAll(one.limits, [take(fresh(), 1_000)], LIMITS.limitBatchMax)
+    expect((await calls()) - before).toBe(1)
+    watcher.close()
+  })
+
+  test('keys expire, and all of them have the one hash tag of a cluster', async () => {
+    await using one = replica(redis)
+    await one.connected()
+    const running = take(`${fresh()}-running`, 5, { windowMs: 0 })
+    await one.limits.take([take(name, 5), running], 'a')
+    const watcher = new RedisClient(urlOf(redis))
+    const keys = (await watcher.send('KEYS', [`*${name}*`])) as string[]
+    expect(keys).toHaveLength(2)
+    for (const key of keys) {
+      expect(key).toStartWith('{weir:limit:1}:')
+      expect(Number(await watcher.send('PTTL', [key]))).toBeWithin(1, 62_000)
+    }
+    watcher.close()
+  })
+
+  test('a Redis that forgot its scripts, or everything, goes on at once', async () => {
+    await using one = replica(redis)
+    await one.connected()
+    const watcher = new RedisClient(urlOf(redis))
+    const rule = take(fresh(), 3)
+    const running = take(`${name}-running`, 1, { windowMs: 0 })
+    await one.limits.take([rule, running], 'a')
+    await watcher.send('SCRIPT', ['FLUSH'])
+    const next = await one.limits.take([rule], 'b')
+    expect(next).toMatchObject({ admitted: true, states: [{ remaining: 1 }] })
+    expect(next.degraded).toBeUndefined()
+    await watcher.send('FLUSHALL', [])
+    const after = await one.limits.take([rule], 'c')
+    expect(after).toMatchObject({ admitted: true, states: [{ remaining: 2 }] })
+    expect(after.degraded).toBeUndefined()
+    watcher.close()
+  })
+
+  test.each([
+    ['full', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
+    ['read-only', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+  ])(
+    'a %s Redis is as good as none, and asked again once it is not',
+    async (_what, break_, mend) => {
+      await using one = replica(redis)
+      await one.connected()
+      const watcher = new RedisClient(urlOf(redis))
+      const run = ([command = '', ...args]: string[]) => watcher.send(command, args)
+      const closed = take(`${fresh()}-closed`, 100, { whenUnavailable: 'closed' })
+      const open = take(`${name}-open`, 1, { whenUnavailable: 'open' })
+      const local = take(`${name}-local`, 2)
+      await run(break_)
+      try {
+        expect(await one.limits.take([closed], '')).toMatchObject({
+          admitted: false,
+          degraded: true,
+          refusedAt: 0,
+        })
+        expect(admitted(await takeAll(one.limits, [open], 20))).toBe(20)
+        expect(admitted(await takeAll(one.limits, [local], 20))).toBe(2)
+        expect(one.limits.connected).toBe(false)
+        expect(one.lines.at(-1)).not.toContain(PASSWORD)
+      } finally {
+        await run(mend)
+      }
+      await one.connected()
+      expect(await one.limits.take([closed], '')).toMatchObject({ admitted: true })
+      watcher.close()
+    },
+  )
+
+  test('a frozen one costs nobody more than its bound, and places it gave out too late come back', async () => {
+    await using one = replica(redis)
+    await one.connected()
+    const running = [take(fresh(), 4, { windowMs: 0, whenUnavailable: 'closed' })]
+    redis.freeze()
+    const waits: number[] = []
+    try {
+      for (let round = 0; round < 40; round += 1) {
+        const startMs = performance.now()
+        await takeAll(one.limits, running, 5)
+        waits.push(performance.now() - startMs)
+      }
+    } finally {
+      redis.thaw()
+    }
+    const slow = waits.filter((waitMs) => waitMs > 20)
+    expect(slow.length).toBeLessThanOrEqual(LIMITS.limitFailuresMax)
+    expect(Math.max(...waits)).toBeLessThan(LIMITS.limitAnswerMs + 60)
+    await one.connected()
+    // What it let in after it was given up runs nowhere.
+    const [state] = await takeAll(one.limits, running, 1)
+    expect(state?.admitted).toBe(true)
+  })
+
+  test('one that is stopped and started is used again, and learns what runs', async () => {
+    await using one = replica(redis)
+    await using other = replica(redis)
+    await Promise.all([one.connected(), other.connected()])
+    const running = take(fresh(), 2, { windowMs: 0 })
+    await one.limits.take([running], 'a')
+    await redis.kill()
+    await takeAll(one.limits, [running], 1)
+    await one.lost()
+    const local = take(`${name}-local`, 5)
+    expect(admitted(await takeAll(one.limits, [local], 20))).toBe(5)
+    expect(admitted(await takeAll(other.limits, [local], 20))).toBe(5)
+    await redis.start()
+    await Promise.all([one.connected(), other.connected()])
+    // It has forgotten all; what ran meanwhile on the other replica counts here.
+    const verdicts = await takeAll(other.limits, [running], 1)
+    expect(verdicts[0]).toMatchObject({ admitted: false })
+  })
+
+  test('`local` counts what this process let through before', async () => {
+    await using one = replica(redis)
+    await one.connected()
+    const rule = [take(fresh(), 10)]
+    await takeAll(one.limits, rule, 7)
+    redis.freeze()
+    try {
+      const verdicts = await takeAll(one.limits, rule, 10)
+      expect(admitted(verdicts)).toBe(3)
+      expect(verdicts[0]).toMatchObject({ degraded: true })
+    } finally {
+      redis.thaw()
+    }
+  })
+})
