@@ -2,6 +2,7 @@
 
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
+import { isTokenShaped } from './token-parts.ts'
 
 /** What SDKs that insist on a key may send to say "none": it is no secret and names nobody. */
 export const PLACEHOLDER_KEY = 'anonymous'
@@ -28,7 +29,8 @@ export function credentialOf(headers: Headers, fromPath?: string): string | unde
     }
     found = value
   }
-  if (found !== undefined && found.length > LIMITS.credentialCharsMax) {
+  // A token with its claims is long; anything else of that length is no credential, and is not even hashed.
+  if (found !== undefined && found.length > LIMITS.credentialCharsMax && !isTokenShaped(found)) {
     throw new GatewayError('authentication')
   }
   return found
@@ -36,8 +38,13 @@ export function credentialOf(headers: Headers, fromPath?: string): string | unde
 
 /** The token of a Bearer header; another scheme is a wrong credential, not an absent one. */
 function bearerOf(header: string | null): string | undefined {
-  if (header === null || header.trim() === '') return undefined
-  const match = /^bearer(?:\s+(.*))?$/i.exec(header.trim())
-  if (match === null) throw new GatewayError('authentication')
-  return match[1]?.trim()
+  const text = header?.trim() ?? ''
+  if (text === '') return undefined
+  // The scheme alone is looked at: a token behind it is long, and this is done for every request.
+  const scheme = text.slice(0, SCHEME.length + 1).toLowerCase()
+  if (scheme === SCHEME) return undefined
+  if (!/^bearer\s$/.test(scheme)) throw new GatewayError('authentication')
+  return text.slice(SCHEME.length).trim()
 }
+
+const SCHEME = 'bearer'

@@ -45,17 +45,20 @@ interface Application {
   readonly key: string
 }
 
+/** Whoever has an application of Entra ID; one object until its settings change. */
+export type TokenOwner = Pick<Provider, 'id' | 'entra' | 'network'>
+
 export class EntraTokens implements TokenSource {
   private readonly ports: EntraPorts
   private readonly slots = new Map<string, Slot>()
   // A provider is one object until its settings change: hashing them for each request would cost more than all the rest.
-  private readonly applications = new WeakMap<Provider, Map<TokenAudience, Application>>()
+  private readonly applications = new WeakMap<TokenOwner, Map<TokenAudience, Application>>()
 
   constructor(ports: EntraPorts) {
     this.ports = ports
   }
 
-  async bearer(provider: Provider, audience: TokenAudience = 'models'): Promise<string> {
+  async bearer(provider: TokenOwner, audience: TokenAudience = 'models'): Promise<string> {
     const application = this.application(provider, audience)
     const slot = this.slot(application.key)
     const nowMs = this.ports.clock.monotonicMs()
@@ -71,7 +74,7 @@ export class EntraTokens implements TokenSource {
     return (await this.ask(application, slot)).token
   }
 
-  refused(provider: Provider, token: string, audience: TokenAudience = 'models'): boolean {
+  refused(provider: TokenOwner, token: string, audience: TokenAudience = 'models'): boolean {
     const slot = this.slot(this.application(provider, audience).key)
     // Somebody else's request has thrown it away already.
     if (slot.held?.token !== token) return true
@@ -147,7 +150,7 @@ export class EntraTokens implements TokenSource {
     return slot
   }
 
-  private application(provider: Provider, audience: TokenAudience): Application {
+  private application(provider: TokenOwner, audience: TokenAudience): Application {
     let known = this.applications.get(provider)
     if (known === undefined) this.applications.set(provider, (known = new Map()))
     let application = known.get(audience)
@@ -159,7 +162,7 @@ export class EntraTokens implements TokenSource {
 }
 
 /** @throws GatewayError `upstream_auth` for a provider without an application */
-function applicationOf(provider: Provider, audience: TokenAudience): Application {
+function applicationOf(provider: TokenOwner, audience: TokenAudience): Application {
   const { entra, id, network } = provider
   if (entra === undefined) {
     throw new GatewayError('upstream_auth', { cause: 'the provider has no entra settings' })
