@@ -131,7 +131,7 @@ describe('changes while it runs', () => {
       TEST_ACTOR,
     )
     await app.reload(load(folder, { server: { host: '127.0.0.1' }, ...auth }))
-    const { providers } = app.snapshot()
+    const { providers } = app.snapshot().of('default')
     expect(providers.get('inside')?.network.allowPrivate).toBe(false)
   })
 
@@ -215,7 +215,7 @@ test('providers of the environment are there, with their keys', async () => {
       OPENAI_BASE_URL: `${upstream.url}/v1`,
     },
   )
-  expect([...app.snapshot().providers.keys()].toSorted()).toEqual(['mock', 'openai'])
+  expect([...app.snapshot().allProviders.keys()].toSorted()).toEqual(['mock', 'openai'])
   await upstream.request(0)
   expect(upstream.requests[0]!.headers['authorization']).toBe('Bearer sk-environment-0123')
 })

@@ -1,49 +1,44 @@
-// The composition root: configuration → store, transport, gateway → server. The only file that knows all of them; it holds no
-// logic of its own but the order of starting and stopping, and when the catalogue is made anew.
+// The composition root: configuration → store, transport, gateway → server. It holds no logic of its own but the order of starting and
+// stopping, and when the catalogue is made anew.
 
-import { join } from 'node:path'
 import { SharedDeadlines } from './transport/deadlines.ts'
 import { createTransport } from './transport/http-transport.ts'
 import { NetworkWarnings } from './transport/network-warnings.ts'
-import type { Actor } from './core/audit.ts'
 import type { ApiKey, Provider } from './core/catalog.ts'
 import type { OutcomeSink } from './core/outcome.ts'
 import type { Logger, Transport } from './core/ports.ts'
 import { DEFAULT_TENANT_ID } from './core/principal.ts'
 import type { Config } from './config/config.ts'
+import { createIdentity } from './app-identity.ts'
+import type { AppLogin } from './app-login.ts'
+import { recordUnlocking, serverDeps } from './app-server.ts'
+import { BudgetService } from './budget-service.ts'
 import { boundOfAll, gatewaySettings, redisSettings, serverSettings } from './app-settings.ts'
-import { EntraTokens } from './auth/entra-tokens.ts'
+import type { BearerTokens } from './auth/bearer.ts'
+import type { EntraTokens } from './auth/entra-tokens.ts'
 import { AzureDeployments } from './gateway/azure-deployments.ts'
-import {
-  existingCatalog,
-  onboardAzure,
-  type AzureErrand,
-  type AzureReport,
-} from './gateway/azure-onboarding.ts'
 import { ModelDirectory } from './gateway/catalog.ts'
 import { Gates } from './gateway/gates.ts'
 import { Checks } from './gateway/checks.ts'
 import { Health } from './gateway/health.ts'
-import { healthGauges } from './gateway/health-metrics.ts'
-import { anyProviderFit, reportProviders } from './gateway/health-report.ts'
 import type { GatewayDeps, GatewaySettings, PriceBook as PricePort } from './gateway/deps.ts'
 import { ReasoningMemory } from './gateway/reasoning-memory.ts'
 import { RouteTurns } from './gateway/route-state.ts'
-import { SpoolRoom } from './gateway/passthrough/spool.ts'
 import { Shutdown } from './gateway/shutdown.ts'
 import { buildSnapshot, EMPTY_SNAPSHOT, type Snapshot } from './gateway/snapshot.ts'
 import { StreamWatch } from './gateway/stream-watch.ts'
+import { LimitService } from './limit-service.ts'
 import { LocalServers } from './local-servers.ts'
-import { migrationsFolder, webAsset } from './assets.ts'
+import { migrationsFolder } from './assets.ts'
 import { MockTransport } from './providers/mock-transport.ts'
 import { PriceBook } from './providers/prices.ts'
 import { Replicas } from './replicas.ts'
-import type { ServerDeps, ServerSettings } from './server/context.ts'
+import type { ServerSettings } from './server/context.ts'
 import { isLoopbackName } from './server/host-guard.ts'
 import { startServer, type RunningServer } from './server/server.ts'
 import { systemClock, systemIds } from './system.ts'
 import { openStore, type Store } from './storage/store.ts'
-import { METRICS_CONTENT_TYPE, Metrics } from './telemetry/metrics.ts'
+import { Metrics } from './telemetry/metrics.ts'
 
 /** A start that must not go on, with words for the person who started it. */
 export class StartError extends Error {}
@@ -54,6 +49,8 @@ export interface App {
   snapshot(): Snapshot
   /** Resolves when local servers have been asked once. */
   readonly localServersAsked: Promise<void>
+  /** A link that makes the first administrator; undefined where there is one, or where none is needed. */
+  setupLink(): Promise<string | undefined>
   /** Takes over a changed configuration: everything but the address and the store. */
   reload(config: Config): Promise<void>
   /** Says that it is not ready at once; after the delay stops accepting, lets requests end within the limit, writes the log to its end. */
@@ -69,7 +66,7 @@ export async function startApp(initial: Config, logger: Logger): Promise<App> {
     dataFolder: initial.dataFolder,
     location: initial.storage,
     migrationsFolder,
-    ...(initial.secrets.masterKey === undefined ? {} : { masterKey: initial.secrets.masterKey }),
+    secrets: initial.secrets,
     logger,
     clock: systemClock,
   })
@@ -93,6 +90,7 @@ class Composition {
   private readonly http = createTransport(systemClock, this.deadlines)
   private readonly mock = new MockTransport()
   private readonly tokens: EntraTokens
+  private readonly bearer: BearerTokens
   private readonly metrics = new Metrics()
   private readonly directory: ModelDirectory
   private readonly localServers: LocalServers
@@ -106,6 +104,10 @@ class Composition {
   private readonly replicas: Replicas
   private readonly gateway: GatewayDeps
   private readonly checks: Checks
+  private readonly limits: LimitService
+  private readonly watch = new StreamWatch(systemClock)
+  private readonly budgets: BudgetService
+  private readonly login: AppLogin
 
   constructor(config: Config, store: Store, logger: Logger) {
     this.config = config
@@ -120,13 +122,17 @@ class Composition {
     this.store = store
     this.logger = logger
     this.networkWarnings = new NetworkWarnings(logger)
-    const transport = (provider: Provider) => this.transport(provider)
-    this.tokens = new EntraTokens({
+    const transport = this.transport.bind(this)
+    const identity = createIdentity({
+      store,
       transport: this.http,
-      clock: systemClock,
-      ids: systemIds,
       logger,
+      config: () => this.config,
+      snapshot: () => this.snapshot,
     })
+    this.tokens = identity.tokens
+    this.bearer = identity.bearer
+    this.login = identity.login
     const deployments = new AzureDeployments({
       clock: systemClock,
       tokens: this.tokens,
@@ -150,17 +156,53 @@ class Composition {
       clock: systemClock,
       ids: systemIds,
       logger,
-      provider: (id) => this.snapshot.providers.get(id),
+      provider: (uid) => this.snapshot.allProviders.get(uid),
+    })
+    this.budgets = new BudgetService({
+      store,
+      transport: this.http,
+      logger,
+      metrics: this.metrics,
+      prices: this.pricePort(),
+      watch: this.watch,
+      config: () => this.config,
+      catalog: (tenantId) => this.snapshot.of(tenantId),
+    })
+    this.limits = new LimitService({
+      clock: systemClock,
+      ids: systemIds,
+      logger,
+      refused: (per, counts) => this.metrics.limitRefused(per, counts),
+      fallback: () => store.limitBackend?.(),
     })
     this.gateway = this.gatewayDeps()
     this.checks = new Checks(this.gateway)
   }
 
   async start(): Promise<App> {
-    await Promise.all([this.rebuild(), this.recallModels()])
+    await this.rebuild()
+    await this.recallModels()
     refuseOpenBind(this.config, [...this.snapshot.keysByHash.values()])
-    const server = startServer(this.serverDeps())
+    await this.limits.use(redisSettings(this.config))
+    const { bearer, budgets, checks, gateway, limits, login, metrics, replicas, store } = this
+    const server = startServer(
+      serverDeps({
+        bearer,
+        budgets,
+        checks,
+        gateway,
+        limits,
+        login,
+        metrics,
+        replicas,
+        store,
+        config: () => this.config,
+        settings: () => this.settings,
+      }),
+    )
+    this.login.start(server.port)
     this.store.watcher.start(() => this.takeOver())
+    this.store.upkeep.start(() => this.config.log.retentionMs)
     const localServersAsked = this.localServers.start()
     this.checks.start()
     await this.replicas.use(redisSettings(this.config))
@@ -169,6 +211,7 @@ class Composition {
       this.prices.warm().catch((error: unknown) => {
         this.logger.error('prices could not be read', { error: String(error) })
       })
+      recordUnlocking(this.store, this.logger)
       void this.directory.refreshAll(this.snapshot)
       this.directory.start(() => this.snapshot)
     }, 0).unref()
@@ -177,6 +220,7 @@ class Composition {
       store: this.store,
       snapshot: () => this.snapshot,
       localServersAsked,
+      setupLink: () => this.login.firstLink(),
       reload: (config) => this.reload(config),
       stop: () => this.stop(server),
     }
@@ -185,7 +229,12 @@ class Composition {
   /** Names that providers listed when the program last ran are known before they have answered. */
   private async recallModels(): Promise<void> {
     try {
-      this.directory.load(await this.store.modelStatuses.all(DEFAULT_TENANT_ID))
+      const owners = [...this.snapshot.allProviders.values()].flatMap(
+        ({ tenantId }) => tenantId ?? [],
+      )
+      for (const tenantId of new Set([DEFAULT_TENANT_ID, ...owners])) {
+        this.directory.load(tenantId, await this.store.modelStatuses.all(tenantId))
+      }
     } catch (error) {
       this.logger.warn('what providers listed before could not be read', { error: String(error) })
     }
@@ -207,10 +256,13 @@ class Composition {
   private async readCatalogueAfter(before: Promise<void>): Promise<void> {
     // A reading that failed has told its own caller; this one only waits for its turn.
     await Promise.allSettled([before])
-    const [providers, models, keys] = await Promise.all([
+    const [providers, models, keys, directory, limits, budgets] = await Promise.all([
       this.store.providers.all(),
       this.store.models.all(),
       this.store.keys.all(),
+      this.store.directory.all(),
+      this.store.limitRules.all(),
+      this.store.budgetRules.all(),
     ])
     const { config } = this
     this.snapshot = buildSnapshot(
@@ -221,10 +273,14 @@ class Composition {
         { providers, models, keys },
       ],
       config.network,
+      directory,
     )
-    this.gates.keep(this.snapshot.providers)
-    this.health.keep(this.snapshot.providers)
-    this.networkWarnings.tell(this.snapshot.providers.values())
+    this.limits.useRules([...config.limits, ...limits], [...this.snapshot.keysByHash.values()])
+    this.budgets.useRules([...config.budgets, ...budgets], config.budgetLeases)
+    const { allProviders } = this.snapshot
+    this.gates.keep(allProviders)
+    this.health.keep(allProviders)
+    this.networkWarnings.tell(allProviders.values())
   }
 
   private async reload(changed: Config): Promise<void> {
@@ -239,7 +295,10 @@ class Composition {
     this.localServers.setCandidates(config.localCandidates)
     this.networkWarnings.forget()
     await this.takeOver()
-    await this.replicas.use(redisSettings(config))
+    await Promise.all([
+      this.replicas.use(redisSettings(config)),
+      this.limits.use(redisSettings(config)),
+    ])
   }
 
   private tellRebuildFailure(error: unknown): void {
@@ -255,7 +314,8 @@ class Composition {
     this.checks.stop()
     this.directory.stop()
     await server.stop(drainTimeoutMs)
-    await this.replicas.stop()
+    await this.login.stop()
+    await Promise.all([this.replicas.stop(), this.limits.stop(), this.budgets.stop()])
     await this.store.close()
   }
 
@@ -270,7 +330,7 @@ class Composition {
       ready: async () => {
         if (!prices.isWarm) await Promise.allSettled([prices.warm()])
       },
-      find: (provider, model) => prices.lookup(provider, model, systemClock.nowMs()),
+      find: (provider, model, atMs) => prices.lookup(provider, model, atMs ?? systemClock.nowMs()),
     }
   }
 
@@ -278,7 +338,8 @@ class Composition {
     const sink: OutcomeSink = {
       record: (outcome) => {
         this.metrics.record(outcome)
-        if (this.config.log.requests !== 'none') this.store.log.record(outcome)
+        const { requests } = this.config.log
+        this.store.log.record(requests === 'none' ? { ...outcome, withoutRow: true } : outcome)
       },
     }
     return {
@@ -289,7 +350,8 @@ class Composition {
       directory: this.directory,
       health: this.health,
       gates: this.gates,
-      tolls: [],
+      tolls: [this.limits.limiting, this.budgets.spending],
+      providerLimits: this.limits.limiting,
       shutdown: this.shutdown,
       turns: new RouteTurns(),
       prices: this.pricePort(),
@@ -304,60 +366,8 @@ class Composition {
       deadlines: this.deadlines,
       ids: systemIds,
       logger: this.logger,
-      watch: new StreamWatch(systemClock),
+      watch: this.watch,
     }
-  }
-
-  private serverDeps(): ServerDeps {
-    return {
-      gateway: this.gateway,
-      authentication: {
-        anonymous: () => this.config.auth.anonymous,
-        keyByHash: (hash) => this.snapshot.keysByHash.get(hash),
-        principalOf: (key) => this.snapshot.principalOf(key),
-        nowMs: () => systemClock.nowMs(),
-      },
-      clock: systemClock,
-      ids: systemIds,
-      logger: this.logger,
-      spools: new SpoolRoom({
-        folder: () => join(this.config.dataFolder, 'uploads'),
-        ids: systemIds,
-      }),
-      settings: () => this.settings,
-      asset: webAsset,
-      readiness: () => this.readiness(),
-      metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: this.metricsText() }),
-      health: { checks: this.checks, redis: () => this.replicas.state() },
-      discovery: { azure: (tenantId, errand, by) => this.onboardAzure(tenantId, errand, by) },
-    }
-  }
-
-  private onboardAzure(tenantId: string, errand: AzureErrand, by: Actor): Promise<AzureReport> {
-    const { config, store, tokens } = this
-    return onboardAzure(tenantId, errand, {
-      by,
-      clock: systemClock,
-      tokens,
-      transport: (provider) => this.transport(provider),
-      network: () => config.network,
-      existing: () => existingCatalog(config, store),
-      store: (use) => use(store),
-    })
-  }
-
-  private metricsText(): string {
-    const reports = reportProviders(this.gateway, this.checks)
-    return this.metrics.render(healthGauges(reports, this.gates.all))
-  }
-
-  private readiness(): { ready: boolean; checks: Record<string, boolean> } {
-    const checks = {
-      store: this.store.problems().length === 0,
-      provider: anyProviderFit(this.gateway),
-      accepting: this.shutdown.state === 'running',
-    }
-    return { ready: Object.values(checks).every(Boolean), checks }
   }
 }
 

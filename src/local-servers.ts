@@ -41,7 +41,7 @@ export class LocalServers {
   private async look(): Promise<void> {
     await Promise.all(this.candidates.map((candidate) => this.directory.refresh(candidate)))
     const found = this.candidates.filter(
-      (candidate) => this.directory.listed(candidate.id) !== undefined,
+      (candidate) => this.directory.listed(candidate) !== undefined,
     )
     if (found.length === this.found.length && found.every((one, at) => one === this.found[at]))
       return

@@ -1,7 +1,7 @@
 // What this process and others like it learn of providers, told to each other where a Redis is configured. It joins the health of the
 // gateway to the Redis of the storage; neither knows the other, and requests know nothing of it.
 
-import type { Provider } from './core/catalog.ts'
+import { providerUid, type Provider } from './core/catalog.ts'
 import type { Clock, HealthChange, IdSource, Logger } from './core/ports.ts'
 import type { Health } from './gateway/health.ts'
 import { RedisHealth } from './storage/redis-health.ts'
@@ -18,7 +18,8 @@ export interface ReplicaPorts {
   readonly clock: Clock
   readonly ids: IdSource
   readonly logger: Logger
-  provider(id: string): Provider | undefined
+  /** By `providerUid`. */
+  provider(uid: string): Provider | undefined
 }
 
 export class Replicas {
@@ -54,8 +55,8 @@ export class Replicas {
     this.shared = undefined
     await before?.close()
     if (url === undefined) return
-    const ca = this.readAuthorities(caFile)
     const { clock, health, logger } = this.ports
+    const ca = redisAuthorities(caFile, logger)
     const shared = new RedisHealth({
       url,
       replicaId: this.replicaId,
@@ -65,7 +66,7 @@ export class Replicas {
     })
     shared.subscribe((change) => {
       const found = this.meant(change)
-      if (found !== undefined) health.adopt(found, { ...change, providerId: found.id })
+      if (found !== undefined) health.adopt(found, { ...change, providerId: providerUid(found) })
     })
     this.shared = shared
   }
@@ -99,18 +100,6 @@ export class Replicas {
     return sharedName(provider, change) === change.providerId ? provider : undefined
   }
 
-  /** Undefined where there are none of one's own, or they cannot be used: then the usual ones must do. */
-  private readAuthorities(caFile: string | undefined): string | undefined {
-    if (caFile === undefined) return undefined
-    try {
-      return loadMaterial({ caFile }).ca
-    } catch (error) {
-      if (!(error instanceof TlsFileProblem)) throw error
-      this.ports.logger.warn('the authorities for Redis cannot be used', { error: error.message })
-      return undefined
-    }
-  }
-
   private tell(change: HealthChange): void {
     const { clock, logger } = this.ports
     const { providerId, state } = change
@@ -127,17 +116,30 @@ export class Replicas {
   }
 }
 
+/** Authorities to trust for Redis. Undefined where there are none of one's own, or they cannot be used: then the usual ones must do. */
+export function redisAuthorities(caFile: string | undefined, logger: Logger): string | undefined {
+  if (caFile === undefined) return undefined
+  try {
+    return loadMaterial({ caFile }).ca
+  } catch (error) {
+    if (!(error instanceof TlsFileProblem)) throw error
+    logger.warn('the authorities for Redis cannot be used', { error: error.message })
+    return undefined
+  }
+}
+
 const SEPARATOR = '@'
 /** Hexadecimal digits; enough that two providers of one name are hardly ever taken for each other. */
 const MARK_CHARS = 12
 
 /**
- * A provider as replicas name it: its id, and a mark of its address and of the key that is spoken of. Who shares a Redis may have
+ * A provider as replicas name it: its `providerUid`, and a mark of its address and of the key that is spoken of. Who shares a Redis may have
  * another provider, or another key, by the same id, and so has a replica that has not read its configuration anew yet.
  */
-function sharedName({ baseUrl, id, keys, type }: Provider, change: HealthChange): string {
+function sharedName(provider: Provider, change: HealthChange): string {
+  const { baseUrl, keys, type } = provider
   const keyId = change.kind === 'key' ? change.keyId : undefined
   const secret = keys.find((key) => key.id === keyId)?.secret ?? null
   const mark = Bun.SHA256.hash(JSON.stringify([type, baseUrl, secret]), 'hex')
-  return `${id}${SEPARATOR}${mark.slice(0, MARK_CHARS)}`
+  return `${providerUid(provider)}${SEPARATOR}${mark.slice(0, MARK_CHARS)}`
 }

@@ -13,7 +13,7 @@ import type {
   RoutingSettings,
   TargetAbilities,
 } from '../core/catalog.ts'
-import { toOwnLimits } from './team.ts'
+import { toOwnLimits } from './own-limits.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import type { ValueOf } from './node.ts'
 import type { KeySettings, ModelSettings } from './schema-catalog.ts'

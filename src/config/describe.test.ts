@@ -80,7 +80,7 @@ test('Markdown names every key of this version and none of a later one', () => {
   const { later, now } = keysOf(SCHEMA)
   expect(now.size).toBeGreaterThan(50)
   for (const name of now) expect(text).toMatch(new RegExp(`[\`.]${name}[\`.[]`))
-  expect(later.size).toBeGreaterThan(5)
+  expect(later.size).toBeGreaterThan(0)
   for (const name of later) if (!now.has(name)) expect(text).not.toContain(`\`${name}\``)
   const rows = text.split('\n').filter((line) => line.startsWith('|'))
   for (const row of rows) expect(row.replaceAll('\\|', '').match(/\|/g)).toHaveLength(5)

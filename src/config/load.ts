@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import type { Model, Provider } from '../core/catalog.ts'
 import { classifyAddress } from '../core/address.ts'
 import { asObject, type JsonObject } from '../core/json.ts'
-import { type NetworkDefaults, withNetworkDefaults } from '../core/network.ts'
+import { type NetworkDefaults, withIssuerNetwork, withNetworkDefaults } from '../core/network.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import { toApiKey, toModel, toNetwork, toProvider } from './catalog.ts'
 import type {
@@ -24,6 +24,7 @@ import {
   LOCAL_SERVERS,
   localServers,
 } from './environment.ts'
+import { withEnvironmentLimits } from './environment-limits.ts'
 import { dataFolder } from './folders.ts'
 import { type Interpolated, interpolate } from './interpolate.ts'
 import { childPath, findLines, type KeyLines } from './lines.ts'
@@ -80,8 +81,10 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     server: toServer(settings.server),
     storage: toStorage(settings.storage),
     secrets: toSecrets(settings.secrets),
-    auth: toAuth(settings),
-    limits: settings.limits.map(toLimitRule),
+    auth: toAuth(settings, network),
+    limits: settings.limits.map((limit, index) =>
+      toLimitRule(limit, index, read.origins.get(`limits[${index}].per`)),
+    ),
     budgets: settings.budgets.map(toBudgetRule),
     budgetLeases: {
       share: settings.budget_leases.share,
@@ -161,7 +164,7 @@ function readSettings(
   })
   if (problems.count > 0) throw new ConfigError(problems.list(), parts.wanted)
   return {
-    settings: withFound(settings, found, origins),
+    settings: withEnvironmentLimits(withFound(settings, found, origins), origins, surroundings),
     declaredProviders: settings.providers.length,
     declaredModels: settings.models.length,
     found,
@@ -306,7 +309,7 @@ function toSecrets(secrets: Settings['secrets']): SecretsConfig {
   }
 }
 
-function toAuth({ auth, storage }: PlacedSettings): AuthConfig {
+function toAuth({ auth, storage }: PlacedSettings, network: NetworkDefaults): AuthConfig {
   // Where people log in, nobody is known by sitting at the same machine.
   const isTeam = auth.oidc.length > 0 || !storage.url.startsWith('sqlite:')
   return {
@@ -314,7 +317,7 @@ function toAuth({ auth, storage }: PlacedSettings): AuthConfig {
     local: auth.local,
     sessionIdleMs: auth.session.idle,
     sessionLifetimeMs: auth.session.lifetime,
-    issuers: auth.oidc.map(toIssuer),
+    issuers: auth.oidc.map((issuer) => withIssuerNetwork(toIssuer(issuer), network)),
   }
 }
 

@@ -56,6 +56,19 @@ const ENTRA =
   'providers: [{ id: a, type: azure, base_url: "https://a.example", entra: { tenant: t, client_id: c, client_secret: s'
 const BEDROCK = 'providers: [{ id: p, type: bedrock, base_url: "http://127.0.0.1:1" '
 
+describe('issuers', () => {
+  const issuer = (id: string) => `{ id: ${id}, issuer: "https://${id}.example", client_id: weir }`
+
+  test('of one id, or of the id of users with a password, would be each other’s users', () => {
+    const yaml = (...ids: string[]) => `auth: { oidc: [${ids.map(issuer).join(', ')}] }\n`
+    expect(problemsOf(yaml('team', 'other'))).toEqual([])
+    expect(problemsOf(yaml('team', 'team')).join('\n')).toContain(
+      'auth.oidc[1].id: is the same as that of auth.oidc[0]',
+    )
+    expect(problemsOf(yaml('local')).join('\n')).toContain('auth.oidc[0].id: is the name of users')
+  })
+})
+
 describe('problems', () => {
   test('are all told at once, in the order of the file, with line, path and suggestion', () => {
     const yaml = [
@@ -85,26 +98,25 @@ describe('problems', () => {
   })
 
   test.each([
-    ['limits: []', 'limits'],
-    ['budgets: [{}]', 'budgets'],
-    ['auth: { oidc: [] }', 'auth.oidc'],
-    ['log: { retention: 30d }', 'log.retention'],
     ['log: { max_size: 2GB }', 'log.max_size'],
     ['log: { redact: [email] }', 'log.redact'],
-    [`keys: [{ name: a, key: ${SECRET}, limits: { x: 1 } }]`, 'keys[0].limits'],
-    [`keys: [{ name: a, key: ${SECRET}, budget: { usd: 5 } }]`, 'keys[0].budget'],
     [
-      'models: [{ id: m, targets: [{ provider: mock, model: echo }], access: [] }]',
-      'models[0].access',
+      'models: [{ id: m, targets: [{ provider: mock, model: echo, overrides: {} }] }]',
+      'models[0].targets[0].overrides',
     ],
   ])('a section of a later version is refused by name: %s', (yaml, path) => {
     expect(problemsOf(yaml)).toEqual([`weir.yaml:1: ${path}: not available in this version`])
   })
 
-  test('stores of later versions say what to do meanwhile', () => {
-    expect(problemsOf('storage: { url: "postgres://u:hunter2@h/db" }')).toEqual([
-      'weir.yaml:1: storage.url: Postgres is not available in this version; use sqlite:///path/weir.db',
-    ])
+  test.each([
+    'mysql://u:hunter2@h/db',
+    'postgres:///db',
+    'postgres://u:hunter2@h',
+    'postgres://u:hunter2@h/db#x',
+  ])('a store that there is not is refused without repeating its address: %s', (url) => {
+    const [problem = ''] = problemsOf(`storage: { url: "${url}" }`)
+    expect(problem).toStartWith('weir.yaml:1: storage.url: must be')
+    expect(problem).not.toContain('hunter2')
   })
 
   test.each([

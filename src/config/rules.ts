@@ -3,6 +3,8 @@
 
 import { awsCredentials, isAccessKey, regionOfUrl } from '../core/aws.ts'
 import { mayCarrySecrets } from '../core/azure-cloud.ts'
+import { isSharedEntraIssuer } from '../core/entra-issuer.ts'
+import { LOCAL_ISSUER } from '../core/issuer.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import { childPath } from './lines.ts'
 import type { Unproven } from './node.ts'
@@ -51,8 +53,28 @@ export function checkRules(settings: Unproven<Settings>, context: RuleContext): 
   for (const [index, provider] of providers.entries()) {
     if (provider !== undefined) checkProvider(provider, childPath('providers', index), context)
   }
+  checkIssuers(settings, context)
   checkNetwork('network', context)
   checkTargets(settings, context)
+}
+
+/** An issuer's id is part of who its users are: two issuers of one id would be each other's users, and `local` those with a password. */
+function checkIssuers({ auth }: Unproven<Settings>, { problems }: RuleContext): void {
+  const ids = (auth?.oidc ?? []).map((issuer) => issuer?.id)
+  refuseTwice(ids, 'auth.oidc', 'id', problems)
+  for (const [index, id] of ids.entries()) {
+    if (id !== LOCAL_ISSUER) continue
+    const path = childPath(childPath('auth.oidc', index), 'id')
+    problems.add(path, 'is the name of users with a password; take another')
+  }
+  for (const [index, issuer] of (auth?.oidc ?? []).entries()) {
+    if (issuer?.kind !== 'entra' || issuer.tenant_claim !== undefined) continue
+    if (!isSharedEntraIssuer(issuer.issuer ?? '')) continue
+    problems.add(
+      childPath(childPath('auth.oidc', index), 'issuer'),
+      'stands for every directory there is: name one, or set tenant_claim to tid, so that only those come that are tenants here',
+    )
+  }
 }
 
 function refuseTwice(

@@ -182,7 +182,7 @@ export const AUTH = {
           kind: 'duration',
           doc: 'Ends when nothing came for so long.',
           default: LIMITS.sessionIdleMs,
-          min: 60_000,
+          min: 300_000,
           max: 30 * 24 * HOUR,
         },
         lifetime: {

@@ -18,8 +18,8 @@ const PRICE_BOUNDS = {
 const MORE_PRICES = {
   cache_write_1h: { ...PRICE_BOUNDS, doc: 'Input written to a cache for an hour.' },
   reasoning: { ...PRICE_BOUNDS, doc: 'Reasoning.', absent: 'that of output' },
-  input_audio: { ...PRICE_BOUNDS, doc: 'Audio in the prompt.', absent: 'that of input' },
-  output_audio: { ...PRICE_BOUNDS, doc: 'Audio in the answer.', absent: 'that of output' },
+  input_audio: { ...PRICE_BOUNDS, doc: 'Audio in the prompt.', absent: 'unknown' },
+  output_audio: { ...PRICE_BOUNDS, doc: 'Audio in the answer.', absent: 'unknown' },
   request: {
     kind: 'number',
     unit: 'US dollars',
@@ -144,7 +144,7 @@ export const MODEL = {
     },
     access: {
       kind: 'list',
-      doc: 'Who may use it: `group:engineers`, `team:search`, `user:ann@example.com`, `service:ci`, `key:laptop`, `everyone`.',
+      doc: 'Who may use it: `group:engineers`, `team:search`, `user:` with the id that `weir users list` shows, `service:ci`, `key:laptop`, `everyone`.',
       optional: true,
       absent: 'everyone in the tenant',
       item: { kind: 'text', format: 'access', doc: 'Somebody.', maxChars: 300 },

@@ -134,9 +134,9 @@ export const SCHEMA = {
         },
         connections: {
           kind: 'integer',
-          doc: 'Connections to Postgres, at most.',
+          doc: 'Connections of one process to Postgres, at most.',
           default: LIMITS.postgresConnectionsMax,
-          min: 2,
+          min: 4,
           max: 200,
         },
         ca_file: {

@@ -120,7 +120,10 @@ function written(node: Node, value: unknown): unknown {
   if (node.kind === 'duration' && typeof value === 'number') return formatDuration(value)
   if (node.kind === 'size' && typeof value === 'number') return formatSize(value)
   if (node.secret !== true || typeof value !== 'string') return value
-  return node.kind === 'text' && node.format === 'proxy-url' ? maskUrl(value) : maskSecret(value)
+  const format = node.kind === 'text' ? node.format : undefined
+  // A path is no secret, and a database is known by its host.
+  if (format === 'storage-url') return value.startsWith('sqlite:') ? value : maskUrl(value)
+  return format === 'proxy-url' ? maskUrl(value) : maskSecret(value)
 }
 
 /** JSON is YAML; plain words need no quotes. */

@@ -1,40 +1,31 @@
 // Turns validated settings of issuers, limits and budgets into the words of the core. Pure; what is absent stays absent.
 
 import type { IssuerSettings } from '../core/issuer.ts'
-import type { BudgetRule, LimitAmounts, LimitRule, OwnLimits } from '../core/money.ts'
+import type { BudgetRule, LimitRule } from '../core/money.ts'
 import { toNetwork } from './catalog.ts'
+import { toAmounts } from './own-limits.ts'
 import type { IssuerValues } from './schema-auth.ts'
-import type { KeySettings } from './schema-catalog.ts'
 import type { Settings } from './schema.ts'
+import type { SettingOrigin } from './validate.ts'
 
 const NANO = 1e9
 const DEFAULT_ALERTS = [0.8, 1]
 const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const DEFAULT_SCOPES = ['openid', 'profile', 'email']
 
-type Amounts = NonNullable<KeySettings['limits']>
-
-/** The amounts that are given. */
-export function toAmounts(values: Amounts): LimitAmounts {
-  return Object.fromEntries(
-    Object.entries({
-      requestsPerMinute: values.requests_per_minute,
-      requestsPerHour: values.requests_per_hour,
-      requestsPerDay: values.requests_per_day,
-      tokensPerMinute: values.tokens_per_minute,
-      tokensPerHour: values.tokens_per_hour,
-      tokensPerDay: values.tokens_per_day,
-      concurrent: values.concurrent,
-    }).filter(([, value]) => value !== undefined),
-  )
-}
-
-export function toLimitRule(settings: Settings['limits'][number], index: number): LimitRule {
+export function toLimitRule(
+  settings: Settings['limits'][number],
+  index: number,
+  from?: SettingOrigin,
+): LimitRule {
   const { only, per, when_unavailable: whenUnavailable } = settings
+  const isFile = from !== 'environment'
   return {
     // Its place is part of what it is: the same rule twice is two counters, and both must let a request through.
-    id: `file:${index}:${per}${only === undefined ? '' : `:${only}`}`,
-    origin: 'file',
+    id: isFile
+      ? `file:${index}:${per}${only === undefined ? '' : `:${only}`}`
+      : `environment:${per}`,
+    origin: isFile ? 'file' : 'environment',
     per,
     ...(only === undefined ? {} : { only }),
     amounts: toAmounts(settings),
@@ -55,23 +46,6 @@ export function toBudgetRule(settings: Settings['budgets'][number], index: numbe
     alertAt: alertAt ?? DEFAULT_ALERTS,
     ...(webhook === undefined ? {} : { webhookUrl: webhook }),
     unknownPrice: settings.unknown_price ?? (action === 'block' ? 'block' : 'allow'),
-  }
-}
-
-/** Undefined where a key has neither limits nor a budget of its own. */
-export function toOwnLimits({ budget, limits }: KeySettings): OwnLimits | undefined {
-  if (limits === undefined && budget === undefined) return undefined
-  return {
-    ...(limits === undefined ? {} : { limits: toAmounts(limits) }),
-    ...(budget === undefined
-      ? {}
-      : {
-          budget: {
-            nanoUsd: Math.round(budget.usd * NANO),
-            window: budget.window,
-            action: budget.action,
-          },
-        }),
   }
 }
 

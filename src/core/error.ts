@@ -290,6 +290,14 @@ export const ERROR_KINDS = {
     true,
     'The store is not available.',
   ),
+  identity_unavailable: kind(
+    503,
+    'server_error',
+    'issuer_unavailable',
+    'api_error',
+    true,
+    'The identity provider cannot be asked now.',
+  ),
   internal: kind(
     500,
     'server_error',
@@ -313,6 +321,8 @@ export type ErrorKind = keyof typeof ERROR_KINDS
 
 export interface GatewayErrorOptions {
   readonly message?: string
+  /** Overrides the kind's OpenAI `error.type`: a limit of tokens is of another than one of requests. */
+  readonly type?: string
   readonly code?: string | null
   /** Path of the offending parameter in the client's request, as `messages[3].content`. */
   readonly param?: string | null
@@ -354,7 +364,7 @@ export class GatewayError extends Error {
     this.name = 'GatewayError'
     this.kind = kindName
     this.status = options.status ?? info.status
-    this.type = info.type
+    this.type = options.type ?? info.type
     this.code = options.code === undefined ? info.code : options.code
     this.param = options.param ?? null
     this.retryAfterMs = options.retryAfterMs

@@ -92,7 +92,10 @@ export type AssigneeKind = 'user' | 'group' | 'service' | 'key' | 'team' | 'ever
 
 export interface Assignee {
   readonly kind: AssigneeKind
-  /** Row id; of a group its id or what the issuer calls it. `*` for everyone in the tenant. */
+  /**
+   * Row id; of a group its id or what the issuer calls it. `*` for everyone in the tenant. In assignments of the whole
+   * installation as `platformAssigneeId` says.
+   */
   readonly id: string
 }
 
@@ -101,6 +104,15 @@ export interface Assignee {
  * `/providers/{id}`, `/models/{name}`. The last part of the last two may hold `*`. Whatever lies below a scope is within it.
  */
 export type Scope = string
+
+/**
+ * The id of an assignee in an assignment of the whole installation. Groups, teams and services have names that people choose in each
+ * tenant, so there they are named with it (`acme/admins`); users and keys have ids that nobody else has. `*` of everyone is everyone in
+ * every tenant, `acme/*` everyone in one.
+ */
+export function platformAssigneeId(tenantId: string, { id, kind }: Assignee): string {
+  return kind === 'user' || kind === 'key' ? id : `${tenantId}/${id}`
+}
 
 /** A role given to somebody at a scope; `deny` takes it from them and beats every `allow`. */
 export interface RoleAssignment {

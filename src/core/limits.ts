@@ -13,6 +13,11 @@ export const LIMITS = {
   requestBodyTimeoutMs: 60_000,
   /** Longest credential looked at. */
   credentialCharsMax: 512,
+  /** One that has the shape of a token (JWT): with the groups of a person in it. */
+  tokenCharsMax: 16 * KIB,
+  /** Roles or groups that one token brings, those Microsoft Graph was asked for included (it tells 11,000), and one name or identifier. */
+  claimNamesMax: 20_000,
+  claimCharsMax: 300,
   /** Header fields of a client's request: more than this is refused with 431. */
   requestHeadersMax: 100,
 
@@ -160,9 +165,37 @@ export const LIMITS = {
   logFlushBodyCharsMax: 4 * MIB,
   /** Wait for a lock on the log store: nothing else runs meanwhile, and the rows can wait better than requests. */
   logBusyTimeoutMs: 10,
+  /** Statements of those who count with the log that are kept prepared; they are few and constant. */
+  logCompanionStatementsMax: 100,
   /** A log store that failed is tried again this often. */
   logRetryIntervalMs: 1_000,
   logProblemReportIntervalMs: 60_000,
+  /** A database that has taken no rows for so long is away: what waits goes to disk from then on, to survive this process too. */
+  logSpoolAfterMs: 500,
+  /** Rows on disk while the database is away, of all processes in one data folder; bodies are left out beyond the lesser. */
+  logSpoolBytesMax: 1_024 * MIB,
+  logSpoolBodiesBytesMax: 768 * MIB,
+  /** One file of them, and one row in it: a longer one is kept without its bodies. */
+  logSpoolSegmentBytes: 8 * MIB,
+  logSpoolRecordBytesMax: 16 * MIB,
+  /** Read at once when they are brought to the database. */
+  logSpoolReadBytesMax: 4 * MIB,
+  /** They are forced to the disk so often: a power cut loses as much, the end of a process nothing. */
+  logSpoolSyncIntervalMs: 1_000,
+  /** Rows of a copy or a backup that are held at once, and their size: at least one row. */
+  copyBatchRows: 500,
+  copyBatchBytesMax: 8 * MIB,
+  /** A copy of a whole store may take so long. */
+  copyTimeoutMs: 24 * 60 * 60_000,
+  /** One piece of a backup file: rows of a batch, of which one can be larger than the bound. */
+  backupFrameBytesMax: 256 * MIB,
+  /** Old rows are looked for this often, give or take a fifth, so that replicas do not meet. */
+  logUpkeepIntervalMs: 60 * 60_000,
+  /** One deletion of old rows takes about so long, and no more than so many rows: requests wait meanwhile on SQLite. */
+  logDeletionStepMs: 8,
+  logDeletionStepRows: 1_000,
+  /** Taking a month away from the log waits this long for those who read it; then it is tried again the next time. */
+  logPartitionLockTimeoutMs: 1_000,
   /** At the end, a failing log store is tried this long before its rows are given up. */
   logCloseTimeoutMs: 5_000,
 
@@ -183,15 +216,192 @@ export const LIMITS = {
   keptPruneBytesMax: 64 * MIB,
   /** Rows deleted at once: requests go on between two such deletions. */
   keptPruneBatchRows: 500,
-  /** Connections of one process to Postgres. */
+  /** Connections of one process to Postgres, the one that hears of changes included. */
   postgresConnectionsMax: 10,
+  /** A connection that is not made by then, password and all. */
+  postgresConnectTimeoutMs: 3_000,
+  /** What Postgres itself gives up: a statement, a wait for a lock, a transaction that nobody goes on with. */
+  postgresStatementTimeoutMs: 10_000,
+  postgresLockTimeoutMs: 5_000,
+  postgresIdleTransactionTimeoutMs: 10_000,
+  /** No answer by then, though Postgres should have given up itself: the connections are thrown away as dead. */
+  postgresAnswerTimeoutMs: 12_000,
+  /** Queries that wait for a connection, and how long one waits. */
+  postgresQueueMax: 1_000,
+  postgresQueueTimeoutMs: 5_000,
+  /** Connections that nobody uses are closed before a firewall forgets them in silence. */
+  postgresIdleTimeoutMs: 60_000,
+  postgresConnectionLifetimeMs: 45 * 60_000,
+  /** What still runs when the store is closed gets this long. */
+  postgresCloseTimeoutMs: 1_000,
+  /** Waits before a lost connection is made again, doubled each time. */
+  postgresRetryBaseMs: 50,
+  postgresRetryCapMs: 500,
+  /** Transactions that met another one are run again this often. */
+  postgresTransactionRetriesMax: 10,
+  /** Steps of a new version's schema: those of another replica are waited for as long. */
+  postgresMigrationTimeoutMs: 10 * 60_000,
+  /** The connection that hears of changes is asked this often whether it is alive and has missed one, and must answer within. */
+  postgresPollIntervalMs: 500,
+  postgresPollTimeoutMs: 2_000,
+  /** A clock that is further from the database's is told: replicas go by their own. */
+  postgresClockSkewMs: 2_000,
   /** A browser session that is not used, and any at all. */
   sessionIdleMs: 30 * 60_000,
   sessionLifetimeMs: 12 * 60 * 60_000,
-  /** Logins that have begun and not ended. */
+  /** Between two writings of when a session was last used, of however many replicas: well below the shortest idle time. */
+  sessionTouchLeastMs: 10_000,
+  /** Sessions of one user; beyond it the oldest end. */
+  sessionsPerUserMax: 100,
+  /** Sessions in memory, and how long one is believed there: another replica may have ended it. */
+  sessionCacheMax: 10_000,
+  sessionCacheMs: 1_000,
+  /** When a session was last used is written this often, or a quarter of its idle time where that is shorter. */
+  sessionTouchIntervalMs: 60_000,
+  /** A session that is used is asked for at its issuer this often: refused there, it ends here. */
+  sessionRefreshIntervalMs: 5 * 60_000,
+  /** What has ended is deleted this often. */
+  sessionPruneIntervalMs: 10 * 60_000,
+  /** Browser names kept with a session. */
+  sessionAgentCharsMax: 200,
+  /** Logins that have begun and not ended, and how long one may take. */
   loginAttemptsMax: 10_000,
+  loginAttemptMs: 10 * 60_000,
+  /** Logins that one address may begin within the window (a company may be behind it), and fail at; passwords tried for one name. */
+  loginWindowMs: 60_000,
+  loginsBegunPerAddressMax: 300,
+  loginFailuresPerAddressMax: 30,
+  loginFailuresPerNameMax: 15,
+  /** Addresses and names whose attempts are counted. */
+  loginCountersMax: 20_000,
+  /** Passwords hashed at once, each of which takes memory, and those that wait for it. */
+  passwordHashesMax: 2,
+  passwordQueueMax: 32,
+  passwordShortestChars: 12,
+  passwordCharsMax: 256,
+  /** A link that sets up the administrator. */
+  setupLinkMs: 60 * 60_000,
+  /** A body of the login pages or of a logout. */
+  loginBodyBytesMax: 64 * KIB,
+  /** An answer of an OpenID provider: metadata, keys, tokens. */
+  oidcBodyBytesMax: 1 * MIB,
+  oidcTimeoutMs: 5_000,
+  /** Metadata is read anew after this; a provider that did not answer is left alone so long, and logins wait for no more than one try. */
+  oidcMetadataTtlMs: 60 * 60_000,
+  oidcRetryMs: 2_000,
+  /** A logout token older than that is refused. */
+  logoutTokenAgeMs: 5 * 60_000,
+  /** A refusal of the same thing to the same one is recorded this often; so many of them are remembered. */
+  denialRecordIntervalMs: 60_000,
+  denialEntriesMax: 10_000,
+  /** A body of the management API, and the items of a list in it. */
+  adminBodyBytesMax: 64 * KIB,
+  adminListItemsMax: 500,
+  /** How long a key may go on beside the one that takes its place. */
+  keyOverlapMs: 30 * 24 * 60 * 60_000,
+  /** A key is kept so long after nothing is sealed with it any more: a process that has not heard of the new one may still use it. */
+  dataKeyGraceMs: 60 * 60_000,
+  /** Times sealed values are gone over in one rotation: processes that have not heard of the new key seal with the old one. */
+  rotationRoundsMax: 20,
+  /** The program that prints the master key; an unlocked safe answers at once. */
+  masterKeyCommandTimeoutMs: 30_000,
+  masterKeyBytesMax: 64 * KIB,
+  /** Keys that one OpenID provider publishes. */
+  issuerKeysMax: 100,
+  /** Keys are asked for anew after this; while the issuer is away the last ones hold so long, and it is asked again so often. */
+  issuerKeysFreshMs: 10 * 60_000,
+  issuerKeysStaleMs: 24 * 60 * 60_000,
+  issuerRetryMs: 5_000,
+  /** For a key that nobody knows an issuer is asked once in so long, however many tokens name one. */
+  issuerUnknownKeyIntervalMs: 30_000,
+  /** Verified tokens that are remembered, the names in all of them together (roles, groups), and how long one at most. */
+  bearerTokensMax: 10_000,
+  bearerNamesMax: 1_000_000,
+  bearerTokenMs: 10 * 60_000,
+  /** Sessions and people whose tokens were called back, and how long that is known: longer than tokens live. */
+  bearerForgottenMax: 10_000,
+  bearerForgottenMs: 24 * 60 * 60_000,
+  /** A request waits so long for its owner to be written down the first time; then it goes on, and it is tried again after the other. */
+  newcomerWaitMs: 1_000,
+  newcomerRetryMs: 5_000,
+  newcomersMax: 10_000,
+  /** Groups asked of Microsoft Graph: the wait, the size of the answer, how long it holds, and for how many people. */
+  graphAnswerMs: 10_000,
+  graphAnswerBytesMax: 2 * MIB,
+  graphGroupsMs: 5 * 60_000,
+  graphEntriesMax: 1_000,
+  graphNamesMax: 500_000,
+  graphRunningMax: 8,
+  graphQueueMax: 500,
+  graphPagesMax: 100,
+  /** Counters of limits in one process; beyond it the one that was not asked for longest begins anew. */
+  limitCountersMax: 100_000,
+  /** Whom which rules concern is remembered for so many of each kind. */
+  limitSubjectsMax: 10_000,
+  /** An answer whose length nobody limits, where tokens are limited: so many are taken until it is known. */
+  limitAnswerTokensMax: 1_000,
+  /**
+   * Shared counters that have not answered by then are unavailable; after so many in a row they are left alone for a while. Long enough
+   * for a busy machine: what is given up too early is counted by each replica for itself, and more is let through than the limit says.
+   */
+  limitAnswerMs: 500,
+  limitFailuresMax: 2,
+  limitRetryBaseMs: 250,
+  limitRetryCapMs: 5_000,
+  /** A start waits so long for shared counters, where there are limits. */
+  limitConnectMs: 500,
+  /** Requests that ask shared counters in one round trip, and that wait for one; beyond it they are unavailable for it. */
+  limitBatchMax: 100,
+  limitQueueMax: 10_000,
+  /** A replica that has not renewed what it runs for so long has ended, and what it ran counts no more. */
+  limitLeaseMs: 30_000,
+  limitRenewIntervalMs: 10_000,
+  /** Counters of limits in Postgres that are over are deleted this often. */
+  limitPruneIntervalMs: 60_000,
+  /** Credentials refused from one address in a minute; beyond it none from there is looked at. */
+  authFailuresMax: 300,
+  authFailureWindowMs: 60_000,
+  /** Addresses whose refused credentials are counted, and good ones remembered for each of them. */
+  authFailureAddressesMax: 10_000,
+  authFailureKeysMax: 100,
+  /** Proxies in one `X-Forwarded-For` that are looked at. */
+  forwardedHopsMax: 20,
   /** A replica that has not renewed its leases for so long has ended. */
   budgetLeaseMs: 30_000,
+  /** How often leases are looked after: what is held is told, idle ones are given back, thresholds are looked at. */
+  budgetTickMs: 500,
+  /** A lease that nobody holds anything of is given back after this; at the next look where the budget is nearly spent. */
+  budgetIdleMs: 30_000,
+  /** A request waits so long for what other replicas have leased and do not hold, asking so often. */
+  budgetWaitMs: 1_500,
+  budgetWaitStepMs: 100,
+  /** A refusal holds so long for requests that need as much: a spent budget must not keep the store busy. */
+  budgetRefusalMs: 100,
+  /** Windows of budgets that one process leases from at once, and requests that wait for one lease. */
+  budgetAccountsMax: 20_000,
+  budgetWaitersMax: 5_000,
+  /** Leases looked after, and windows read, in one transaction. */
+  budgetLeasesAtOnceMax: 100,
+  /** Windows stay for reports after they have ended; leases of processes that ended stay for what these may have left to be written. */
+  budgetWindowsKeptMs: 400 * 24 * 60 * 60_000,
+  budgetLeasesKeptMs: 30 * 24 * 60 * 60_000,
+  budgetPruneIntervalMs: 60 * 60_000,
+  /** Longest answer that a budget reckons with where nobody limits it; a stream that outgrows it is held more for. */
+  budgetOutputTokensMax: 8_192,
+  /** Principals and models whose accounts are remembered. */
+  budgetSubjectsMax: 10_000,
+  /** Alerts that wait for their webhook, tries of one, waits between them, and one try. */
+  alertQueueMax: 200,
+  alertTriesMax: 5,
+  alertRetryBaseMs: 1_000,
+  alertRetryCapMs: 60_000,
+  alertTimeoutMs: 10_000,
+  /** Groups of one report of usage. */
+  usageGroupsMax: 10_000,
+  /** Hours compared in one statement. */
+  reconcileHoursAtOnceMax: 24,
+  /** A bill that is compared: file and lines. */
+  billBytesMax: 64 * MIB,
   /** Times a change is made anew because another process recorded one first: beyond it something else is wrong. */
   auditRaceRetriesMax: 100,
   /** An answer of the Responses protocol can be referred to this long, as at OpenAI. */

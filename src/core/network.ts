@@ -4,6 +4,7 @@
 
 import { classifyAddress } from './address.ts'
 import type { NetworkSettings, Provider } from './catalog.ts'
+import type { IssuerSettings } from './issuer.ts'
 
 /** What holds for every provider. */
 export interface NetworkDefaults extends NetworkSettings {
@@ -15,14 +16,44 @@ export const NO_NETWORK_DEFAULTS: NetworkDefaults = { isShared: false }
 
 /** The provider with its network settings completed; the same object where there is nothing to complete. */
 export function withNetworkDefaults(provider: Provider, defaults: NetworkDefaults): Provider {
+  const { baseUrl, network, origin } = provider
+  return { ...provider, network: completed(network, baseUrl, origin !== 'store', defaults) }
+}
+
+/** The same for an OpenID provider, which only the file can declare. */
+export function withIssuerNetwork(
+  settings: IssuerSettings,
+  defaults: NetworkDefaults,
+): IssuerSettings {
+  const { issuer, network } = settings
+  return { ...settings, network: completed(network, issuer, true, defaults) }
+}
+
+/**
+ * The same for any other address that is posted to, as a webhook's.
+ * @param isOperators declared by the operator, and not by whoever may use the admin API
+ */
+export function outboundNetwork(
+  url: string,
+  isOperators: boolean,
+  defaults: NetworkDefaults,
+): NetworkSettings {
+  return completed({}, url, isOperators, defaults)
+}
+
+function completed(
+  own: NetworkSettings,
+  url: string,
+  isOperators: boolean,
+  defaults: NetworkDefaults,
+): NetworkSettings {
   const { isShared, allowPrivate, ...common } = defaults
-  const own = provider.network
   // A certificate and its key belong together: half of one pair and half of another would be neither.
   const pair = own.certFile === undefined && own.keyFile === undefined
   const { certFile, keyFile, keyPassphrase, proxy, ...rest } = common
-  const network: NetworkSettings = {
+  return {
     ...rest,
-    ...(proxy === undefined || isOnThisMachine(provider) ? {} : { proxy }),
+    ...(proxy === undefined || isOnThisMachine(url) ? {} : { proxy }),
     ...(pair
       ? {
           ...(certFile === undefined ? {} : { certFile }),
@@ -31,13 +62,12 @@ export function withNetworkDefaults(provider: Provider, defaults: NetworkDefault
         }
       : {}),
     ...own,
-    allowPrivate: own.allowPrivate ?? allowPrivate ?? (provider.origin !== 'store' || !isShared),
+    allowPrivate: own.allowPrivate ?? allowPrivate ?? (isOperators || !isShared),
   }
-  return { ...provider, network }
 }
 
 /** The proxy for all stands elsewhere and would look for `localhost` at itself. */
-function isOnThisMachine(provider: Provider): boolean {
-  const url = URL.parse(provider.baseUrl)
+function isOnThisMachine(text: string): boolean {
+  const url = URL.parse(text)
   return url !== null && classifyAddress(url.hostname) === 'loopback'
 }

@@ -42,6 +42,24 @@ export interface RouteRecord {
   readonly candidates: readonly RouteCandidate[]
 }
 
+/** What a request takes out of one window of a budget; it is written in the same transaction as the request's row. */
+export interface BudgetCharge {
+  readonly tenantId: string
+  readonly ruleId: string
+  readonly subject: string
+  /** The window in which the request was admitted. */
+  readonly startMs: number
+  /** Absent: it has no end. */
+  readonly endMs?: number
+  /** Whose lease it was held from; empty where nothing was held. */
+  readonly lease: string
+  readonly nanoUsd: number
+  /** What had been held for it. */
+  readonly heldNanoUsd: number
+  /** The part of `nanoUsd` that the lease covers. */
+  readonly leasedNanoUsd: number
+}
+
 export interface Outcome {
   /** UUIDv7. */
   readonly logId: string
@@ -94,6 +112,10 @@ export interface Outcome {
   /** Only with the log policy `content`, each cut at its limit. */
   readonly requestBody?: string
   readonly responseBody?: string
+  /** What it takes out of budgets; for the ledger, not kept in the row. */
+  readonly charges?: readonly BudgetCharge[]
+  /** It is counted, and leaves no row: the log policy is `none`. */
+  readonly withoutRow?: true
 }
 
 /** A place outcomes go. `record` must return at once and never throw: a slow sink may not slow a request. */

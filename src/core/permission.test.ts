@@ -42,6 +42,23 @@ test.each([
   expect(mayAskProvider(principal(patterns), 'up', models)).toBe(allowed)
 })
 
+test('a role at an alias gives nothing of the provider that is called the same', () => {
+  const at = (scope: string, effect: 'allow' | 'deny' = 'allow') =>
+    memberGrants().map((grant) => ({ ...grant, scope, effect }))
+  const alias = '/tenants/default/models/deepseek'
+  const who: Principal = { ...principal(), grants: at(alias) }
+  expect(mayUseModel(who, 'deepseek')).toBe(true)
+  expect(mayUseModel(who, 'deepseek/r1')).toBe(false)
+  expect(mayAskProvider(who, 'deepseek', ['r1'])).toBe(false)
+  expect(mayAskProvider(who, 'deepseek', [])).toBe(false)
+  const denied: Principal = { ...principal(), grants: [...memberGrants(), ...at(alias, 'deny')] }
+  expect(mayUseModel(denied, 'deepseek')).toBe(false)
+  expect(mayUseModel(denied, 'deepseek/r1')).toBe(true)
+  const prefix: Principal = { ...principal(), grants: at(`${alias}/*`) }
+  expect(mayUseModel(prefix, 'deepseek')).toBe(false)
+  expect(mayUseModel(prefix, 'deepseek/r1')).toBe(true)
+})
+
 test('who may ask the whole provider may use every model of it', () => {
   const pattern = fc.array(fc.constantFrom('*', '/', 'up', 'p', 'u', 'm'), { maxLength: 6 })
   const model = fc.array(fc.constantFrom('m', '/', 'up', '*', 'x'), { maxLength: 5 })

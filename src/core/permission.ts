@@ -3,7 +3,7 @@
 // near a path.
 
 import type { RoleAssignment, Scope } from './identity.ts'
-import { matchesPattern, type Grant, type Principal } from './principal.ts'
+import { DEFAULT_TENANT_ID, matchesPattern, type Grant, type Principal } from './principal.ts'
 
 /** Every action there is, each with who it is for in a few words. */
 export const ACTIONS = {
@@ -85,10 +85,13 @@ export const scopes = {
 export function scopeContains(outer: Scope, inner: Scope): boolean {
   if (outer === '/' || outer === inner) return true
   if (outer.includes('*')) return matchesPattern(outer, inner)
+  // Of the rest only a tenant has anything below it: a model's name may hold slashes, and `fast/x` is no part of `fast`.
+  if (outer.includes('/', TENANTS.length)) return false
   return inner.startsWith(outer) && inner.charCodeAt(outer.length) === SLASH
 }
 
 const SLASH = 47
+const TENANTS = '/tenants/'
 
 /** The tenant a scope lies in; undefined for the whole installation. */
 export function tenantOfScope(scope: Scope): string | undefined {
@@ -177,7 +180,9 @@ export function canSomewhere(principal: Principal | undefined, action: Action): 
     (grant) =>
       grant.effect === 'allow' &&
       scopeContains(tenant, grant.scope) &&
-      roleGives(grant.role, action),
+      roleGives(grant.role, action) &&
+      // A denial of all of that, or of the whole tenant, leaves nothing of it.
+      can(principal, action, grant.scope),
   )
 }
 
@@ -186,7 +191,7 @@ function isWithinKey(principal: Principal, action: Action): boolean {
 }
 
 /** A model or a raw provider as rights see it. */
-function modelScopes(tenantId: string, name: string): Scope | readonly Scope[] {
+export function modelScopes(tenantId: string, name: string): Scope | readonly Scope[] {
   const slash = name.indexOf('/')
   const model = scopes.model(tenantId, name)
   // `provider/model` is that provider's: what is said of the provider holds as well.
@@ -218,10 +223,41 @@ export function mayUseEveryModel(principal: Principal): boolean {
   return !narrows && can(principal, 'model.invoke')
 }
 
+/** Whether a denial keeps the principal from a model by this name, whatever else would allow it. */
+export function isModelDenied(principal: Principal, name: string): boolean {
+  const asked = modelScopes(principal.tenantId, name)
+  const where = typeof asked === 'string' ? [asked] : asked
+  return principal.grants.some(
+    (grant) =>
+      grant.effect === 'deny' &&
+      where.some((scope) => scopeContains(grant.scope, scope)) &&
+      roleGives(grant.role, 'model.invoke'),
+  )
+}
+
+/**
+ * Whether a denial keeps the principal from a target, by whatever name it asked: of the provider, of the provider's model, or of a
+ * model of that name at any provider. A permission it does not need: whoever may ask for an alias may be answered by its targets.
+ */
+export function isTargetDenied(
+  principal: Principal,
+  { providerId, model }: { readonly providerId: string; readonly model: string },
+): boolean {
+  const { grants, tenantId } = principal
+  return grants.some(
+    (grant) =>
+      grant.effect === 'deny' &&
+      (scopeContains(grant.scope, scopes.provider(tenantId, providerId)) ||
+        scopeContains(grant.scope, scopes.model(tenantId, `${providerId}/${model}`)) ||
+        scopeContains(grant.scope, scopes.model(tenantId, model))) &&
+      roleGives(grant.role, 'model.invoke'),
+  )
+}
+
 /**
  * Whether the principal may ask a provider by its own API.
  * @param models the provider's own names of every model the request names; with none, as for a file or a batch, whose
- * lines may name any, the whole provider must be allowed
+ * lines may name any, the whole provider must be allowed, and no model of it denied
  */
 export function mayAskProvider(
   principal: Principal,
@@ -229,43 +265,102 @@ export function mayAskProvider(
   models: readonly string[],
 ): boolean {
   if (models.length > 0) {
-    return models.every((model) => mayUseModel(principal, `${providerId}/${model}`))
+    return models.every(
+      (model) =>
+        mayUseModel(principal, `${providerId}/${model}`) &&
+        !isTargetDenied(principal, { providerId, model }),
+    )
   }
   // A pattern that takes a name ending in `*` ends in a wildcard itself, which then takes every name of this provider.
-  return mayUseModel(principal, `${providerId}/*`)
+  if (!mayUseModel(principal, `${providerId}/*`)) return false
+  return !principal.grants.some(
+    (grant) =>
+      grant.effect === 'deny' &&
+      mayBeModelOf(grant.scope, principal.tenantId, providerId) &&
+      roleGives(grant.role, 'model.invoke'),
+  )
+}
+
+/** Whether a scope is that of models among which one of this provider may be: only another provider's name in front says no. */
+function mayBeModelOf(scope: Scope, tenantId: string, providerId: string): boolean {
+  const models = scopes.model(tenantId, '')
+  if (!scope.startsWith(models)) return false
+  const [plain = ''] = scope.slice(models.length).split('*', 1)
+  const slash = plain.indexOf('/')
+  return slash < 0 || plain.slice(0, slash) === providerId
 }
 
 /**
- * Whether somebody on a model's access list is this principal. Entries are `user:`, `group:`, `team:`, `service:`, `key:` with an id
- * or name, or `everyone`.
- * @param access absent: everyone in the tenant
+ * Whether the principal is on a model's access list. Entries are `user:`, `group:`, `team:`, `service:`, `key:` with an id or name,
+ * or `everyone`; `everyone` is everyone in a tenant that sees the model. The others are names of the model's own tenant, which is the
+ * default one for a model that every tenant sees: another tenant's group of the same name is another group.
  */
-export function isOnList(principal: Principal, access: readonly string[] | undefined): boolean {
+export function isOnList(
+  principal: Principal,
+  model: { readonly access?: readonly string[]; readonly tenantId?: string },
+): boolean {
+  const { access, tenantId = DEFAULT_TENANT_ID } = model
   if (access === undefined || principal.kind === 'anonymous') return true
-  const { groups = [], keyId, keyName, serviceId, teamId, teamIds = [], userId, name } = principal
-  const own = new Set<string>(['everyone'])
-  for (const id of groups) own.add(`group:${id}`)
-  for (const id of teamIds) own.add(`team:${id}`)
-  if (teamId !== undefined) own.add(`team:${teamId}`)
-  if (serviceId !== undefined) own.add(`service:${serviceId}`)
-  if (keyId !== undefined) own.add(`key:${keyId}`)
-  if (keyName !== undefined) own.add(`key:${keyName}`)
-  if (userId !== undefined) own.add(`user:${userId}`)
-  if (principal.kind === 'user' && name !== undefined) own.add(`user:${name}`)
-  return access.some((entry) => own.has(entry))
+  const isHome = principal.tenantId === tenantId
+  return access.some((entry) => entry === 'everyone' || isNamed(principal, entry, isHome))
+}
+
+/** @param isHome whether names are those of the principal's own tenant; else only what is unique everywhere counts */
+function isNamed(principal: Principal, entry: string, isHome: boolean): boolean {
+  const colon = entry.indexOf(':')
+  const id = entry.slice(colon + 1)
+  const { groups, keyId, keyName, serviceId, teamId, teamIds, userId } = principal
+  switch (entry.slice(0, colon)) {
+    case 'key':
+      if (keyId === undefined) return false
+      // A key of the file is the operator's own, whatever its tenant.
+      if (keyId === id || keyId === `file:${id}`) return true
+      // People name their own keys: only one that somebody with the right to it has made is known by its name.
+      return isHome && userId === undefined && keyName === id
+    case 'user':
+      // By id alone: names and addresses of mail are what people and issuers change.
+      return isHome && userId === id
+    case 'group':
+      return isHome && groups?.includes(id) === true
+    case 'team':
+      return isHome && (teamId === id || teamIds?.includes(id) === true)
+    case 'service':
+      return isHome && serviceId === id
+    default:
+      return false
+  }
 }
 
 /**
- * Whether somebody may give this role at this scope: only who may do everything the role gives, there, and may assign at all.
- * Nobody gives more than they have.
+ * Whether somebody may give this role at this scope: only who may do everything the role gives, there and at every place below it, and
+ * may assign at all. Nobody gives more than they have.
  */
 export function mayAssign(
   principal: Principal,
   assignment: Pick<RoleAssignment, 'scope' | 'effect'>,
   role: Grant['role'],
 ): boolean {
-  if (!can(principal, 'assignment.write', assignment.scope)) return false
-  if (assignment.effect === 'deny') return true
+  const { effect, scope } = assignment
+  if (!can(principal, 'assignment.write', scope)) return false
+  if (effect === 'deny') return true
   const given = (Object.keys(ACTIONS) as Action[]).filter((action) => roleGives(role, action))
-  return given.every((action) => can(principal, action, assignment.scope))
+  // A key that is held to some models cannot give all of them.
+  if (principal.models !== undefined && given.includes('model.invoke')) return false
+  const below = principal.grants.filter(
+    (grant) => grant.effect === 'deny' && mayOverlap(scope, grant.scope),
+  )
+  return given.every(
+    (action) =>
+      can(principal, action, scope) && !below.some((denied) => roleGives(denied.role, action)),
+  )
+}
+
+/**
+ * Whether what lies at one scope may lie at the other too. Models and providers of a tenant always may: a model is known by several
+ * names, and any provider may be behind them.
+ */
+function mayOverlap(one: Scope, other: Scope): boolean {
+  if (scopeContains(one, other)) return true
+  const place = /^\/tenants\/[^/]+\/(?:models|providers)\//
+  return place.test(one) && place.test(other) && tenantOfScope(one) === tenantOfScope(other)
 }

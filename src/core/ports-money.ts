@@ -3,6 +3,7 @@
 
 import type { Actor } from './audit.ts'
 import type { BudgetRule, LimitRule, WhenUnavailable, WindowSpan } from './money.ts'
+import type { BudgetCharge } from './outcome.ts'
 
 /** One counter that a request passes. */
 export interface LimitTake {
@@ -29,11 +30,13 @@ export interface LimitVerdict {
   readonly admitted: boolean
   /** The state of every counter asked for, in the same order. */
   readonly states: readonly LimitState[]
-  /** Of a refusal: the index of the counter that is full for longest, and after how long the request would pass. */
+  /** Of a refusal: the index of the counter that is full for longest, and after how long the request would pass; Infinity: never. */
   readonly refusedAt?: number
   readonly retryAfterMs?: number
   /** The shared counters could not be reached: decided by each counter's own word for that. */
   readonly degraded?: boolean
+  /** When it was taken, by the counters' own clock; for `correct`. */
+  readonly takenMs?: number
 }
 
 /** Counters of limits, in this process or shared. Never rejects: what cannot be counted is decided by `whenUnavailable`. */
@@ -43,8 +46,12 @@ export interface LimitCounters {
    * @param holder names what runs, for counters of what runs at once; unique for each request
    */
   take(takes: readonly LimitTake[], holder: string): LimitVerdict | Promise<LimitVerdict>
-  /** Corrects an estimate once the amount is known: positive takes more (beyond the maximum if it must), negative gives back. */
-  correct(key: string, windowMs: number, amount: number): void
+  /**
+   * Corrects an estimate once the amount is known: positive takes more (beyond the maximum if it must), negative gives back, as far
+   * as what was taken then still counts.
+   * @param takenMs of the verdict; without it nothing is given back
+   */
+  correct(key: string, windowMs: number, amount: number, takenMs?: number): void
   /** What ran has ended. */
   release(keys: readonly string[], holder: string): void
   /** The counters as they stand, taking nothing. */
@@ -77,8 +84,13 @@ export interface BudgetAccount {
 
 /** A reservation that is to be settled exactly once. */
 export interface BudgetHold {
-  /** The amount is known now. */
-  settle(nanoUsd: number): void
+  /** More is needed than was held: so much more is held, whether or not there is room for it, so that others see it. */
+  grow(nanoUsd: number): void
+  /**
+   * The amount is known now. What it charges must be written with the request's row.
+   * @returns nothing where it was settled before
+   */
+  settle(nanoUsd: number): readonly BudgetCharge[]
 }
 
 export interface BudgetRefusal {
@@ -184,7 +196,13 @@ export interface ReconcileReport {
   readonly differences: readonly {
     readonly hourMs: number
     readonly tenantId: string
+    /** The line of the totals, by the names of its columns. */
+    readonly group: Readonly<Record<string, string>>
     /** The columns that differ, with what stands there and what the rows say. */
     readonly columns: Readonly<Record<string, { readonly stored: number; readonly actual: number }>>
+    /** Fewer rows than were counted: they are gone, or were never kept. Nothing is mended there. */
+    readonly rowsMissing?: true
   }[]
+  /** Hours whose totals were written anew. */
+  readonly mended: number
 }

@@ -158,6 +158,12 @@ export interface SessionRepository {
   secrets(idHash: string): Promise<{ readonly idToken?: string; readonly refreshToken?: string }>
   /** At most once in so long for each session is written. */
   touch(idHash: string, nowMs: number): Promise<void>
+  /** What a refresh at the issuer has brought; secrets are replaced as a whole. False when the session has ended meanwhile. */
+  renew(
+    idHash: string,
+    claimed: Claimed,
+    secrets: { readonly idToken?: string; readonly refreshToken?: string },
+  ): Promise<boolean>
   list(tenantId: string, userId?: string): Promise<Session[]>
   end(idHash: string): Promise<boolean>
   /** Ends those of an issuer's session or subject; the number of them. */
@@ -184,13 +190,19 @@ export interface LoginAttempt {
   readonly expiresMs: number
 }
 
+/** What may be shown once. */
+export type OnceKind = 'logout-token' | 'setup-link' | 'session-refresh'
+
 export interface LoginRepository {
   /** Beyond `loginAttemptsMax` the oldest are forgotten. */
   begin(attempt: LoginAttempt): Promise<void>
   /** Gives it once: the second question finds none. */
   take(stateHash: string, nowMs: number): Promise<LoginAttempt | undefined>
-  /** True the first time an id is shown; false from then on until it expires. For logout tokens and one-time links. */
-  firstUse(kind: 'logout-token' | 'setup-link', id: string, expiresMs: number): Promise<boolean>
+  /**
+   * True the first time an id is shown; false from then on until it expires. For logout tokens and one-time links, and so that only
+   * one replica refreshes a session.
+   */
+  firstUse(kind: OnceKind, id: string, expiresMs: number): Promise<boolean>
 }
 
 export interface AuditFilter {

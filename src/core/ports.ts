@@ -98,7 +98,7 @@ export interface TokenSource {
   refused(provider: Provider, token: string, audience?: TokenAudience): boolean
 }
 
-/** What one replica has learned of a provider and the others should know. */
+/** What one replica has learned of a provider and the others should know. `providerId` is its `providerUid`. */
 export type HealthChange =
   | {
       readonly kind: 'circuit'
@@ -282,7 +282,7 @@ export interface KeptItem {
   /** Unique per kind and tenant; a second `put` of the same id replaces the first. */
   readonly id: string
   readonly tenantId: string
-  /** The API key it belongs to; absent where no key was used. Whoever reads compares it: a store looks at the tenant only. */
+  /** Whose it is, as `callerOf` says; absent where nobody was named. Whoever reads compares it: a store looks at the tenant only. */
   readonly keyId?: string
   readonly providerId: string
   /** The provider's own model name; empty where it has none (files). */

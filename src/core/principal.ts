@@ -34,6 +34,16 @@ export interface Principal {
   readonly own?: OwnLimits
 }
 
+/**
+ * Who of its tenant asks, for what belongs to one caller alone: a key by its id, else the user or the service of a token. Undefined
+ * for whoever sits at this machine, whom nothing names.
+ */
+export function callerOf({ keyId, serviceId, userId }: Principal): string | undefined {
+  if (keyId !== undefined) return keyId
+  if (userId !== undefined) return `user:${userId}`
+  return serviceId === undefined ? undefined : `service:${serviceId}`
+}
+
 /** An assignment that concerns a principal, with its role looked up. */
 export interface Grant {
   readonly scope: Scope

@@ -4,6 +4,8 @@
 import type { ApiKey } from './catalog.ts'
 import {
   PLATFORM_TENANT_ID,
+  platformAssigneeId,
+  type AssigneeKind,
   type Claimed,
   type Directory,
   type Group,
@@ -18,7 +20,7 @@ import { DEFAULT_TENANT_ID, type Grant, type Principal } from './principal.ts'
 import { builtInRole } from './roles.ts'
 
 /** There without being made: a laptop needs no other. */
-const DEFAULT_TENANT: Tenant = {
+export const DEFAULT_TENANT: Tenant = {
   id: DEFAULT_TENANT_ID,
   name: 'Default',
   status: 'active',
@@ -110,7 +112,10 @@ export class Rights {
     if (!this.isOpen(key.tenantId)) return undefined
     const owner = this.ownerOf(key)
     if (owner === undefined) return undefined
-    const ownGrants = this.assigned(key.tenantId, 'key', key.id, `key ${key.name}`)
+    // A key of a user has no more rights than they: what is given to it by itself counts only where it takes away.
+    const ownGrants = this.assigned(key.tenantId, 'key', key.id, `key ${key.name}`).filter(
+      ({ effect }) => effect === 'deny' || key.owner?.kind !== 'user',
+    )
     return {
       ...owner,
       kind: 'key',
@@ -208,9 +213,12 @@ export class Rights {
     memberships: readonly { readonly kind: string; readonly id: string }[],
     claimed: Claimed,
   ): readonly string[] {
+    const known = this.groups.get(tenantId) ?? []
     const ids = new Set(claimed.groups)
-    for (const group of this.groups.get(tenantId) ?? []) {
-      if (group.external !== undefined && claimed.groups.includes(group.external)) ids.add(group.id)
+    // A group of ours is not another's to say who is in it: a token's group that happens to be called so is none of it.
+    for (const { external, id } of known) if (external !== id) ids.delete(id)
+    for (const { external, id } of known) {
+      if (external !== undefined && claimed.groups.includes(external)) ids.add(id)
     }
     for (const { id, kind } of memberships) if (kind === 'group') ids.add(id)
     return [...ids]
@@ -231,20 +239,24 @@ export class Rights {
     return roles.flatMap((text) => {
       const isPlatform = text.endsWith(PLATFORM_SUFFIX)
       const id = isPlatform ? text.slice(0, -PLATFORM_SUFFIX.length) : text
-      const role = this.role(tenantId, id)
+      // What holds for the whole installation is no tenant's to define.
+      const role = this.role(isPlatform ? PLATFORM_TENANT_ID : tenantId, id)
       if (role === undefined) return []
       const scope = isPlatform ? scopes.platform : scopes.tenant(tenantId)
       return [{ scope, effect: 'allow', role, because: 'the issuer' }]
     })
   }
 
-  private assigned(tenantId: string, kind: string, id: string, because: string): Grant[] {
-    return [tenantId, PLATFORM_TENANT_ID].flatMap((where) =>
-      (this.assignments.get(name(where, kind, id)) ?? []).flatMap(({ effect, roleId, scope }) => {
-        const role = this.role(where, roleId)
-        return role === undefined ? [] : [{ scope, effect, role, because }]
-      }),
-    )
+  private assigned(tenantId: string, kind: AssigneeKind, id: string, because: string): Grant[] {
+    const inTenant = this.assignments.get(name(tenantId, kind, id)) ?? []
+    const everywhere = [
+      platformAssigneeId(tenantId, { kind, id }),
+      ...(kind === 'everyone' ? ['*'] : []),
+    ].flatMap((each) => this.assignments.get(name(PLATFORM_TENANT_ID, kind, each)) ?? [])
+    return [...inTenant, ...everywhere].flatMap(({ effect, roleId, scope, tenantId: where }) => {
+      const role = this.role(where, roleId)
+      return role === undefined ? [] : [{ scope, effect, role, because }]
+    })
   }
 }
 

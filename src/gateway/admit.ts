@@ -24,7 +24,7 @@ export interface Asked {
 /** One kind of toll. */
 export interface Toll {
   /**
-   * Takes what the request needs and says at the record how it is settled (`record.atEnd`). At once where nothing outside has to be
+   * Takes what the request needs and says at the record how it is settled (`record.atSettled`). At once where nothing outside has to be
    * asked.
    * @throws GatewayError `rate_limit`, `concurrency_limit`, `insufficient_quota`, `storage_unavailable`
    */

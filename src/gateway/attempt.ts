@@ -25,7 +25,7 @@ import type { RequestRecord } from './record.ts'
 import { recalledRequest } from './remember.ts'
 import { isUsable } from './resolve.ts'
 import { routeTargets } from './routing.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 import { nobodyLeft, noProvider, notOffered } from './target-errors.ts'
 import { isFailure, tryTarget, type Repeating, type TargetFailure } from './target-run.ts'
 import { answerType, send, timeoutsLeft } from './upstream.ts'
@@ -54,14 +54,14 @@ export interface Prepared {
  */
 export async function attemptAll(
   forms: RequestForms,
-  snapshot: Snapshot,
+  catalog: Catalog,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Answer> {
-  return await withFallbacks(forms.model, snapshot, record, deps, (model, fallbackFor) => {
+  return await withFallbacks(forms.model, catalog, record, deps, (model, fallbackFor) => {
     const current =
       model === forms.model ? forms : new RequestForms(forms.inbound, forms.peeked, model)
-    return attemptModel(current, fallbackFor, snapshot, record, deps)
+    return attemptModel(current, fallbackFor, catalog, record, deps)
   })
 }
 
@@ -69,7 +69,7 @@ export async function attemptAll(
 async function attemptModel(
   forms: RequestForms,
   fallbackFor: FallbackCause | undefined,
-  snapshot: Snapshot,
+  catalog: Catalog,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Answer> {
@@ -77,13 +77,13 @@ async function attemptModel(
   if (fallbackFor !== undefined) requireBeside(model, peeked, peeked.model, inbound.principal)
   const holders = holdersAmong(model.targets, peeked.earlier)
   const { retryAfterMs, targets } = routeNoted(record, model, fallbackFor, () =>
-    routeTargets(model, holders, forms, snapshot, deps),
+    routeTargets(model, holders, forms, catalog, deps),
   )
   if (targets.length === 0) throw nobodyLeft(retryAfterMs)
   const repeating = hasEffects(inbound, peeked.body) ? 'unless-begun' : 'freely'
   const { hedgeAfterMs, retryRefused } = model.routing ?? DEFAULT_ROUTING
   return await firstAnswer(
-    targets.map((target) => candidateOf(target, forms, repeating, snapshot, record, deps)),
+    targets.map((target) => candidateOf(target, forms, repeating, catalog, record, deps)),
     {
       patient: true,
       hedgeAfterMs: repeating === 'freely' ? hedgeAfterMs : undefined,
@@ -99,11 +99,11 @@ function candidateOf(
   target: Target,
   forms: RequestForms,
   repeating: Repeating,
-  snapshot: Snapshot,
+  catalog: Catalog,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Candidate<Answer> {
-  const provider = snapshot.providers.get(target.providerId)
+  const provider = catalog.providers.get(target.providerId)
   let prepared: Prepared | TargetFailure | undefined
   return {
     provider,
@@ -115,7 +115,7 @@ function candidateOf(
     },
     async go(going) {
       // Made once: a second go sends the same.
-      prepared ??= await prepare(target, forms, snapshot, deps)
+      prepared ??= await prepare(target, forms, catalog, deps)
       if (isFailure(prepared)) return prepared
       const { plan, losses } = prepared
       const ready = prepared
@@ -142,12 +142,12 @@ function candidateOf(
 async function prepare(
   target: Target,
   forms: RequestForms,
-  snapshot: Snapshot,
+  catalog: Catalog,
   deps: GatewayDeps,
 ): Promise<Prepared | TargetFailure> {
-  const planned = planTarget(target, snapshot, forms.inbound, forms.peeked)
+  const planned = planTarget(target, catalog, forms.inbound, forms.peeked)
   if (planned === undefined) {
-    return { error: unplanned(target, forms, snapshot), stop: false, unasked: true }
+    return { error: unplanned(target, forms, catalog), stop: false, unasked: true }
   }
   try {
     return await fill(planned, forms, deps)
@@ -160,8 +160,8 @@ async function prepare(
 }
 
 /** Why a target has no plan: its provider is not there, or not for requests of this kind. */
-function unplanned(target: Target, forms: RequestForms, snapshot: Snapshot): GatewayError {
-  const provider = snapshot.providers.get(target.providerId)
+function unplanned(target: Target, forms: RequestForms, catalog: Catalog): GatewayError {
+  const provider = catalog.providers.get(target.providerId)
   if (provider === undefined || !isUsable(provider)) return noProvider()
   return notOffered(forms.inbound.operation)
 }

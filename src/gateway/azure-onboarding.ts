@@ -20,6 +20,8 @@ export interface AzureErrand {
   readonly isImport: boolean
   /** With an import: also a model for each base model. */
   readonly withModels: boolean
+  /** Whether the application of a provider that every tenant sees is out of reach: it is the platform's. */
+  readonly isOwnOnly?: boolean
 }
 
 export interface OnboardingPorts extends AzurePorts {
@@ -38,8 +40,9 @@ export interface AzureReport {
   readonly imported?: ImportResult
 }
 
-/** What is declared, and of the store what is not declared too: the declaration is what is in force. */
+/** What a tenant sees declared, and of the store what is its own and not declared too: the declaration is what is in force. */
 export async function existingCatalog(
+  tenantId: string,
   declared: Existing,
   store: {
     readonly providers: Pick<ProviderRepository, 'all'>
@@ -47,9 +50,11 @@ export async function existingCatalog(
   },
 ): Promise<Existing> {
   const [providers, models] = await Promise.all([store.providers.all(), store.models.all()])
+  const isSeen = (entry: { readonly tenantId?: string }) =>
+    entry.tenantId === undefined || entry.tenantId === tenantId
   return {
-    providers: withOthers(declared.providers, providers),
-    models: withOthers(declared.models, models),
+    providers: withOthers(declared.providers.filter(isSeen), providers.filter(isSeen)),
+    models: withOthers(declared.models.filter(isSeen), models.filter(isSeen)),
   }
 }
 
@@ -111,8 +116,11 @@ async function discovered(
   }
 }
 
-function applicationOf({ application }: AzureErrand, { providers }: Existing): EntraProvider {
+function applicationOf({ application, isOwnOnly }: AzureErrand, existing: Existing): EntraProvider {
   const { entra, providerId } = application
+  const providers = existing.providers.filter(
+    ({ tenantId }) => isOwnOnly !== true || tenantId !== undefined,
+  )
   if (entra !== undefined) return newProvider(entra)
   if (providerId !== undefined) {
     const named = providers.find(({ id }) => id === providerId)

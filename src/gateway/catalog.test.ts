@@ -30,6 +30,11 @@ interface Written {
   readonly isWhole: boolean | undefined
 }
 
+/** Who is known by that id, whatever else it is. */
+function named(id: string) {
+  return testProvider({ id, type: 'custom', baseUrl: 'http://127.0.0.1:9/v1' })
+}
+
 class Rig {
   readonly clock = new FakeClock()
   readonly written: Written[] = []
@@ -56,7 +61,7 @@ class Rig {
   }
 
   names(providerId: string): string[] | undefined {
-    return this.directory.listed(providerId)?.map(({ id }) => id)
+    return this.directory.listed(named(providerId))?.map(({ id }) => id)
   }
 }
 
@@ -125,8 +130,8 @@ describe('pages', () => {
       server.play(page(['a'], 'a'), answer)
       await rig.directory.refresh(provider)
       expect(rig.names('p')?.toSorted()).toEqual(['a', 'b', 'c'])
-      expect(rig.directory.stateOf('p', 'c')).toBe('available')
-      expect(rig.directory.asked('p')).toMatchObject({ answered: true, isWhole: false })
+      expect(rig.directory.stateOf(named('p'), 'c')).toBe('available')
+      expect(rig.directory.asked(named('p'))).toMatchObject({ answered: true, isWhole: false })
       expect(rig.written).toHaveLength(1)
     },
   )
@@ -144,7 +149,7 @@ describe('pages', () => {
     const rig = new Rig()
     await rig.directory.refresh(anthropicAt(server))
     expect(server.requests).toHaveLength(LIMITS.modelListPagesMax)
-    expect(rig.directory.asked('p')).toMatchObject({
+    expect(rig.directory.asked(named('p'))).toMatchObject({
       isWhole: false,
       models: LIMITS.modelListPagesMax,
     })
@@ -155,7 +160,7 @@ describe('pages', () => {
     const server = playing(page(ids, 'x'), page(['one too many']))
     const rig = new Rig()
     await rig.directory.refresh(anthropicAt(server))
-    expect(rig.directory.asked('p')).toMatchObject({
+    expect(rig.directory.asked(named('p'))).toMatchObject({
       isWhole: false,
       models: LIMITS.modelListEntriesMax,
     })
@@ -180,8 +185,11 @@ describe('an answer that is none', () => {
     server.play(name === '500' ? json({ data: [] }, 500) : answer)
     await rig.directory.refresh(provider)
     expect(rig.names('p')).toEqual(['a', 'b'])
-    expect(rig.directory.stateOf('p', 'a')).toBe('available')
-    expect(rig.directory.asked('p')).toMatchObject({ answered: false, problem: expect.any(String) })
+    expect(rig.directory.stateOf(named('p'), 'a')).toBe('available')
+    expect(rig.directory.asked(named('p'))).toMatchObject({
+      answered: false,
+      problem: expect.any(String),
+    })
     expect(rig.written).toHaveLength(1)
   })
 
@@ -195,7 +203,7 @@ describe('an answer that is none', () => {
       server.play(json(body))
       await rig.directory.refresh(provider)
       expect(rig.names('p')).toEqual([])
-      expect(rig.directory.stateOf('p', 'a')).toBe('gone')
+      expect(rig.directory.stateOf(named('p'), 'a')).toBe('gone')
     }
   })
 
@@ -370,7 +378,7 @@ describe('asking', () => {
     await rig.directory.refresh(provider)
     expect(rig.names('p')).toEqual(['deployed'])
     await rig.directory.refresh(provider)
-    expect(rig.directory.stateOf('p', 'deployed')).toBe('available')
+    expect(rig.directory.stateOf(named('p'), 'deployed')).toBe('available')
     expect(server.requests).toHaveLength(0)
     await rig.directory.refresh(provider)
     expect(rig.names('p')).toEqual(['could be'])
@@ -390,14 +398,19 @@ describe('names', () => {
 
   test('of yesterday are known before a provider has answered, and count as no answer', () => {
     const rig = new Rig()
-    rig.directory.load([remembered('a'), remembered('b', { state: 'gone', goneMs: 3 })])
+    rig.directory.load(DEFAULT_TENANT_ID, [
+      remembered('a'),
+      remembered('b', { state: 'gone', goneMs: 3 }),
+    ])
     const provider = testProvider({ id: 'p', type: 'openai', baseUrl: 'http://127.0.0.1:9/v1' })
-    const snapshot = buildSnapshot(1, [{ providers: [provider], models: [], keys: [] }])
+    const snapshot = buildSnapshot(1, [{ providers: [provider], models: [], keys: [] }]).of(
+      DEFAULT_TENANT_ID,
+    )
     expect(rig.directory.models(snapshot, ANYBODY)).toEqual([
       { id: 'p/a', ownedBy: 'p', contextWindow: 7, capabilities: ['completion'] },
     ])
-    expect(rig.directory.listed('p')).toBeUndefined()
-    expect(rig.directory.asked('p')).toBeUndefined()
+    expect(rig.directory.listed(named('p'))).toBeUndefined()
+    expect(rig.directory.asked(named('p'))).toBeUndefined()
     expect(resolve('a', snapshot, rig.directory)?.targets).toMatchObject([
       { providerId: 'p', model: 'a' },
     ])
@@ -408,8 +421,10 @@ describe('names', () => {
     expect(resolve('c', snapshot, rig.directory)).toBeUndefined()
     // A vendor's name goes to the vendor before somebody who once had it.
     const other = testProvider({ id: 'q', type: 'custom', baseUrl: 'http://127.0.0.1:9/v1' })
-    rig.directory.load([remembered('gpt-9', { providerId: 'q', state: 'gone' })])
-    const both = buildSnapshot(2, [{ providers: [other, provider], models: [], keys: [] }])
+    rig.directory.load(DEFAULT_TENANT_ID, [remembered('gpt-9', { providerId: 'q', state: 'gone' })])
+    const both = buildSnapshot(2, [{ providers: [other, provider], models: [], keys: [] }]).of(
+      DEFAULT_TENANT_ID,
+    )
     expect(resolve('gpt-9', both, rig.directory)?.targets[0]?.providerId).toBe('p')
   })
 
@@ -419,7 +434,9 @@ describe('names', () => {
     const rig = new Rig()
     const provider = providerAt(server)
     await rig.directory.refresh(provider)
-    const snapshot = buildSnapshot(1, [{ providers: [provider], models: [], keys: [] }])
+    const snapshot = buildSnapshot(1, [{ providers: [provider], models: [], keys: [] }]).of(
+      DEFAULT_TENANT_ID,
+    )
     const startMs = systemClock.monotonicMs()
     expect(rig.directory.models(snapshot, ANYBODY)).toHaveLength(LIMITS.modelListEntriesMax)
     const listedMs = systemClock.monotonicMs()
@@ -441,10 +458,10 @@ describe('names', () => {
     rig.clock.advance(1_000)
     server.play(list('a'))
     await rig.directory.refresh(provider)
-    expect(rig.directory.statuses('p')).toMatchObject([
+    expect(rig.directory.statuses(named('p'))).toMatchObject([
       { model: 'a', state: 'available', firstSeenMs: firstMs, lastSeenMs: firstMs + 1_000 },
       { model: 'b', state: 'gone', lastSeenMs: firstMs, goneMs: firstMs + 1_000 },
     ])
-    expect(rig.directory.statuses('nobody')).toEqual([])
+    expect(rig.directory.statuses(named('nobody'))).toEqual([])
   })
 })

@@ -1,21 +1,30 @@
 // Which models there are: aliases of the snapshot, and what providers list when asked. Lists are asked for in the background every
 // so often and remembered in the store, so that names are known before providers have answered; a request never waits for one.
 
-import { DEFAULT_CONTEXT, type Provider } from '../core/catalog.ts'
+import { DEFAULT_CONTEXT, providerUid, type Model, type Provider } from '../core/catalog.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ModelState, ProviderModel } from '../core/model-status.ts'
 import type { Clock, Logger, ModelStatusRepository, TokenSource, Transport } from '../core/ports.ts'
-import { mayUseModel } from '../core/permission.ts'
-import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
+import { isTargetDenied, mayUseModel } from '../core/permission.ts'
+import type { Principal } from '../core/principal.ts'
 import type { ListedModel, LocalModelFacts } from '../providers/provider.ts'
 import { likelyCapabilities } from '../providers/capabilities.ts'
 import { providerKind } from '../providers/registry.ts'
 import type { PriceBook } from './deps.ts'
 import { LocalModels } from './local-models.ts'
+import { reachableModel } from './model-access.ts'
 import { askModels, listsModels, type AskedList } from './model-list-question.ts'
 import { ModelBook, listedAgain } from './model-status.ts'
+import {
+  addressOf,
+  joined,
+  nameOf,
+  ownerOf,
+  placeName,
+  type ProviderList,
+} from './provider-list.ts'
 import { isUsable } from './resolve.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog, Snapshot } from './snapshot.ts'
 
 /** One model as clients see it. */
 export interface CatalogModel {
@@ -25,21 +34,6 @@ export interface CatalogModel {
   readonly contextWindow?: number
   readonly capabilities?: readonly string[]
   readonly createdMs?: number
-}
-
-interface ProviderList {
-  readonly models: ReadonlyMap<string, ListedModel>
-  /** Monotonic. */
-  readonly expiresMs: number
-  /** It has answered since the start. */
-  readonly reachable: boolean
-  /** Whom the list is of; undefined for what the store remembers. */
-  readonly address?: string
-  /** Wall clock of the last answer; absent before the first. */
-  readonly answeredMs?: number
-  readonly isWhole?: boolean
-  /** Why the last question had no answer. */
-  readonly problem?: string
 }
 
 /** What came of asking a provider last. */
@@ -84,7 +78,8 @@ function usableContext(provider: Provider, facts: LocalModelFacts = {}): number 
 
 export class ModelDirectory {
   private readonly lists = new Map<string, ProviderList>()
-  private readonly book = new ModelBook()
+  /** By owner. */
+  private readonly books = new Map<string, ModelBook>()
   private readonly asking = new Map<string, { address: string; done: Promise<void> }>()
   /** Providers of which something new could not be written. */
   private readonly unsaved = new Set<string>()
@@ -99,14 +94,18 @@ export class ModelDirectory {
     this.local = new LocalModels(ports)
   }
 
-  /** Takes over what was known when the program last ran, for as long as a provider has not answered. */
-  load(models: readonly ProviderModel[]): void {
-    this.book.load(models)
+  /**
+   * Takes over what was known when the program last ran, for as long as a provider has not answered.
+   * @param tenantId whose providers' they are; the default tenant's are also those of nobody's
+   */
+  load(tenantId: string, models: readonly ProviderModel[]): void {
+    this.book(tenantId).load(models)
     const byProvider = Map.groupBy(models, ({ providerId }) => providerId)
     for (const [providerId, known] of byProvider) {
-      if (this.lists.has(providerId)) continue
+      const name = placeName(tenantId, providerId)
+      if (this.lists.has(name)) continue
       const there = known.filter(({ state }) => state !== 'gone')
-      this.lists.set(providerId, {
+      this.lists.set(name, {
         models: new Map(there.map((model) => [model.model, listedAgain(model)])),
         expiresMs: Number.NEGATIVE_INFINITY,
         reachable: false,
@@ -133,20 +132,23 @@ export class ModelDirectory {
 
   /** Asks a provider for its models now. Resolves when it has answered, failed or run out of time; never rejects. */
   refresh(provider: Provider): Promise<void> {
-    const running = this.asking.get(provider.id)
+    const name = nameOf(provider)
+    const running = this.asking.get(name)
     const address = addressOf(provider)
     if (running?.address === address) return running.done
     // Another address was asked by this id: what it says must not come after what this one says.
     if (running !== undefined) return running.done.then(() => this.refresh(provider))
-    const done = this.ask(provider).finally(() => this.asking.delete(provider.id))
-    this.asking.set(provider.id, { address, done })
+    const done = this.ask(provider).finally(() => this.asking.delete(name))
+    this.asking.set(name, { address, done })
     return done
   }
 
   /** Asks every provider whose list is missing or old, a few at a time. */
   async refreshAll(snapshot: Snapshot): Promise<void> {
     const nowMs = this.ports.clock.monotonicMs()
-    const due = [...snapshot.providers.values()].filter((provider) => this.isDue(provider, nowMs))
+    const due = [...snapshot.allProviders.values()].filter((provider) =>
+      this.isDue(provider, nowMs),
+    )
     await this.refreshEach(due)
   }
 
@@ -162,23 +164,23 @@ export class ModelDirectory {
   }
 
   private isDue(provider: Provider, nowMs: number): boolean {
-    const running = this.asking.get(provider.id)
+    const running = this.asking.get(nameOf(provider))
     if (!isUsable(provider) || running?.address === addressOf(provider)) return false
     if (running !== undefined) return true
-    const list = this.lists.get(provider.id)
+    const list = this.lists.get(nameOf(provider))
     if (list === undefined || list.expiresMs <= nowMs) return true
     return list.address !== addressOf(provider)
   }
 
   /** The models a provider listed when last asked; undefined when it has not answered. */
-  listed(providerId: string): readonly ListedModel[] | undefined {
-    const list = this.lists.get(providerId)
+  listed(provider: Provider): readonly ListedModel[] | undefined {
+    const list = this.lists.get(nameOf(provider))
     return list?.reachable === true ? [...list.models.values()] : undefined
   }
 
   /** What came of the last question; undefined for a provider that was never asked. */
-  asked(providerId: string): Asked | undefined {
-    const list = this.lists.get(providerId)
+  asked(provider: Provider): Asked | undefined {
+    const list = this.lists.get(nameOf(provider))
     if (list?.address === undefined) return undefined
     return {
       answered: list.problem === undefined,
@@ -190,30 +192,32 @@ export class ModelDirectory {
   }
 
   /** Every model that a provider has listed since it is remembered, with what became of it, by name. */
-  statuses(providerId: string): ProviderModel[] {
-    const list = this.lists.get(providerId)
-    return this.book.of(providerId).map((known) => {
-      // Written now and then only; the last answer is what it was seen in.
-      const isListed = known.state !== 'gone' && list?.models.has(known.model) === true
-      const lastSeenMs = Math.max(known.lastSeenMs, isListed ? (list.answeredMs ?? 0) : 0)
-      return { ...known, lastSeenMs }
-    })
+  statuses(provider: Provider): ProviderModel[] {
+    const list = this.lists.get(nameOf(provider))
+    return this.book(ownerOf(provider))
+      .of(provider.id)
+      .map((known) => {
+        // Written now and then only; the last answer is what it was seen in.
+        const isListed = known.state !== 'gone' && list?.models.has(known.model) === true
+        const lastSeenMs = Math.max(known.lastSeenMs, isListed ? (list.answeredMs ?? 0) : 0)
+        return { ...known, lastSeenMs }
+      })
   }
 
   /** What became of a provider's model; undefined when it was never listed, which says nothing of it. */
-  stateOf(providerId: string, model: string): ModelState | undefined {
-    return this.book.find(providerId, model)?.state
+  stateOf(provider: Provider, model: string): ModelState | undefined {
+    return this.book(ownerOf(provider)).find(provider.id, model)?.state
   }
 
   /** The context length a provider has listed for one of its models. */
   listedContext(provider: Provider, model: string): number | undefined {
-    return this.lists.get(provider.id)?.models.get(model)?.contextWindow
+    return this.lists.get(nameOf(provider))?.models.get(model)?.contextWindow
   }
 
   /** The provider that lists a model of this name, when it is the only one. Ollama's `:latest` may be left out. */
-  providerOf(name: string, snapshot: Snapshot): { provider: Provider; model: string } | undefined {
-    return onlyOne(snapshot, (provider) => {
-      const models = this.lists.get(provider.id)?.models
+  providerOf(name: string, catalog: Catalog): { provider: Provider; model: string } | undefined {
+    return onlyOne(catalog, (provider) => {
+      const models = this.lists.get(nameOf(provider))?.models
       return models?.get(name) === undefined ? models?.get(`${name}:latest`)?.id : name
     })
   }
@@ -221,37 +225,45 @@ export class ModelDirectory {
   /** The provider that once listed a model of this name, when it is the only one: its own answer says what became of it. */
   formerProviderOf(
     name: string,
-    snapshot: Snapshot,
+    catalog: Catalog,
   ): { provider: Provider; model: string } | undefined {
-    return onlyOne(snapshot, (provider) => this.book.find(provider.id, name)?.model)
+    return onlyOne(
+      catalog,
+      (provider) => this.book(ownerOf(provider)).find(provider.id, name)?.model,
+    )
   }
 
   /** What this principal can ask for: aliases first, then each provider's own models as `provider/model`. */
-  models(snapshot: Snapshot, principal: Principal): CatalogModel[] {
+  models(catalog: Catalog, principal: Principal): CatalogModel[] {
     const result: CatalogModel[] = []
-    for (const model of snapshot.models.values()) {
-      const first = model.targets[0]
-      const facts =
-        first === undefined ? {} : this.facts(snapshot.providers.get(first.providerId), first.model)
-      const contextWindow = model.contextWindow ?? facts.contextWindow
-      result.push({
-        id: model.id,
-        ownedBy: 'weir',
-        ...facts,
-        ...(contextWindow === undefined ? {} : { contextWindow }),
-      })
+    for (const alias of catalog.models.values()) {
+      const model = mayUseModel(principal, alias.id) ? reachableModel(alias, principal) : undefined
+      if (model !== undefined) result.push(this.ofAlias(model, catalog))
     }
-    for (const provider of snapshot.providers.values()) {
-      for (const listed of this.lists.get(provider.id)?.models.values() ?? []) {
-        if (result.length >= LIMITS.modelListEntriesMax) break
-        result.push({
-          id: `${provider.id}/${listed.id}`,
-          ownedBy: provider.id,
-          ...this.facts(provider, listed.id),
-        })
+    for (const provider of catalog.providers.values()) {
+      for (const listed of this.lists.get(nameOf(provider))?.models.values() ?? []) {
+        if (result.length >= LIMITS.modelListEntriesMax) return result
+        const id = `${provider.id}/${listed.id}`
+        // An alias of this name is what is asked for by it, and was judged by itself.
+        if (catalog.models.has(id) || !mayUseModel(principal, id)) continue
+        if (isTargetDenied(principal, { providerId: provider.id, model: listed.id })) continue
+        result.push({ id, ownedBy: provider.id, ...this.facts(provider, listed.id) })
       }
     }
-    return result.filter((model) => mayUseModel(principal, model.id))
+    return result
+  }
+
+  private ofAlias(model: Model, catalog: Catalog): CatalogModel {
+    const first = model.targets[0]
+    const facts =
+      first === undefined ? {} : this.facts(catalog.providers.get(first.providerId), first.model)
+    const contextWindow = model.contextWindow ?? facts.contextWindow
+    return {
+      id: model.id,
+      ownedBy: 'weir',
+      ...facts,
+      ...(contextWindow === undefined ? {} : { contextWindow }),
+    }
   }
 
   /** What is known of a provider's model, without asking anybody. */
@@ -260,7 +272,7 @@ export class ModelDirectory {
     model: string,
   ): Pick<CatalogModel, 'contextWindow' | 'capabilities' | 'createdMs'> {
     if (provider === undefined) return {}
-    const listed = this.lists.get(provider.id)?.models.get(model)
+    const listed = this.lists.get(nameOf(provider))?.models.get(model)
     const contextWindow = this.toldContext(provider, model)
     const capabilities = this.toldCapabilities(provider, model) ?? likelyCapabilities(model)
     return {
@@ -272,7 +284,7 @@ export class ModelDirectory {
 
   /** What the provider itself says its model can do; nothing is guessed from the name. */
   toldCapabilities(provider: Provider, model: string): readonly string[] | undefined {
-    const listed = this.lists.get(provider.id)?.models.get(model)
+    const listed = this.lists.get(nameOf(provider))?.models.get(model)
     return listed?.capabilities ?? this.local.knownFacts(provider, model)?.capabilities
   }
 
@@ -289,14 +301,17 @@ export class ModelDirectory {
     const address = addressOf(provider)
     try {
       const answer = await this.question(provider)
-      await this.take(provider.id, address, answer)
+      await this.take(provider, address, answer)
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
-      const { id } = provider
-      this.ports.logger.debug('provider did not list its models', { provider: id, error: problem })
-      const known = this.listAt(id, address)
+      const shown = providerUid(provider)
+      this.ports.logger.debug('provider did not list its models', {
+        provider: shown,
+        error: problem,
+      })
+      const known = this.listAt(provider, address)
       // An old list is better than none: providers come and go, names rarely.
-      this.lists.set(id, {
+      this.lists.set(nameOf(provider), {
         ...known,
         models: known?.models ?? new Map<string, ListedModel>(),
         reachable: known?.reachable ?? false,
@@ -318,12 +333,19 @@ export class ModelDirectory {
     return provider.entra === undefined ? asked : { ...asked, isWhole: false }
   }
 
-  private async take(id: string, address: string, answer: AskedList | undefined): Promise<void> {
+  private async take(
+    provider: Provider,
+    address: string,
+    answer: AskedList | undefined,
+  ): Promise<void> {
+    const { id } = provider
+    const name = nameOf(provider)
+    const owner = ownerOf(provider)
     const nowMs = this.ports.clock.nowMs()
     const { isWhole = true, models = [] } = answer ?? {}
     // What a part does not have may be there still.
-    const before = isWhole ? undefined : this.listAt(id, address)?.models
-    this.lists.set(id, {
+    const before = isWhole ? undefined : this.listAt(provider, address)?.models
+    this.lists.set(name, {
       models: joined(before, models),
       expiresMs: this.expiresMs(),
       reachable: true,
@@ -332,24 +354,30 @@ export class ModelDirectory {
       isWhole,
     })
     if (answer === undefined || this.stopping.signal.aborted) return
-    const { isNews, seen } = this.book.learn(id, models, nowMs, isWhole)
-    if (!isNews && !this.unsaved.has(id)) return
+    const { isNews, seen } = this.book(owner).learn(id, models, nowMs, isWhole)
+    if (!isNews && !this.unsaved.has(name)) return
     try {
-      await this.ports.statuses?.seen(DEFAULT_TENANT_ID, id, seen, nowMs, isWhole)
-      this.unsaved.delete(id)
+      await this.ports.statuses?.seen(owner, id, seen, nowMs, isWhole)
+      this.unsaved.delete(name)
     } catch (error) {
-      this.unsaved.add(id)
+      this.unsaved.add(name)
       this.ports.logger.warn('what a provider lists could not be kept; it is tried again', {
-        provider: id,
+        provider: providerUid(provider),
         error: error instanceof Error ? error.message : String(error),
       })
     }
   }
 
   /** What is known of the provider at this address; what the store remembers counts for any. */
-  private listAt(id: string, address: string): ProviderList | undefined {
-    const known = this.lists.get(id)
+  private listAt(provider: Provider, address: string): ProviderList | undefined {
+    const known = this.lists.get(nameOf(provider))
     return known?.address === undefined || known.address === address ? known : undefined
+  }
+
+  private book(owner: string): ModelBook {
+    let book = this.books.get(owner)
+    if (book === undefined) this.books.set(owner, (book = new ModelBook()))
+    return book
   }
 
   private expiresMs(): number {
@@ -357,29 +385,12 @@ export class ModelDirectory {
   }
 }
 
-/** What decides who answers: another one may stand behind the same id later. */
-function addressOf({ baseUrl, compatible, type }: Provider): string {
-  return [type, compatible ?? '', baseUrl].join(' ')
-}
-
-/** A part of a list joined to what was known before; of too many, those that were known first go. */
-function joined(
-  before: ReadonlyMap<string, ListedModel> | undefined,
-  models: readonly ListedModel[],
-): ReadonlyMap<string, ListedModel> {
-  const listed = new Map(models.map((model) => [model.id, model]))
-  if (before === undefined) return listed
-  const kept = [...before].filter(([id]) => !listed.has(id))
-  const room = Math.max(0, LIMITS.modelListEntriesMax - listed.size)
-  return new Map([...kept.slice(Math.max(0, kept.length - room)), ...listed])
-}
-
 function onlyOne(
-  snapshot: Snapshot,
+  catalog: Catalog,
   modelAt: (provider: Provider) => string | undefined,
 ): { provider: Provider; model: string } | undefined {
   let found: { provider: Provider; model: string } | undefined
-  for (const provider of snapshot.providers.values()) {
+  for (const provider of catalog.providers.values()) {
     const model = modelAt(provider)
     if (model === undefined) continue
     if (found !== undefined) return undefined

@@ -1,7 +1,12 @@
 // Asks providers that want it whether they are well, without any client: for the model list, or one model for a token. What comes of it
 // goes into their health as an attempt's outcome does. No request waits for it, and who is not configured to be asked is not asked.
 
-import type { CheckSettings, Provider, ProviderKey } from '../core/catalog.ts'
+import {
+  providerUid,
+  type CheckSettings,
+  type Provider,
+  type ProviderKey,
+} from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import { parseJson } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -10,6 +15,7 @@ import { dialects } from '../dialects/registry.ts'
 import { providerKind } from '../providers/registry.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { Attempting } from './health.ts'
+import { namedTargets } from './health-report.ts'
 import { AttemptFailure, scrubbed, send, type Sending } from './upstream.ts'
 
 /** What the last check of a provider found. */
@@ -64,22 +70,24 @@ export class Checks {
 
   /** What the last check found; undefined where there was none yet, or none is wanted. */
   report(provider: Provider): CheckReport | undefined {
-    return provider.check === undefined ? undefined : this.planned.get(provider.id)?.report
+    return provider.check === undefined
+      ? undefined
+      : this.planned.get(providerUid(provider))?.report
   }
 
   /** Begins what is due and resolves when that is over. Never rejects. */
   async look(): Promise<void> {
     const { clock, ids } = this.deps
-    const { providers } = this.deps.snapshot()
+    const { allProviders } = this.deps.snapshot()
     const nowMs = clock.monotonicMs()
     for (const id of this.planned.keys()) {
-      if (providers.get(id)?.check === undefined) this.planned.delete(id)
+      if (allProviders.get(id)?.check === undefined) this.planned.delete(id)
     }
     const begun: Promise<void>[] = []
-    for (const provider of providers.values()) {
+    for (const [id, provider] of allProviders) {
       const { check } = provider
       if (check === undefined) continue
-      const plan = this.planOf(provider.id, check, nowMs)
+      const plan = this.planOf(id, check, nowMs)
       if (plan.running || nowMs < plan.nextMs || this.running >= LIMITS.checksRunningMax) continue
       plan.nextMs = nowMs + check.intervalMs * (1 - JITTER / 2 + JITTER * ids.random())
       begun.push(this.run(provider, check, plan))
@@ -111,7 +119,7 @@ export class Checks {
       plan.report = (await this.check(provider, check)) ?? plan.report
     } catch (error) {
       this.deps.logger.error('a check failed by its own fault', {
-        provider: provider.id,
+        provider: providerUid(provider),
         error: String(error),
       })
     } finally {
@@ -204,9 +212,7 @@ export class Checks {
   private failAll(provider: Provider): void {
     const { health } = this.deps
     const models = new Set(health.views(provider).map(({ model }) => model))
-    for (const { targets } of this.deps.snapshot().models.values()) {
-      for (const target of targets) if (target.providerId === provider.id) models.add(target.model)
-    }
+    for (const model of namedTargets(provider, this.deps.snapshot())) models.add(model)
     for (const model of models) health.begin(provider, model)?.failed()
   }
 

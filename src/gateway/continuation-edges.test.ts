@@ -267,7 +267,7 @@ describe('nobody is asked any more', () => {
         ['a', undefined],
         ['b', 'client_closed'],
       ])
-      const one = gateway.deps.snapshot().providers.get('b')!
+      const one = gateway.deps.snapshot().allProviders.get('b')!
       while (gateway.deps.health.view(one, 'm').running > 0) await Bun.sleep(1)
       expect(gateway.outcomes).toHaveLength(1)
     },

@@ -20,7 +20,7 @@ import type { Rest } from './pump.ts'
 import type { RequestRecord } from './record.ts'
 import { turnKeeper, type TurnKeeper } from './remember.ts'
 import { routeTargets } from './routing.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 import { noProvider } from './target-errors.ts'
 import { isFailure, isOver, tryTarget, type TargetFailure } from './target-run.ts'
 
@@ -108,12 +108,12 @@ export class Continuation {
   /** Every target of the model; the one that broke off comes last. */
   private candidates(request: ChatRequest, hasBeginning: boolean): Candidate<Answer>[] {
     const { deps, forms } = this
-    const snapshot = deps.snapshot()
-    const { targets } = routeTargets(forms.model, forms.model.targets, forms, snapshot, deps)
+    const catalog = deps.snapshot().of(forms.inbound.principal.tenantId)
+    const { targets } = routeTargets(forms.model, forms.model.targets, forms, catalog, deps)
     const isCurrent = ({ providerId, model }: Target) =>
       providerId === this.current.provider.id && model === this.current.model
     const ordered = [...targets.filter((one) => !isCurrent(one)), ...targets.filter(isCurrent)]
-    const going: GoingOn = { request, hasBeginning, snapshot, lost: this.record.lossList() }
+    const going: GoingOn = { request, hasBeginning, catalog, lost: this.record.lossList() }
     return ordered.map((target) => this.candidate(target, going))
   }
 
@@ -121,7 +121,7 @@ export class Continuation {
     const { deps, forms, record } = this
     let prepared: Prepared | TargetFailure | undefined
     return {
-      provider: going.snapshot.providers.get(target.providerId),
+      provider: going.catalog.providers.get(target.providerId),
       async go(asked) {
         prepared ??= await prepare(target, going, forms, deps)
         if (isFailure(prepared)) return prepared
@@ -178,7 +178,7 @@ interface GoingOn {
   /** With the beginning at its end. */
   readonly request: ChatRequest
   readonly hasBeginning: boolean
-  readonly snapshot: Snapshot
+  readonly catalog: Catalog
   /** What the first answer's request could not say. */
   readonly lost: readonly Loss[]
 }
@@ -201,11 +201,11 @@ async function prepare(
 /** @throws GatewayError where it cannot be asked */
 async function fill(
   target: Target,
-  { hasBeginning, request, snapshot }: GoingOn,
+  { hasBeginning, request, catalog }: GoingOn,
   forms: RequestForms,
   deps: GatewayDeps,
 ): Promise<Prepared> {
-  const planned = planTarget(target, snapshot, forms.inbound, forms.peeked)
+  const planned = planTarget(target, catalog, forms.inbound, forms.peeked)
   if (planned === undefined || planned.operation !== 'chat') throw noProvider()
   const plan = { ...planned, mode: 'translate' } as const
   const { kind, model } = plan

@@ -23,7 +23,7 @@ import { encodeTarget, planTarget, relayBody, RequestForms, type TargetPlan } fr
 import { RequestRecord } from './record.ts'
 import { refuse } from './refuse.ts'
 import { routeRelayed } from './routing.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 import { isFailure, isOver, tryTarget, type Asking } from './target-run.ts'
 import { send } from './upstream.ts'
 
@@ -33,8 +33,8 @@ export async function countTokens(inbound: Inbound, deps: GatewayDeps): Promise<
   try {
     const received = peek(inbound)
     record.model = received.model
-    const snapshot = deps.snapshot()
-    const model = requireModel(received.model, received, inbound.principal, snapshot, deps)
+    const catalog = deps.snapshot().of(inbound.principal.tenantId)
+    const model = requireModel(received.model, received, inbound.principal, catalog, deps)
     await admit({ inbound, modelName: received.model, stream: false }, record, deps)
     const peeked = refersToEarlier(received, inbound)
       ? await withEarlierTurns(received, inbound, deps)
@@ -43,11 +43,11 @@ export async function countTokens(inbound: Inbound, deps: GatewayDeps): Promise<
     const request = client.decodeRequest(peeked.body, inbound.hints)
     // Defaults say how to answer; a counter refuses what it does not know.
     const forms = new RequestForms(inbound, peeked, { ...model, defaults: {} })
-    const count = await new Count(forms, request, snapshot, record, deps).run()
+    const count = await new Count(forms, request, catalog, record, deps).run()
     const body = JSON.stringify(client.encodeResponse(count.tokens))
     record.responseBytes = body.length
     record.settle(200)
-    return { status: 200, headers: headersOf(count), body }
+    return { status: 200, headers: { ...record.limitHeaders, ...headersOf(count) }, body }
   } catch (thrown) {
     return refuse(record, thrown, deps)
   }
@@ -80,7 +80,7 @@ interface CountAnswer {
 class Count {
   private readonly forms: RequestForms
   private readonly request: ChatRequest
-  private readonly snapshot: Snapshot
+  private readonly catalog: Catalog
   private readonly record: RequestRecord
   private readonly deps: GatewayDeps
   /** The client's leaving, or the end of the time that counting may take. */
@@ -89,13 +89,13 @@ class Count {
   constructor(
     forms: RequestForms,
     request: ChatRequest,
-    snapshot: Snapshot,
+    catalog: Catalog,
     record: RequestRecord,
     deps: GatewayDeps,
   ) {
     this.forms = forms
     this.request = request
-    this.snapshot = snapshot
+    this.catalog = catalog
     this.record = record
     this.deps = deps
     const limit = AbortSignal.timeout(LIMITS.tokenCountTimeoutMs)
@@ -104,14 +104,14 @@ class Count {
 
   /** @throws GatewayError when a provider finds the request itself wrong, or the client has left */
   async run(): Promise<Counted> {
-    const { forms, request, snapshot } = this
+    const { forms, request, catalog } = this
     const targets = this.targets()
     for (const target of targets) {
       if (this.signal.aborted || isOver(this.record)) break
-      const plan = planTarget(target, snapshot, forms.inbound, forms.peeked)
+      const plan = planTarget(target, catalog, forms.inbound, forms.peeked)
       if (plan === undefined) {
         // It answers and cannot count: another's count would be of another tokenizer.
-        if (snapshot.providers.has(target.providerId)) break
+        if (catalog.providers.has(target.providerId)) break
         continue
       }
       const tokens = await this.ask(plan)
@@ -123,7 +123,7 @@ class Count {
 
   /** Those that would answer, in their order. Who cannot count is not passed over: another's count would be of another tokenizer. */
   private targets(): readonly Target[] {
-    const { deps, forms, snapshot } = this
+    const { deps, forms, catalog } = this
     const { inbound, model, peeked } = forms
     return routeRelayed(
       {
@@ -134,7 +134,7 @@ class Count {
         arrival: inbound,
         body: peeked.body,
       },
-      snapshot,
+      catalog,
       deps,
     ).targets
   }

@@ -15,6 +15,7 @@ import type { Toll } from './admit.ts'
 import type { ModelDirectory } from './catalog.ts'
 import type { Gates } from './gates.ts'
 import type { Health } from './health.ts'
+import type { ProviderLimits } from './limiting.ts'
 import type { ReasoningMemory } from './reasoning-memory.ts'
 import type { RouteTurns } from './route-state.ts'
 import type { Shutdown } from './shutdown.ts'
@@ -25,10 +26,14 @@ import type { StreamWatch } from './stream-watch.ts'
 export interface PriceBook {
   /** Resolves once the data is loaded; cheap afterwards. */
   ready(): Promise<void>
-  /** Undefined when unknown: never zero. */
+  /**
+   * Undefined when unknown: never zero.
+   * @param atMs the moment whose price is asked for; absent: now
+   */
   find(
     provider: Provider,
     model: string,
+    atMs?: number,
   ): { price?: ModelPrice; contextWindow?: number } | undefined
 }
 
@@ -50,6 +55,8 @@ export interface GatewayDeps {
   readonly gates: Gates
   /** Limits, then budgets; empty where none is configured. */
   readonly tolls: readonly Toll[]
+  /** Limits of providers, asked for each attempt; absent: none. */
+  readonly providerLimits?: ProviderLimits
   /** Of models whose targets take turns. */
   readonly turns: RouteTurns
   /** Where this process is on its way to its end. A request's own signal tells it: this is for what has none. */

@@ -1,22 +1,24 @@
 // The models a request goes on to when no target of the one it asked for answered: by what kept it from being answered, each at most
-// once. The operator named them for this model, so whoever may ask for it may be answered by them. It sends nothing.
+// once. Nobody is answered by a model that they may not ask for: those are passed over. It sends nothing.
 
 import { DEFAULT_ROUTING, type FallbackCause, type Model } from '../core/catalog.ts'
 import { type ErrorKind, GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { RouteRecord } from '../core/outcome.ts'
+import type { Principal } from '../core/principal.ts'
 import type { ModelDirectory } from './catalog.ts'
 import type { GatewayDeps } from './deps.ts'
+import { fallbackModel } from './model-access.ts'
 import type { RequestRecord } from './record.ts'
-import { resolve } from './resolve.ts'
 import { RouteRefused } from './route-refusal.ts'
 import type { Routed } from './routing.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 import { isOver } from './target-run.ts'
 
 /** Failures that another model may not have. What is wrong in the request itself is wrong for all of them. */
 const CAUSES: Readonly<Partial<Record<ErrorKind, FallbackCause>>> = {
   upstream_rate_limited: 'rate_limited',
+  rate_limit: 'rate_limited',
   concurrency_limit: 'rate_limited',
   upstream_timeout: 'timed_out',
   context_length: 'context_length',
@@ -44,7 +46,7 @@ export function fallbacksFor(model: Model, cause: FallbackCause): readonly strin
  */
 export async function withFallbacks<T>(
   model: Model,
-  snapshot: Snapshot,
+  catalog: Catalog,
   record: RequestRecord,
   deps: Pick<GatewayDeps, 'directory'>,
   ask: (model: Model, fallbackFor: FallbackCause | undefined) => Promise<T>,
@@ -66,7 +68,7 @@ export async function withFallbacks<T>(
         told = error
         teller = current
       }
-      fallbacks ??= new Fallbacks(model, snapshot, deps.directory)
+      fallbacks ??= new Fallbacks(model, record.inbound.principal, catalog, deps.directory)
       const mayGoOn = !isOver(record) && !record.mayNotBeRepeated
       const next = mayGoOn ? fallbacks.after(told) : undefined
       if (next === undefined) {
@@ -131,13 +133,15 @@ function noteRoute(
 
 class Fallbacks {
   private readonly model: Model
-  private readonly snapshot: Snapshot
+  private readonly principal: Principal
+  private readonly catalog: Catalog
   private readonly directory: ModelDirectory
   private readonly asked: Set<string>
 
-  constructor(model: Model, snapshot: Snapshot, directory: ModelDirectory) {
+  constructor(model: Model, principal: Principal, catalog: Catalog, directory: ModelDirectory) {
     this.model = model
-    this.snapshot = snapshot
+    this.principal = principal
+    this.catalog = catalog
     this.directory = directory
     this.asked = new Set([model.id])
   }
@@ -149,7 +153,7 @@ class Fallbacks {
     for (const id of fallbacksFor(this.model, cause)) {
       if (this.asked.has(id)) continue
       this.asked.add(id)
-      const model = resolve(id, this.snapshot, this.directory)
+      const model = fallbackModel(id, this.principal, this.catalog, this.directory)
       if (model !== undefined) return { model, cause }
     }
     return undefined

@@ -1,7 +1,7 @@
 // How many requests run at once, of all providers and of each one that has a bound of its own, and who waits for a turn. Clients
 // take turns in a queue, so that one that sends much cannot push others out.
 
-import type { ConcurrencySettings, Provider } from '../core/catalog.ts'
+import { providerUid, type ConcurrencySettings, type Provider } from '../core/catalog.ts'
 import { endReason } from '../core/end-reason.ts'
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -58,8 +58,8 @@ export class Gates {
 
   /** The bound of one provider; undefined where it has none. */
   of(provider: Provider): Gate | undefined {
-    const { id } = provider
     if (provider.concurrency === undefined) return undefined
+    const id = providerUid(provider)
     // A request that is older than the last change of the catalogue brings bounds that hold no more.
     const concurrency = this.inForce.get(id)?.concurrency ?? provider.concurrency
     const known = this.ofProviders.get(id)
@@ -77,7 +77,10 @@ export class Gates {
     this.whole.configure(all)
   }
 
-  /** Takes over the bounds of these providers, and drops what is kept of others once nothing of it runs. */
+  /**
+   * Takes over the bounds of these providers, and drops what is kept of others once nothing of it runs.
+   * @param providers by `providerUid`
+   */
   keep(providers: ReadonlyMap<string, Provider>): void {
     this.inForce = providers
     for (const [id, gate] of this.ofProviders) {
@@ -87,7 +90,7 @@ export class Gates {
     }
   }
 
-  /** Gates of providers that are kept, for whoever shows them. */
+  /** Gates of providers that are kept, by `providerUid`, for whoever shows them. */
   providers(): ReadonlyMap<string, Gate> {
     return this.ofProviders
   }

@@ -23,8 +23,8 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
     record.model = peeked.model
     record.stream = peeked.stream
 
-    const snapshot = deps.snapshot()
-    const model = requireModel(peeked.model, peeked, inbound.principal, snapshot, deps)
+    const catalog = deps.snapshot().of(inbound.principal.tenantId)
+    const model = requireModel(peeked.model, peeked, inbound.principal, catalog, deps)
     const loaded = loadedAnswer(inbound, peeked, deps.clock.nowMs())
     if (loaded !== undefined) return answered(record, loaded)
 
@@ -36,7 +36,7 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
       ? await withEarlierTurns(peeked, inbound, deps)
       : peeked
     const forms = new RequestForms(inbound, whole, model)
-    const answer = await attemptAll(forms, snapshot, record, deps)
+    const answer = await attemptAll(forms, catalog, record, deps)
     return replyTo(answer, answer.forms, record, deps)
   } catch (thrown) {
     return refuse(record, thrown, deps)

@@ -26,7 +26,7 @@ export function providerHeaders(
   upstream: UpstreamResponse,
   record: RequestRecord,
 ): Record<string, string> {
-  const headers: Record<string, string> = { 'x-weir-provider': provider.id }
+  const headers: Record<string, string> = { ...record.limitHeaders, 'x-weir-provider': provider.id }
   if (model !== '') headers['x-weir-model'] = headerSafe(model)
   headers['x-weir-mode'] = mode
   headers['x-weir-attempts'] = String(record.attempts.length)

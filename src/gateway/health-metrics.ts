@@ -1,7 +1,12 @@
 // What is known of providers, as gauges for Prometheus. A target is named only where the configuration names it or its provider has
 // answered by that name lately: a client can ask for any name, and may have put anything into it.
 
-import { OTHER_TARGETS, type ProviderReport, type TargetReport } from './health-report.ts'
+import {
+  OTHER_TARGETS,
+  shownName,
+  type ProviderReport,
+  type TargetReport,
+} from './health-report.ts'
 
 export interface Gauge {
   readonly name: string
@@ -36,7 +41,9 @@ export function healthGauges(
   const queueWaiting = gauge('weir_queue_waiting', 'Requests that wait for a place.', ['provider'])
   queueRunning.samples.push({ labels: [], value: all.running })
   queueWaiting.samples.push({ labels: [], value: all.waiting })
-  for (const { id, keys: held, queue, targets } of reports) {
+  for (const report of reports) {
+    const { keys: held, queue, targets } = report
+    const id = shownName(report)
     for (const one of namedTargets(targets)) {
       const labels = [id, one.model]
       circuit.samples.push({ labels, value: CIRCUIT_VALUES[one.circuit] })

@@ -1,12 +1,14 @@
 // What is known of all providers at one moment, for whoever runs this server: `/admin/health` and metrics tell it, `/readyz` a yes or no
 // of it. It holds no secret, and asking for it changes nothing.
 
-import type { Provider } from '../core/catalog.ts'
+import { providerUid, type Model, type Provider } from '../core/catalog.ts'
 import type { KeyReport } from '../core/policy/key-choice.ts'
+import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import type { CheckReport } from './checks.ts'
 import type { GatewayDeps } from './deps.ts'
 import { circuitOf, type TargetView } from './health-target.ts'
 import { isUsable } from './resolve.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** Stands for the targets that are not named in metrics. */
 export const OTHER_TARGETS = 'other'
@@ -19,6 +21,8 @@ export interface TargetReport extends TargetView {
 
 export interface ProviderReport {
   readonly id: string
+  /** Whose it is; absent for one that every tenant sees. */
+  readonly tenantId?: string
   readonly type: string
   readonly origin: string
   /** Whether requests can be sent to it at all. */
@@ -37,29 +41,35 @@ export interface CheckSource {
   report(provider: Provider): CheckReport | undefined
 }
 
-/** Every provider of the catalogue, in its order, with the targets that aliases name and those that were asked. */
+/** What a report is of. */
+export interface ReportView {
+  readonly providers: Iterable<Provider>
+  /** The aliases that may be named in it. */
+  readonly models: Iterable<Model>
+  /** Whether targets that no such alias leads to are told too: others than whoever asks may have named them. */
+  isWhole(provider: Provider): boolean
+}
+
+/** Everything, for whoever runs the installation. */
+export function wholeView({ allModels, allProviders }: Snapshot): ReportView {
+  return { providers: allProviders.values(), models: allModels, isWhole: () => true }
+}
+
+/** Every provider of the view, in its order, with the targets that aliases name and those that were asked. */
 export function reportProviders(
-  deps: Pick<GatewayDeps, 'clock' | 'gates' | 'health' | 'snapshot'>,
+  deps: Pick<GatewayDeps, 'clock' | 'gates' | 'health'>,
   checks: CheckSource,
+  view: ReportView,
 ): ProviderReport[] {
-  const { models, providers } = deps.snapshot()
-  const users = new Map<string, Map<string, string[]>>()
-  for (const { id, targets } of models.values()) {
-    for (const { model, providerId } of targets) {
-      let ofProvider = users.get(providerId)
-      if (ofProvider === undefined) users.set(providerId, (ofProvider = new Map()))
-      const ids = ofProvider.get(model)
-      if (ids === undefined) ofProvider.set(model, [id])
-      else ids.push(id)
-    }
-  }
+  const users = usersOf(view)
   const nowMs = deps.clock.monotonicMs()
-  return [...providers.values()].map((provider) => {
-    const { check, concurrency, id, origin, type } = provider
+  return [...view.providers].map((provider) => {
+    const { check, concurrency, id, origin, tenantId, type } = provider
     const gate = deps.gates.of(provider)
     const last = checks.report(provider)
     return {
       id,
+      ...(tenantId === undefined ? {} : { tenantId }),
       type,
       origin,
       usable: isUsable(provider),
@@ -71,10 +81,50 @@ export function reportProviders(
       ...(check === undefined
         ? {}
         : { check: { intervalMs: check.intervalMs, ...(last === undefined ? {} : { last }) } }),
-      targets: targetsOf(provider, users.get(id) ?? new Map(), deps),
+      targets: targetsOf(provider, users.get(id) ?? [], view.isWhole(provider), deps),
       warnings: warningsOf(provider),
     }
   })
+}
+
+interface Use {
+  readonly model: string
+  readonly alias: Model
+}
+
+/** Which aliases lead to which model, by the id of the provider. */
+function usersOf({ models }: ReportView): ReadonlyMap<string, readonly Use[]> {
+  const users = new Map<string, Use[]>()
+  for (const alias of models) {
+    for (const { model, providerId } of alias.targets) {
+      const known = users.get(providerId)
+      if (known === undefined) users.set(providerId, [{ model, alias }])
+      else known.push({ model, alias })
+    }
+  }
+  return users
+}
+
+/** Whether an alias that names a provider of this id can mean this one: what belongs to two tenants never meets. */
+function canLeadTo(alias: Model, { tenantId }: Provider): boolean {
+  return alias.tenantId === undefined || tenantId === undefined || alias.tenantId === tenantId
+}
+
+/** The models of a provider that aliases lead to. */
+export function namedTargets(provider: Provider, { allModels }: Snapshot): ReadonlySet<string> {
+  const named = new Set<string>()
+  for (const alias of allModels) {
+    if (!canLeadTo(alias, provider)) continue
+    for (const { model, providerId } of alias.targets) {
+      if (providerId === provider.id) named.add(model)
+    }
+  }
+  return named
+}
+
+/** A name as whoever runs the installation tells it from another tenant's: with its tenant in front, but for the default one. */
+export function shownName(entry: { readonly id: string; readonly tenantId?: string }): string {
+  return entry.tenantId === DEFAULT_TENANT_ID ? entry.id : providerUid(entry)
 }
 
 /**
@@ -84,7 +134,7 @@ export function reportProviders(
  */
 export function anyProviderFit(deps: Pick<GatewayDeps, 'clock' | 'health' | 'snapshot'>): boolean {
   const nowMs = deps.clock.monotonicMs()
-  const usable = [...deps.snapshot().providers.values()].filter(isUsable)
+  const usable = [...deps.snapshot().allProviders.values()].filter(isUsable)
   const real = usable.filter(({ type }) => type !== 'mock')
   return (real.length > 0 ? real : usable).some(
     (provider) => hasKey(provider, deps, nowMs) && hasTarget(provider, deps),
@@ -109,14 +159,9 @@ function hasTarget(
 ): boolean {
   const known = new Map(health.views(provider).map((one) => [one.model, one]))
   const isFit = (model: string) => known.get(model)?.view.circuit !== 'open'
-  let counts = false
-  for (const { targets } of snapshot().models.values()) {
-    for (const { model, providerId } of targets) {
-      if (providerId !== provider.id) continue
-      if (isFit(model)) return true
-      counts = true
-    }
-  }
+  const named = namedTargets(provider, snapshot())
+  if ([...named].some(isFit)) return true
+  const counts = named.size > 0
   const others = [...known.values()]
   const proven = others.filter(({ hasAnswered }) => hasAnswered)
   const judged = counts || proven.length > 0 ? proven : others
@@ -125,11 +170,19 @@ function hasTarget(
 
 function targetsOf(
   provider: Provider,
-  users: ReadonlyMap<string, readonly string[]>,
+  uses: readonly Use[],
+  isWhole: boolean,
   { health }: Pick<GatewayDeps, 'health'>,
 ): TargetReport[] {
   const known = new Map(health.views(provider).map(({ model, view }) => [model, view]))
-  const models = new Set([...users.keys(), ...known.keys()])
+  const users = new Map<string, string[]>()
+  for (const { alias, model } of uses) {
+    if (!canLeadTo(alias, provider)) continue
+    const names = users.get(model)
+    if (names === undefined) users.set(model, [shownName(alias)])
+    else names.push(shownName(alias))
+  }
+  const models = new Set([...users.keys(), ...(isWhole ? known.keys() : [])])
   return [...models].map((model) => ({
     model,
     ...(known.get(model) ?? health.view(provider, model)),

@@ -2,7 +2,7 @@
 // traffic, from checks and from other replicas; read by routing, by the attempts, by `/admin/health`, `/readyz` and metrics. It
 // decides nothing about a request and sends nothing.
 
-import type { Provider } from '../core/catalog.ts'
+import { providerUid, type Provider } from '../core/catalog.ts'
 import { LIMITS } from '../core/limits.ts'
 import { KeyRing } from '../core/policy/key-choice.ts'
 import { RetryBudget } from '../core/policy/retry-budget.ts'
@@ -40,7 +40,7 @@ export class Health {
 
   /** The target's state as routing sees it; asks for nothing and changes nothing. */
   view(provider: Provider, model: string): TargetView {
-    const target = this.providers.get(provider.id)?.targets.get(model)
+    const target = this.providers.get(providerUid(provider))?.targets.get(model)
     if (target === undefined) return UNKNOWN_TARGET
     return target.view(circuitOf(provider), this.clock.monotonicMs())
   }
@@ -49,7 +49,7 @@ export class Health {
   views(
     provider: Provider,
   ): { readonly model: string; readonly view: TargetView; readonly hasAnswered: boolean }[] {
-    const known = this.providers.get(provider.id)
+    const known = this.providers.get(providerUid(provider))
     if (known === undefined) return []
     const nowMs = this.clock.monotonicMs()
     const settings = circuitOf(provider)
@@ -68,7 +68,8 @@ export class Health {
 
   /** Milliseconds for which the target is to be left alone as its provider has said so; 0 where it has not. */
   limitedForMs(provider: Provider, model: string): number {
-    const untilMs = this.providers.get(provider.id)?.targets.get(model)?.limitedUntilMs ?? 0
+    const untilMs =
+      this.providers.get(providerUid(provider))?.targets.get(model)?.limitedUntilMs ?? 0
     return untilMs === 0 ? 0 : Math.max(0, untilMs - this.clock.monotonicMs())
   }
 
@@ -115,7 +116,10 @@ export class Health {
     target.circuit.adoptOpen(untilMs, circuitOf(provider), nowMs)
   }
 
-  /** Forgets providers that are not there any more, and what was learned at an address or of a key that has changed. */
+  /**
+   * Forgets providers that are not there any more, and what was learned at an address or of a key that has changed.
+   * @param providers by `providerUid`
+   */
   keep(providers: ReadonlyMap<string, Provider>): void {
     for (const [id, known] of this.providers) {
       const provider = providers.get(id)
@@ -125,13 +129,13 @@ export class Health {
   }
 
   private provider(provider: Provider): ProviderHealth {
-    const known = this.providers.get(provider.id)
+    const known = this.providers.get(providerUid(provider))
     if (known !== undefined) return known
     const made = new ProviderHealth(provider, {
       clock: this.clock,
       changed: (change) => this.listener(change),
     })
-    this.providers.set(provider.id, made)
+    this.providers.set(providerUid(provider), made)
     return made
   }
 }
@@ -150,7 +154,7 @@ class ProviderHealth {
   private provider: Provider
 
   constructor(provider: Provider, ports: ProviderPorts) {
-    this.id = provider.id
+    this.id = providerUid(provider)
     this.ports = ports
     this.provider = provider
     this.ring = new KeyRing((keyId, state, untilMonotonicMs) => {

@@ -97,8 +97,12 @@ describe('previous_response_id', () => {
   test.each([
     ['nobody’s', ALICE, 'resp_nobody'],
     ['another key’s', bob, 'resp_1'],
-    ['another tenant’s', { ...ALICE, tenantId: 'u' }, 'resp_1'],
-    ['a key’s, without one', { kind: 'anonymous', tenantId: 't' } as Principal, 'resp_1'],
+    ['another tenant’s', { ...ALICE, tenantId: 'u', grants: memberGrants('u') }, 'resp_1'],
+    [
+      'a key’s, without one',
+      { kind: 'anonymous', tenantId: 't', grants: memberGrants('t') } as const,
+      'resp_1',
+    ],
     ['empty', ALICE, ''],
     ['endless', ALICE, 'r'.repeat(100_000)],
   ])('%s is refused as OpenAI does', async (_name, principal, previous) => {

@@ -8,7 +8,7 @@ import { asArray, asObject, asString, invalidType, parseJson } from '../core/jso
 import type { JsonObject, JsonValue } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { KeptItem } from '../core/ports.ts'
-import type { Principal } from '../core/principal.ts'
+import { callerOf, type Principal } from '../core/principal.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { Inbound } from './inbound.ts'
 import type { Peeked } from './peek.ts'
@@ -133,7 +133,7 @@ export async function findResponse(
 ): Promise<KeptResponse | undefined> {
   if (id === '' || id.length > ID_CHARS_MAX) return undefined
   const item = await deps.kept.find('response', principal.tenantId, id)
-  if (item === undefined || item.keyId !== principal.keyId) return undefined
+  if (item === undefined || item.keyId !== callerOf(principal)) return undefined
   if (item.value === undefined) return { held: 'provider', item }
   const value = asObject(parseJson(item.value))
   const providerKeyId = asString(value?.['providerKey'])
@@ -259,12 +259,13 @@ export class ResponseKeeper {
 
   private put(id: string, value?: string): void {
     const { principal } = this.record.inbound
+    const keyId = callerOf(principal)
     const createdMs = this.deps.clock.nowMs()
     void this.deps.kept.put({
       kind: 'response',
       id,
       tenantId: principal.tenantId,
-      ...(principal.keyId === undefined ? {} : { keyId: principal.keyId }),
+      ...(keyId === undefined ? {} : { keyId }),
       providerId: this.plan.provider.id,
       model: this.plan.model,
       ...(value === undefined ? {} : { value }),

@@ -2,7 +2,7 @@
 // last asked for. Asked when a request needs to know, never at start; kept for a while, bounded, and a server that does not
 // answer in time only leaves us without the fact.
 
-import type { Provider } from '../core/catalog.ts'
+import { providerUid, type Provider } from '../core/catalog.ts'
 import { parseJson, type JsonValue } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Clock, Logger, Transport } from '../core/ports.ts'
@@ -156,5 +156,5 @@ export class LocalModels {
 }
 
 function keyOf(provider: Provider, model: string): string {
-  return `${provider.id}\n${provider.baseUrl}\n${model}`
+  return `${providerUid(provider)}\n${provider.baseUrl}\n${model}`
 }

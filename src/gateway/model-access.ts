@@ -5,13 +5,21 @@ import type { Model } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { JsonObject } from '../core/json.ts'
 import { repeatsMember } from '../core/json-span.ts'
-import { mayAskProvider, mayUseModel } from '../core/permission.ts'
+import {
+  isModelDenied,
+  isOnList,
+  isTargetDenied,
+  mayAskProvider,
+  mayUseEveryModel,
+  mayUseModel,
+} from '../core/permission.ts'
 import type { Principal } from '../core/principal.ts'
+import type { ModelDirectory } from './catalog.ts'
 import type { GatewayDeps } from './deps.ts'
 import { namedBeside } from './named-models.ts'
 import type { PeekedBody } from './peek.ts'
 import { resolve } from './resolve.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 
 /**
  * The model of that name that the caller may use.
@@ -23,16 +31,55 @@ export function requireModel(
   name: string,
   peeked: PeekedBody | undefined,
   principal: Principal,
-  snapshot: Snapshot,
+  catalog: Catalog,
   deps: Pick<GatewayDeps, 'directory'>,
 ): Model {
-  const model = resolve(name, snapshot, deps.directory)
-  if (model === undefined || !mayUseModel(principal, name)) throw modelNotFound(name, 'model')
-  if (principal.models !== undefined && peeked !== undefined) {
+  const model = allowedModel(name, principal, catalog, deps.directory)
+  if (model === undefined) throw modelNotFound(name, 'model')
+  if (peeked !== undefined && !mayUseEveryModel(principal)) {
     requireOneReading(peeked)
     requireNamed(peeked.body, name, model, principal)
   }
   return model
+}
+
+/**
+ * The model behind a name as the principal may use it, without the targets that are denied to it. Undefined for one that is not
+ * there, one that it may not use, and one of which nothing is left.
+ */
+export function allowedModel(
+  name: string,
+  principal: Principal,
+  catalog: Catalog,
+  directory: ModelDirectory,
+): Model | undefined {
+  if (!mayUseModel(principal, name)) return undefined
+  const model = resolve(name, catalog, directory)
+  return model === undefined ? undefined : reachableModel(model, principal)
+}
+
+/**
+ * The model that answers in place of another one which the principal may use: the operator has joined the two, so that it needs no
+ * permission of its own; but what is denied, or has a list that the principal is not on, stays closed.
+ */
+export function fallbackModel(
+  name: string,
+  principal: Principal,
+  catalog: Catalog,
+  directory: ModelDirectory,
+): Model | undefined {
+  if (isModelDenied(principal, name)) return undefined
+  const model = resolve(name, catalog, directory)
+  return model === undefined ? undefined : reachableModel(model, principal)
+}
+
+/** The same for a model whose name the principal may use. */
+export function reachableModel(model: Model, principal: Principal): Model | undefined {
+  if (!isOnList(principal, model)) return undefined
+  // Of nearly every request: nothing is copied.
+  if (!model.targets.some((target) => isTargetDenied(principal, target))) return model
+  const targets = model.targets.filter((target) => !isTargetDenied(principal, target))
+  return targets.length === 0 ? undefined : { ...model, targets }
 }
 
 /**
@@ -45,7 +92,7 @@ export function requireBeside(
   asked: string,
   principal: Principal,
 ): void {
-  if (principal.models === undefined || peeked === undefined) return
+  if (peeked === undefined || mayUseEveryModel(principal)) return
   requireNamed(peeked.body, asked, model, principal)
 }
 
@@ -54,9 +101,12 @@ function requireNamed(body: JsonObject, asked: string, model: Model, principal: 
   const providerIds = new Set(model.targets.map(({ providerId }) => providerId))
   const { names, open } = namedBeside(body, asked)
   for (const { name, param } of names) {
-    if (mayUseModel(principal, name)) continue
-    for (const id of providerIds) {
-      if (!mayAskProvider(principal, id, [name])) throw modelNotFound(name, param)
+    const isAllowed = mayUseModel(principal, name)
+    for (const providerId of providerIds) {
+      const mayBeAsked =
+        (isAllowed && !isTargetDenied(principal, { providerId, model: name })) ||
+        mayAskProvider(principal, providerId, [name])
+      if (!mayBeAsked) throw modelNotFound(name, param)
     }
   }
   if (open === undefined) return
@@ -78,8 +128,8 @@ export function requireOneReading({ bytes, body }: PeekedBody): void {
   throw new GatewayError('invalid_json', { message: 'The body names a member twice.' })
 }
 
-/** The client's own word for the model, cut, in the sentence that SDK users know. */
-function modelNotFound(model: string, param: string): GatewayError {
+/** The client's own word for the model, cut, in the sentence that SDK users know: the same for what is not there and not theirs. */
+export function modelNotFound(model: string, param: string): GatewayError {
   const shown = model.length > 100 ? `${model.slice(0, 100)}…` : model
   return new GatewayError('model_not_found', {
     param,

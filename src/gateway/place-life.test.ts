@@ -123,7 +123,7 @@ test.each([true, false])('broken off because this server stops (stream: %p)', as
 
 test('a client that leaves while it waits for its provider', async () => {
   const { ask, gateway, held, leaving, place, provider } = world()
-  const slot = gateway.deps.gates.of(gateway.deps.snapshot().providers.get('p')!)?.tryEnter()
+  const slot = gateway.deps.gates.of(gateway.deps.snapshot().allProviders.get('p')!)?.tryEnter()
   const asking = ask(true)
   while (provider().waiting === 0) await Bun.sleep(1)
   leaving.abort()

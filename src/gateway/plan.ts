@@ -25,7 +25,7 @@ import type { Inbound } from './inbound.ts'
 import { refuseLosses } from './loss-policy.ts'
 import type { Peeked } from './peek.ts'
 import { isUsable } from './resolve.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 
 /** Asked for where a dialect demands an output limit (Anthropic) and the client gave none. */
 const DEFAULT_MAX_TOKENS = 4_096
@@ -116,11 +116,11 @@ export function upstreamEmbeddingCodec(plan: TargetPlan): EmbeddingCodec {
 /** How to ask this target, or undefined when it cannot be asked at all (provider gone, or without this operation). */
 export function planTarget(
   target: Target,
-  snapshot: Snapshot,
+  catalog: Catalog,
   inbound: Inbound,
   peeked: Peeked,
 ): TargetPlan | undefined {
-  const provider = snapshot.providers.get(target.providerId)
+  const provider = catalog.providers.get(target.providerId)
   const kind = provider === undefined ? undefined : providerKind(provider.type)
   if (provider === undefined || kind === undefined) return undefined
   if (!isUsable(provider)) return undefined

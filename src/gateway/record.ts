@@ -3,14 +3,16 @@
 
 import type { Model, Provider } from '../core/catalog.ts'
 import type { GatewayError } from '../core/error.ts'
-import { addedUsage, mergeUsage, type Usage } from '../core/ir/usage.ts'
+import { addedUsage, mergeUsage, totalInputTokens, type Usage } from '../core/ir/usage.ts'
 import type { Loss } from '../core/ir/loss.ts'
 import type { DialectName } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { AttemptRecord, Outcome, RouteRecord } from '../core/outcome.ts'
+import type { AttemptRecord, BudgetCharge, Outcome, RouteRecord } from '../core/outcome.ts'
 import { providerSecrets, scrubMessage } from '../core/policy/scrub.ts'
 import { costNanoUsd } from '../core/price.ts'
+import { targetPrice } from './target-price.ts'
 import type { GatewayDeps } from './deps.ts'
+import { estimateUsage, tokensInBytes } from './estimate.ts'
 import type { Arrival } from './inbound.ts'
 
 /** The target that answers, once it is chosen. */
@@ -24,6 +26,9 @@ export interface Chosen {
   readonly keyId?: string | undefined
 }
 
+/** Operations that use tokens both ways. */
+const WITH_ANSWER: ReadonlySet<string> = new Set(['chat', 'completion'])
+
 export class RequestRecord {
   readonly inbound: Arrival
   readonly attempts: AttemptRecord[] = []
@@ -35,11 +40,16 @@ export class RequestRecord {
   private readonly deps: GatewayDeps
   /** A provider may have begun to do what must not be done twice: nobody else may be asked. */
   mayNotBeRepeated = false
+  /** A provider may have worked for an attempt that failed. */
+  mayBeBilled = false
   /** The model whose target answers: the one asked for, or one it falls back to. */
   answering: Model | undefined
   private losses: readonly Loss[] = []
   private readonly routes: RouteRecord[] = []
   private readonly ends: ((error: GatewayError | undefined) => void)[] = []
+  private readonly settlings: ((error: GatewayError | undefined) => void)[] = []
+  /** What the limits of this request say to its client, as header fields of whatever it is answered. */
+  limitHeaders: Readonly<Record<string, string>> | undefined
   private chosen: Chosen | undefined
   private usage: Usage | undefined
   private earlierUsage: Usage | undefined
@@ -50,6 +60,7 @@ export class RequestRecord {
   private providerStartMs: number | undefined
   private firstByteMs: number | undefined
   private settled = false
+  private readonly charges: BudgetCharge[] = []
   private responseBody: string[] | undefined
   private responseBodyChars = 0
 
@@ -119,6 +130,30 @@ export class RequestRecord {
     else this.ends.push(run)
   }
 
+  /**
+   * Runs once when the record is settled, with the error that ended the request, if any. Unlike `atEnd` it stays with the request
+   * when another target goes on with its answer: for what the request as a whole holds.
+   */
+  atSettled(run: (error: GatewayError | undefined) => void): void {
+    if (this.settled) run(undefined)
+    else this.settlings.push(run)
+  }
+
+  /** Usage as far as it is known, of every part of the answer. */
+  get usageSoFar(): Usage | undefined {
+    return addedUsage(this.earlierUsage, this.usage)
+  }
+
+  /** The same of the part that is not over: of whoever answers now. */
+  get usageOfPart(): Usage | undefined {
+    return this.usage
+  }
+
+  /** The provider that answers, or was asked last. */
+  get chosenProvider(): Provider | undefined {
+    return this.chosen?.provider
+  }
+
   /** The key of the provider that answers; undefined where none is used. */
   get providerKeyId(): string | undefined {
     return this.chosen?.keyId
@@ -144,6 +179,25 @@ export class RequestRecord {
 
   hasUsage(): boolean {
     return this.usage !== undefined
+  }
+
+  /**
+   * Fills in what a provider that tells its usage has left out of it, or has told as what is no number: an estimate, and marked as one.
+   * Without it such an answer would have no cost.
+   */
+  completeUsage(): void {
+    const { inbound, responseBytes, usage } = this
+    if (usage === undefined || !WITH_ANSWER.has(inbound.operation)) return
+    const lacksInput = totalInputTokens(usage) === undefined
+    const lacksOutput = usage.outputTokens === undefined
+    if (!lacksInput && !lacksOutput) return
+    const estimate = estimateUsage(inbound.bytes.length, tokensInBytes(responseBytes))
+    this.usage = {
+      ...usage,
+      ...(lacksInput ? { inputTokens: estimate.inputTokens! } : {}),
+      ...(lacksOutput ? { outputTokens: estimate.outputTokens! } : {}),
+      estimated: true,
+    }
   }
 
   setFinish(finish: string): void {
@@ -180,17 +234,29 @@ export class RequestRecord {
   }
 
   private partCostNanoUsd(provider: Provider, model: string): number | undefined {
-    if (this.usage === undefined) return undefined
-    const price = this.answering?.price ?? this.deps.prices.find(provider, model)?.price
-    return price === undefined ? undefined : costNanoUsd(this.usage, price)
+    const { answering, deps, inbound } = this
+    const price = targetPrice(answering, provider, model, deps.prices, inbound.arrivedMs)
+    return costNanoUsd(this.usage, price)
+  }
+
+  /** What the row will say it cost: nothing that is known where it failed and nobody told of any use. */
+  costAtEnd(hasFailed: boolean): number | undefined {
+    return hasFailed && this.usageSoFar === undefined ? undefined : this.costNanoUsd()
+  }
+
+  /** What it takes out of budgets, for the ledger. */
+  charge(charges: readonly BudgetCharge[]): void {
+    this.charges.push(...charges)
   }
 
   /** Makes the outcome. Every call after the first is ignored: an abort and an end may race. */
   settle(status: number, error?: GatewayError): void {
     if (this.settled) return
     this.settled = true
+    if (error === undefined) this.completeUsage()
     this.inbound.slot?.release()
     for (const run of this.ends) run(error)
+    for (const run of this.settlings) run(error)
     this.deps.sink.record(this.outcome(status, error))
   }
 
@@ -217,6 +283,12 @@ export class RequestRecord {
     }
     if (principal.keyHash !== undefined) outcome.apiKeyHash = principal.keyHash
     if (principal.keyId !== undefined) outcome.apiKeyId = principal.keyId
+    if (principal.userId !== undefined) outcome.userId = principal.userId
+    if (principal.teamId !== undefined) outcome.teamId = principal.teamId
+    if (principal.serviceId !== undefined) outcome.serviceId = principal.serviceId
+    if (principal.userId !== undefined) outcome.userId = principal.userId
+    if (principal.teamId !== undefined) outcome.teamId = principal.teamId
+    if (principal.serviceId !== undefined) outcome.serviceId = principal.serviceId
     const traceId = traceIdOf(inbound.headers.get('traceparent'))
     if (traceId !== undefined) outcome.traceId = traceId
     const userAgent = inbound.headers.get('user-agent')
@@ -230,10 +302,11 @@ export class RequestRecord {
     }
     if (this.routes.length > 0) outcome.route = this.routes
     if (this.finish !== undefined) outcome.finish = this.finish
-    const usage = addedUsage(this.earlierUsage, this.usage)
+    const usage = this.usageSoFar
     if (usage !== undefined) outcome.usage = usage
-    const cost = this.costNanoUsd()
+    const cost = this.costAtEnd(error !== undefined)
     if (cost !== undefined) outcome.costNanoUsd = cost
+    if (this.charges.length > 0) outcome.charges = this.charges
     if (this.providerStartMs !== undefined) outcome.providerMs = nowMs - this.providerStartMs
     if (this.firstByteMs !== undefined) {
       outcome.firstTokenMs = this.firstByteMs - inbound.arrivedMonotonicMs

@@ -30,11 +30,13 @@ export function refuse(record: RequestRecord, thrown: unknown, deps: GatewayDeps
       error: cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause),
     })
   }
-  const billed = MAY_BE_BILLED.has(error.kind) && OF_TEXT.has(operation)
+  const worked = record.mayBeBilled || MAY_BE_BILLED.has(error.kind)
+  const billed = worked && OF_TEXT.has(operation)
   if (billed && record.wasSent() && !record.hasUsage()) {
     record.addUsage(estimateUsage(bytes.length, 0))
   }
-  const reply = errorReply(error, dialect, requestId)
+  const answer = errorReply(error, dialect, requestId)
+  const reply = { ...answer, headers: { ...record.limitHeaders, ...answer.headers } }
   record.responseBytes = Buffer.byteLength(reply.body)
   record.settle(reply.status, error)
   return reply

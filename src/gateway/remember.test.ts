@@ -283,10 +283,15 @@ describe('an OpenAI client that drops reasoning, on Anthropic', () => {
 
   const alice: Principal = { kind: 'key', tenantId: 't', keyId: 'k1', grants: memberGrants('t') }
   test.each([
-    ['another tenant', alice, { ...alice, tenantId: 'u' }, {}],
+    ['another tenant', alice, { ...alice, tenantId: 'u', grants: memberGrants('u') }, {}],
     ['another key', alice, { ...alice, keyId: 'k2' }, {}],
-    ['no key', alice, { kind: 'anonymous', tenantId: 't' } as Principal, {}],
-    ['a key where there was none', { kind: 'anonymous', tenantId: 't' } as Principal, alice, {}],
+    ['no key', alice, { kind: 'anonymous', tenantId: 't', grants: memberGrants('t') } as const, {}],
+    [
+      'a key where there was none',
+      { kind: 'anonymous', tenantId: 't', grants: memberGrants('t') } as const,
+      alice,
+      {},
+    ],
     ['another provider', alice, alice, { model: 'b/claude-sonnet-4-5' }],
     ['another model', alice, alice, { model: 'a/claude-opus-4-5' }],
   ])('%s gets nothing back', async (_name, who, other, over) => {
@@ -423,9 +428,19 @@ describe('an Ollama client that drops ids and thinking', () => {
 
   test.each([
     ['the same key', alice, 'a/claude-sonnet-4-5', true],
-    ['another tenant', { ...alice, tenantId: 'u' }, 'a/claude-sonnet-4-5', false],
+    [
+      'another tenant',
+      { ...alice, tenantId: 'u', grants: memberGrants('u') },
+      'a/claude-sonnet-4-5',
+      false,
+    ],
     ['another key', { ...alice, keyId: 'k2' }, 'a/claude-sonnet-4-5', false],
-    ['no key', { kind: 'anonymous', tenantId: 't' } as Principal, 'a/claude-sonnet-4-5', false],
+    [
+      'no key',
+      { kind: 'anonymous', tenantId: 't', grants: memberGrants('t') } as const,
+      'a/claude-sonnet-4-5',
+      false,
+    ],
     ['another provider', alice, 'b/claude-sonnet-4-5', false],
     ['another model', alice, 'a/claude-opus-4-5', false],
   ])(

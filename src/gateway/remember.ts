@@ -5,6 +5,7 @@ import { GatewayError } from '../core/error.ts'
 import type { ChatRequest, DialectName } from '../core/ir/request.ts'
 import type { ChatResponse } from '../core/ir/response.ts'
 import { asArray, asObject } from '../core/json.ts'
+import { callerOf } from '../core/principal.ts'
 import type { StreamDecoder } from '../dialects/dialect.ts'
 import { createFramer, type Framer } from '../dialects/sse.ts'
 import type { GatewayDeps } from './deps.ts'
@@ -30,7 +31,8 @@ function isWorthIt(plan: TargetPlan): boolean {
 }
 
 function scopeOf(plan: TargetPlan, forms: RequestForms): ReasoningScope {
-  const { tenantId, keyId } = forms.inbound.principal
+  const { tenantId } = forms.inbound.principal
+  const keyId = callerOf(forms.inbound.principal)
   const scope = { tenantId, providerId: plan.provider.id, model: plan.model }
   return keyId === undefined ? scope : { ...scope, keyId }
 }

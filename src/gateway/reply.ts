@@ -65,6 +65,7 @@ function wholeReply(
   record.firstByte()
   record.responseBytes = size
   record.keepResponse(() => (typeof body === 'string' ? body : new TextDecoder().decode(body)))
+  record.completeUsage()
   const headers = answerHeaders(answer, record, JSON_TYPE)
   const cost = record.costNanoUsd()
   if (cost !== undefined) headers['x-weir-cost-usd'] = formatUsd(cost)

@@ -202,7 +202,7 @@ function typeOf(value: JsonValue | undefined): JsonValue | undefined {
 }
 
 /** The length of the answer that is asked for; undefined where nobody limits it. */
-function answerTokens(dialect: DialectName, body: JsonObject): number | undefined {
+export function answerTokens(dialect: DialectName, body: JsonObject): number | undefined {
   const asked = asNumber(answerLimit(dialect, body))
   return asked !== undefined && asked > 0 ? asked : undefined
 }

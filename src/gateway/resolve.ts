@@ -4,7 +4,7 @@
 import type { Model, Provider, ProviderType } from '../core/catalog.ts'
 import { providerKind } from '../providers/registry.ts'
 import type { ModelDirectory } from './catalog.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 
 /**
  * Names that say whose they are, so that a laptop with one key needs no mapping. Only the vendor's own provider type takes
@@ -22,26 +22,26 @@ const VENDOR_NAMES: readonly (readonly [ProviderType, RegExp])[] = [
 /** The model behind a name, or undefined when nobody here answers to it. */
 export function resolve(
   name: string,
-  snapshot: Snapshot,
+  catalog: Catalog,
   directory: ModelDirectory,
 ): Model | undefined {
-  const alias = snapshot.models.get(name)
+  const alias = catalog.models.get(name)
   if (alias !== undefined) return alias
   const slash = name.indexOf('/')
   if (slash > 0) {
-    const provider = snapshot.providers.get(name.slice(0, slash))
+    const provider = catalog.providers.get(name.slice(0, slash))
     const model = name.slice(slash + 1)
     if (provider !== undefined && model !== '') return direct(name, provider, model)
   }
-  const listed = directory.providerOf(name, snapshot)
+  const listed = directory.providerOf(name, catalog)
   if (listed !== undefined) return direct(name, listed.provider, listed.model)
   for (const [type, pattern] of VENDOR_NAMES) {
     if (!pattern.test(name)) continue
-    for (const provider of snapshot.providers.values()) {
+    for (const provider of catalog.providers.values()) {
       if (provider.type === type) return direct(name, provider, name)
     }
   }
-  const former = directory.formerProviderOf(name, snapshot)
+  const former = directory.formerProviderOf(name, catalog)
   return former === undefined ? undefined : direct(name, former.provider, former.model)
 }
 

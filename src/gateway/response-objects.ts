@@ -3,7 +3,9 @@
 
 import { GatewayError } from '../core/error.ts'
 import { asObject, asString, type JsonObject, type JsonValue } from '../core/json.ts'
+import { isTargetDenied } from '../core/permission.ts'
 import type { UpstreamMethod } from '../core/ports.ts'
+import { admit } from './admit.ts'
 import { answerStream } from './answer-stream.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { Arrival, Reply } from './inbound.ts'
@@ -63,12 +65,17 @@ const ITEM_PREFIXES: Readonly<Record<string, string>> = {
 export async function responseObject(inbound: ResponseInbound, deps: GatewayDeps): Promise<Reply> {
   const record = new RequestRecord(inbound, deps)
   try {
+    await admit({ inbound, modelName: '', stream: false }, record, deps)
     const { id, principal } = inbound
     const kept = ID.test(id) ? await findResponse(id, principal, deps) : undefined
     if (kept === undefined) throw notFound(id)
     if (kept.held === 'provider') return await forwarded(kept, inbound, record, deps)
     const value = await own(kept, inbound, deps)
-    const headers = { 'content-type': 'application/json', 'x-weir-provider': kept.item.providerId }
+    const headers = {
+      ...record.limitHeaders,
+      'content-type': 'application/json',
+      'x-weir-provider': kept.item.providerId,
+    }
     const onOver = () => {}
     return finishedReply({ record, onOver }, 200, headers, JSON.stringify(value))
   } catch (thrown) {
@@ -151,7 +158,10 @@ async function forwarded(
 ): Promise<Reply> {
   const { action, id } = inbound
   const { providerId, model } = kept.item
-  const chosen = usableProvider(providerId, deps.snapshot())
+  const { principal } = inbound
+  // What was allowed when it was asked may be denied by now.
+  if (isTargetDenied(principal, { providerId, model })) throw notFound(id)
+  const chosen = usableProvider(providerId, deps.snapshot().of(principal.tenantId))
   if (chosen === undefined) throw new GatewayError('upstream_unavailable')
   const { provider, kind } = chosen
   const dialect = 'openai-responses'

@@ -16,15 +16,16 @@ import {
 import { LIMITS } from '../core/limits.ts'
 import { routeJson, type RouteJson } from '../core/policy/route-json.ts'
 import type { RouteNeeds } from '../core/policy/route-candidate.ts'
-import { mayUseModel } from '../core/permission.ts'
-import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
+import { can, scopes } from '../core/permission.ts'
+import { callerOf, DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import { fallbacksFor } from './fallback.ts'
+import { allowedModel, fallbackModel, modelNotFound } from './model-access.ts'
 import { resolve } from './resolve.ts'
 import type { RoutingDeps } from './route-facts.ts'
 import { refusalOf } from './route-refusal.ts'
 import { readPin, readTags, type RouteWishes } from './route-wishes.ts'
 import { offersOf, route, tenantValue, type RouteAsking } from './routing.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog, Snapshot } from './snapshot.ts'
 
 /** One model's part of the answer. */
 export interface ExplainedRoute extends RouteJson {
@@ -53,6 +54,7 @@ const MEMBERS: ReadonlySet<string> = new Set([
   'user',
   'key',
   'completion',
+  'tenant',
 ])
 
 /** What is asked, read. */
@@ -65,29 +67,39 @@ interface Question extends RouteWishes {
   /** Name or id of an API key. */
   readonly key: string | undefined
   readonly completion: boolean
+  /** As which tenant's request; absent: that of whoever asks. */
+  readonly tenant: string | undefined
 }
 
 /**
- * Answers one question: `{model, needs?, tokens?, tags?, target?, session?, user?, key?, completion?}`.
+ * Answers one question: `{model, needs?, tokens?, tags?, target?, session?, user?, key?, completion?, tenant?}`.
+ * @param asker who asks, and sees no more than they may; absent: whoever has the configuration itself
  * @throws GatewayError `invalid_request` naming the member, `model_not_found`
  */
 export function explainRoute(
   body: JsonObject,
   snapshot: Snapshot,
   deps: RoutingDeps,
+  asker?: Principal,
 ): ExplainedModel {
   const question = readQuestion(body)
-  const key = keyOf(question.key, snapshot)
-  const model = resolve(question.model, snapshot, deps.directory)
-  if (model === undefined || (key !== undefined && !mayUseModel(key, question.model))) {
-    throw new GatewayError('model_not_found', { param: 'model' })
+  const tenantId = question.tenant ?? asker?.tenantId ?? DEFAULT_TENANT_ID
+  if (asker !== undefined && !mayExplain(asker, tenantId, question.model)) {
+    throw modelNotFound(question.model, 'model')
   }
+  const catalog = snapshot.of(tenantId)
+  const key = keyOf(question.key, tenantId, snapshot)
+  const find = (id: string, by: typeof allowedModel) =>
+    key === undefined ? resolve(id, catalog, deps.directory) : by(id, key, catalog, deps.directory)
+  const model = find(question.model, allowedModel)
+  if (model === undefined) throw modelNotFound(question.model, 'model')
   const { routing } = model
-  const value = routing?.sticky === undefined ? undefined : valueOf(question, key, routing.sticky)
+  const value =
+    routing?.sticky === undefined ? undefined : valueOf(question, key, tenantId, routing.sticky)
   const explain = (one: Model, isAskedFor: boolean, fallbackFor: string | undefined) =>
-    explained(one, isAskedFor, fallbackFor, question, value, snapshot, deps)
+    explained(one, isAskedFor, fallbackFor, question, value, catalog, deps)
   const others = fallbacksOf(model).map(({ cause, id }) => {
-    const other = resolve(id, snapshot, deps.directory)
+    const other = find(id, fallbackModel)
     return other === undefined ? lost(id, cause) : explain(other, false, cause)
   })
   return {
@@ -96,6 +108,14 @@ export function explainRoute(
     sticky: routing?.sticky ?? null,
     routes: [explain(model, true, undefined), ...others],
   }
+}
+
+/** Whether it may be told to them: what a request of this tenant for that model, or of that provider, would come to. */
+function mayExplain(asker: Principal, tenantId: string, model: string): boolean {
+  const slash = model.indexOf('/')
+  const where = scopes.model(tenantId, model)
+  const provider = scopes.provider(tenantId, model.slice(0, slash))
+  return can(asker, 'route.read', slash > 0 ? [where, provider] : where)
 }
 
 function readQuestion(body: JsonObject): Question {
@@ -123,6 +143,7 @@ function readQuestion(body: JsonObject): Question {
     user: optional(body, 'user', asString, 'a string'),
     key: optional(body, 'key', asString, 'a string'),
     completion: optional(body, 'completion', asBoolean, 'a boolean') ?? false,
+    tenant: optional(body, 'tenant', asString, 'a string'),
   }
 }
 
@@ -137,10 +158,16 @@ function asCount(value: unknown): number | undefined {
   return count !== undefined && Number.isSafeInteger(count) && count >= 0 ? count : undefined
 }
 
-/** @throws GatewayError `invalid_request` for a key that is not there */
-function keyOf(name: string | undefined, snapshot: Snapshot): Principal | undefined {
+/** @throws GatewayError `invalid_request` for a key that is not there, or another tenant's */
+function keyOf(
+  name: string | undefined,
+  tenantId: string,
+  snapshot: Snapshot,
+): Principal | undefined {
   if (name === undefined) return undefined
-  const key = [...snapshot.keysByHash.values()].find((one) => one.name === name || one.id === name)
+  const key = [...snapshot.keysByHash.values()].find(
+    (one) => one.tenantId === tenantId && (one.name === name || one.id === name),
+  )
   const principal = key && snapshot.principalOf(key)
   if (principal === undefined) {
     throw new GatewayError('invalid_request', {
@@ -155,10 +182,12 @@ function keyOf(name: string | undefined, snapshot: Snapshot): Principal | undefi
 function valueOf(
   { session, user }: Question,
   key: Principal | undefined,
+  tenantId: string,
   sticky: 'key' | 'user' | 'session',
 ): string | undefined {
-  const value = { key: key?.keyId ?? 'local', user, session }[sticky]
-  return value === undefined ? undefined : tenantValue(key?.tenantId ?? DEFAULT_TENANT_ID, value)
+  const own = key === undefined ? undefined : callerOf(key)
+  const value = { key: own ?? 'local', user, session }[sticky]
+  return value === undefined ? undefined : tenantValue(tenantId, value)
 }
 
 /** The models fallen back to, each cause with its own list, in the order the model names them. */
@@ -203,7 +232,7 @@ function explained(
   fallbackFor: string | undefined,
   question: Question,
   stickyValue: string | undefined,
-  snapshot: Snapshot,
+  catalog: Catalog,
   deps: RoutingDeps,
 ): ExplainedRoute {
   const operation = question.completion ? 'completion' : 'chat'
@@ -217,7 +246,7 @@ function explained(
     stickyValue: model.routing?.sticky === undefined ? undefined : stickyValue,
     isAskedFor,
   }
-  const decision = route(asking, snapshot, deps, deps.turns.next(model.id))
+  const decision = route(asking, catalog, deps, deps.turns.next(catalog.tenantId, model.id))
   const nobody = decision.targets.length === 0
   const refusal = nobody ? refusalOf(asking, decision) : undefined
   return {

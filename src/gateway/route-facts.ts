@@ -10,10 +10,14 @@ import type {
 } from '../core/policy/route-candidate.ts'
 import type { GatewayDeps } from './deps.ts'
 import { isUsable } from './resolve.ts'
-import type { Snapshot } from './snapshot.ts'
+import { targetPrice } from './target-price.ts'
+import type { Catalog } from './snapshot.ts'
 
 /** What routing needs of the outside. */
-export type RoutingDeps = Pick<GatewayDeps, 'directory' | 'health' | 'prices' | 'ids' | 'turns'>
+export type RoutingDeps = Pick<
+  GatewayDeps,
+  'clock' | 'directory' | 'health' | 'prices' | 'ids' | 'turns'
+>
 
 /** Whether a provider has the operation for a model of it. */
 export type Offers = (provider: Provider, model: string) => boolean
@@ -40,10 +44,10 @@ export class KnownTarget implements RouteTarget {
     target: Target,
     model: Model,
     operation: { readonly name: string; readonly offers: Offers },
-    snapshot: Snapshot,
+    catalog: Catalog,
     deps: RoutingDeps,
   ) {
-    const provider = snapshot.providers.get(target.providerId)
+    const provider = catalog.providers.get(target.providerId)
     this.target = target
     this.model = model
     this.provider = provider
@@ -58,8 +62,9 @@ export class KnownTarget implements RouteTarget {
   }
 
   get price(): ModelPrice | undefined {
-    if (this.model.price !== undefined || this.provider === undefined) return this.model.price
-    return this.deps.prices.find(this.provider, this.target.model)?.price
+    const { deps, model, provider, target } = this
+    if (provider === undefined) return undefined
+    return targetPrice(model, provider, target.model, deps.prices, deps.clock.nowMs())
   }
 }
 
@@ -86,7 +91,7 @@ class ToldFacts implements LearnedFacts {
     this.provider = provider
     this.model = model
     this.directory = directory
-    const state = directory.stateOf(provider.id, model)
+    const state = directory.stateOf(provider, model)
     this.gone = state !== undefined && state !== 'available'
     this.capabilities = directory.toldCapabilities(provider, model)
   }

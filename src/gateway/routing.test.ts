@@ -13,6 +13,7 @@ import { peek } from './peek.ts'
 import { RequestForms } from './plan.ts'
 import { RouteRefused } from './route-refusal.ts'
 import { routeRelayed, routeTargets } from './routing.ts'
+import type { GatewayDeps } from './deps.ts'
 import { memberGrants, OWNER_GRANTS } from '../testing/principals.ts'
 
 const ADMIN: Principal = {
@@ -21,6 +22,8 @@ const ADMIN: Principal = {
   keyId: 'k-admin',
   grants: OWNER_GRANTS,
 }
+const catalogOf = (deps: GatewayDeps) => deps.snapshot().of(USER.tenantId)
+
 const USER: Principal = {
   kind: 'key',
   tenantId: 'default',
@@ -92,7 +95,7 @@ function routedBy(
   candidates: readonly Target[] = model.targets,
 ) {
   const { deps } = gateway
-  return routeTargets(model, candidates, formsOf(model, asking), deps.snapshot(), deps)
+  return routeTargets(model, candidates, formsOf(model, asking), catalogOf(deps), deps)
 }
 
 /** The error that routing throws. */
@@ -312,7 +315,7 @@ describe('whom a request goes to', () => {
     const { health, snapshot } = gateway.deps
     const fail = (id: string) => {
       for (let count = 0; count < 50; count += 1) {
-        health.begin(snapshot().providers.get(id)!, 'm')?.failed()
+        health.begin(snapshot().allProviders.get(id)!, 'm')?.failed()
       }
     }
     const model = modelOf([targetOf('a'), targetOf('b')])
@@ -345,7 +348,7 @@ describe('whom a request goes to', () => {
         testProvider({ id: 'b', type: 'custom', baseUrl: 'http://127.0.0.1:9/v1' }),
       ],
     })
-    const provider = gateway.deps.snapshot().providers.get('a')!
+    const provider = gateway.deps.snapshot().allProviders.get('a')!
     await gateway.deps.directory.refresh(provider)
     const content = [{ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }]
     const model = modelOf([targetOf('a', { model: 'text' }), targetOf('b', { order: 1 })])
@@ -369,7 +372,7 @@ describe('what is relayed', () => {
     const { targets: candidates } = model
     return routeRelayed(
       { model, candidates, requested: 'fast', operation, arrival, body: { user: 'u' } },
-      deps.snapshot(),
+      catalogOf(deps),
       deps,
     )
   }

@@ -6,7 +6,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { RouteRecord } from '../core/outcome.ts'
 import { decideRoute } from '../core/policy/route.ts'
 import type { RouteDecision, RouteNeeds } from '../core/policy/route-candidate.ts'
-import type { Principal } from '../core/principal.ts'
+import { callerOf, type Principal } from '../core/principal.ts'
 import { providerKind } from '../providers/registry.ts'
 import type { Operation } from '../dialects/dialect.ts'
 import type { GatewayDeps } from './deps.ts'
@@ -16,7 +16,7 @@ import { NO_NEEDS, RequestNeeds, userOf } from './request-needs.ts'
 import { KnownTarget, type Offers, type RoutingDeps } from './route-facts.ts'
 import { refusalOf } from './route-refusal.ts'
 import { sessionOf, wishesOf, type RouteWishes } from './route-wishes.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { Catalog } from './snapshot.ts'
 
 export interface Routed {
   /** In the order to try them; those passed over are not among them. */
@@ -50,7 +50,7 @@ export function routeTargets(
   model: Model,
   candidates: readonly Target[],
   forms: RequestForms,
-  snapshot: Snapshot,
+  catalog: Catalog,
   deps: GatewayDeps,
 ): Routed {
   const { inbound, peeked } = forms
@@ -73,7 +73,7 @@ export function routeTargets(
     ),
     isAskedFor: model.id === peeked.model,
   }
-  return routed(asking, route(asking, snapshot, deps, takeTurn(model, deps)))
+  return routed(asking, route(asking, catalog, deps, takeTurn(model, catalog, deps)))
 }
 
 /** A request that is relayed as it is: pictures, speech, files, reranking. */
@@ -92,11 +92,7 @@ export interface RelayedAsking {
  * The same for a request of another kind, of which nothing is known that targets could lack.
  * @throws GatewayError as `routeTargets` does
  */
-export function routeRelayed(
-  relayed: RelayedAsking,
-  snapshot: Snapshot,
-  deps: RoutingDeps,
-): Routed {
+export function routeRelayed(relayed: RelayedAsking, catalog: Catalog, deps: RoutingDeps): Routed {
   const { arrival, body, candidates, model, operation, requested } = relayed
   const { headers, principal } = arrival
   const wishes = wishesOf(headers, principal)
@@ -110,7 +106,7 @@ export function routeRelayed(
     stickyValue: stickyValueOf(model, headers, principal, () => userOf('openai-chat', body ?? {})),
     isAskedFor: model.id === requested,
   }
-  return routed(asking, route(asking, snapshot, deps, takeTurn(model, deps)))
+  return routed(asking, route(asking, catalog, deps, takeTurn(model, catalog, deps)))
 }
 
 /** Nothing to decide: one target of which nothing is declared. */
@@ -127,7 +123,7 @@ export function offersOf(operation: Operation): Offers {
 /** Decides, whatever comes of it. */
 export function route(
   asking: RouteAsking,
-  snapshot: Snapshot,
+  catalog: Catalog,
   deps: RoutingDeps,
   turn: number,
 ): RouteDecision {
@@ -135,7 +131,7 @@ export function route(
   return decideRoute({
     model: model.id,
     candidates: candidates.map(
-      (target) => new KnownTarget(target, model, operation, snapshot, deps),
+      (target) => new KnownTarget(target, model, operation, catalog, deps),
     ),
     routing: model.routing ?? DEFAULT_ROUTING,
     needs,
@@ -159,8 +155,8 @@ function routed(asking: RouteAsking, decision: RouteDecision): Routed {
     : { targets, record, retryAfterMs: opensInMs }
 }
 
-function takeTurn(model: Model, { turns }: RoutingDeps): number {
-  return model.routing?.strategy === 'round_robin' ? turns.take(model.id) : 0
+function takeTurn(model: Model, { tenantId }: Catalog, { turns }: RoutingDeps): number {
+  return model.routing?.strategy === 'round_robin' ? turns.take(tenantId, model.id) : 0
 }
 
 /**
@@ -176,7 +172,7 @@ export function stickyValueOf(
   if (routing?.sticky === undefined) return undefined
   const value = {
     // Whoever needs no key is one caller.
-    key: () => principal.keyId ?? 'local',
+    key: () => callerOf(principal) ?? 'local',
     user,
     session: () => sessionOf(headers),
   }[routing.sticky]()

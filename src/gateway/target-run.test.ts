@@ -16,6 +16,8 @@ import { json, rateLimited, stream } from '../testing/upstream-answers.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
 import { relayOperation } from './passthrough/relay.ts'
 import { memberGrants, OWNER_GRANTS } from '../testing/principals.ts'
+import { scopes } from '../core/permission.ts'
+import { impliedGrant } from '../core/roles.ts'
 
 const closing: { close(): unknown }[] = []
 afterEach(async () => {
@@ -253,6 +255,33 @@ describe('who may be asked next', () => {
     expect(other.requests).toHaveLength(0)
     const plain = await gateway.ask({ principal, body: BODY })
     expect(plain.headers['x-weir-fallback']).toBe('spare')
+  })
+
+  test('a fallback model that is denied to the key, or on whose list it is not: passed over', async () => {
+    const other = upstream(said('b'))
+    const gateway = createTestGateway({
+      providers: [provider('a', upstream(FAILING)), provider('b', other)],
+      models: [
+        model('fast', ['a'], { fallbacks: { any: ['dear', 'closed', 'spare'] } }),
+        model('dear', ['b']),
+        { ...model('closed', ['b']), access: ['group:others'] },
+        model('spare', ['b']),
+      ],
+    })
+    const key = { kind: 'key', grants: memberGrants(), tenantId: 'default' } as const
+    const denied = (name: string) => ({
+      ...impliedGrant('member', scopes.model('default', name), 'a test'),
+      effect: 'deny' as const,
+    })
+    const grants = [...memberGrants(), denied('dear')]
+    const held = await gateway.ask({
+      principal: { ...key, grants: [...grants, denied('spare')] },
+      body: BODY,
+    })
+    expect(held.status).toBe(502)
+    expect(other.requests).toHaveLength(0)
+    const wider = await gateway.ask({ principal: { ...key, grants, models: ['fast'] }, body: BODY })
+    expect(wider.headers['x-weir-fallback']).toBe('spare')
   })
 
   test('nobody but the target that was named', async () => {

@@ -18,9 +18,11 @@ import {
 import { secretHint, type KeyRing } from '../core/policy/key-choice.ts'
 import { upstreamError } from '../core/policy/upstream-error.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
+import { callerOf } from '../core/principal.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { Slot } from './gates.ts'
 import type { Attempting } from './health.ts'
+import { passed } from './limiting.ts'
 import type { Chosen, RequestRecord } from './record.ts'
 import { AttemptFailure, scrubbed, type AnsweredFailure } from './upstream.ts'
 
@@ -111,7 +113,7 @@ export async function tryTarget<T extends { readonly upstream: UpstreamResponse 
     if (slot === undefined) {
       if (!going.mayQueue) return { error: new GatewayError('overloaded'), stop: false, busy: true }
       try {
-        slot = await gate.enter(record.inbound.principal.keyId ?? '', going.signal)
+        slot = await gate.enter(callerOf(record.inbound.principal) ?? '', going.signal)
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error
         return { error, stop: isOwn(error.kind), unasked: true }
@@ -154,6 +156,9 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
 
   async run(): Promise<Reached<T> | TargetFailure> {
     const { model, provider } = this.asking
+    const { signal } = this.going
+    // Whoever has left before anything was sent has cost nothing.
+    if (signal.aborted) return { error: endReason(signal), stop: true, unasked: true }
     const limitedForMs = this.deps.health.limitedForMs(provider, model)
     // A repeat has waited for as long; its timer may be a moment early.
     if (limitedForMs > 0 && this.going.as !== 'retry') return limitedFor(limitedForMs)
@@ -162,7 +167,15 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       if (key instanceof GatewayError) return { error: key, stop: false, unasked: true }
       const attempting = this.deps.health.begin(this.asking.provider, this.asking.model)
       if (attempting === undefined) return this.leftAlone()
+      const entering = this.deps.providerLimits?.enter(provider, this.record)
+      const pass = entering instanceof Promise ? await entering : entering
+      if (pass instanceof GatewayError) {
+        attempting.released()
+        return { error: pass, stop: false, unasked: true }
+      }
       const result = await this.attempt(key, attempting)
+      if (result !== 'next-key' && !isFailure(result)) return passed(result, pass)
+      pass?.over(false)
       if (result !== 'next-key') return result
     }
   }
@@ -214,6 +227,8 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
       const failure = failureOf(thrown, attempting)
       const decision = classify(failure, deps.clock.nowMs())
       const error = this.clientError(failure, decision, thrown)
+      // A provider that says it failed asks nothing for it; one that fell silent or broke off may have worked.
+      if (failure.status === undefined && mayHaveBegun(failure, thrown)) record.mayBeBilled = true
       note(failure.status, error.kind)
       if (isTargetsFault(error.kind) && this.isJudged(failure)) attempting.failed()
       else attempting.released()

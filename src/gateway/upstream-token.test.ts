@@ -194,7 +194,7 @@ test('a list of models is asked for with the token where nobody else knows them'
   await using _ = cloud
   const { deps } = createTestGateway({ providers: [provider] })
   await deps.directory.refresh(provider)
-  expect(deps.directory.listed('azure')?.map(({ id }) => id)).toEqual(['gpt-4o'])
+  expect(deps.directory.listed(provider)?.map(({ id }) => id)).toEqual(['gpt-4o'])
 })
 
 test('a key is presented as one, a token given as a key as a token, and nothing as nothing', () => {

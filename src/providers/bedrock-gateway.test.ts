@@ -276,7 +276,7 @@ describe('an access key', () => {
     const reply = await gateway.ask({ body: { model: `aws/${ARN}`, messages: [user] } })
     expect(reply.status).toBe(200)
     await gateway.deps.directory.refresh(provider)
-    expect(gateway.deps.directory.listed('aws')?.map(({ id }) => id)).toEqual(['m'])
+    expect(gateway.deps.directory.listed(provider)?.map(({ id }) => id)).toEqual(['m'])
     expect(upstream.requests.map(({ method }) => method)).toEqual(['POST', 'POST', 'GET'])
   })
 })

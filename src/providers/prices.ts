@@ -14,7 +14,7 @@ export interface KnownModel {
 /** Models remembered at once; the oldest is forgotten first. A lookup is some 0.2 ms, so forgetting is cheap. */
 const CACHE_ENTRIES_MAX = 2_000
 
-/** Prices that change with the hour or the date are looked up again in the next minute. */
+/** Prices that change with the hour or the date are looked up for each minute. */
 const CHANGING_PRICE_TTL_MS = 60_000
 
 /** The package's name of a provider whose address is the vendor's own. */
@@ -48,6 +48,7 @@ const PRICE_KEYS: Readonly<Record<PricedClass, string>> = {
 
 interface Entry {
   readonly known: KnownModel
+  readonly validFromMs: number
   readonly validUntilMs: number
 }
 
@@ -72,18 +73,20 @@ export class PriceBook {
   /**
    * What is known of a provider's model; undefined before `warm` has finished, and `{}` when nothing is.
    * @param model the provider's own model name
-   * @param nowMs prices may hold for certain hours or from a date on
+   * @param atMs the moment whose price is asked for: prices may hold for certain hours or from a date on
    */
   lookup(
     provider: Pick<Provider, 'type' | 'baseUrl'>,
     model: string,
-    nowMs: number,
+    atMs: number,
   ): KnownModel | undefined {
     if (this.catalogue === undefined) return undefined
     const key = JSON.stringify([provider.type, provider.baseUrl, model])
     const cached = this.entries.get(key)
-    if (cached !== undefined && nowMs < cached.validUntilMs) return cached.known
-    const entry = find(this.catalogue, provider, model, nowMs)
+    if (cached !== undefined && atMs >= cached.validFromMs && atMs < cached.validUntilMs) {
+      return cached.known
+    }
+    const entry = find(this.catalogue, provider, model, atMs)
     this.entries.delete(key)
     this.entries.set(key, entry)
     const oldest = this.entries.keys().next()
@@ -94,20 +97,24 @@ export class PriceBook {
   }
 }
 
-const NOTHING: Entry = { known: {}, validUntilMs: Number.POSITIVE_INFINITY }
+const ALWAYS = {
+  validFromMs: Number.NEGATIVE_INFINITY,
+  validUntilMs: Number.POSITIVE_INFINITY,
+}
+const NOTHING: Entry = { known: {}, ...ALWAYS }
 
 function find(
   catalogue: Catalogue,
   provider: Pick<Provider, 'type' | 'baseUrl'>,
   model: string,
-  nowMs: number,
+  atMs: number,
 ): Entry {
   const byAddress = BY_ADDRESS.has(provider.type)
   const vendor = byAddress
     ? catalogue.findProvider({ providerApiUrl: provider.baseUrl })?.id
     : VENDORS[provider.type]
   if (vendor === undefined) return NOTHING
-  const found = calculate(catalogue, vendor, model, nowMs)
+  const found = calculate(catalogue, vendor, model, atMs)
   if (found === null) return NOTHING
   const price = modelPrice(found.model_price)
   const contextWindow = found.model.context_window
@@ -115,14 +122,16 @@ function find(
     ...(price === undefined ? {} : { price }),
     ...(contextWindow === undefined ? {} : { contextWindow }),
   }
-  const changes = Array.isArray(found.model.prices)
-  return { known, validUntilMs: changes ? nowMs + CHANGING_PRICE_TTL_MS : Number.POSITIVE_INFINITY }
+  if (!Array.isArray(found.model.prices)) return { known, ...ALWAYS }
+  // No price changes in the middle of a minute.
+  const validFromMs = Math.floor(atMs / CHANGING_PRICE_TTL_MS) * CHANGING_PRICE_TTL_MS
+  return { known, validFromMs, validUntilMs: validFromMs + CHANGING_PRICE_TTL_MS }
 }
 
 /** The package throws where its data contradicts itself; such a model has no known price, and no request fails for it. */
-function calculate(catalogue: Catalogue, providerId: string, model: string, nowMs: number) {
+function calculate(catalogue: Catalogue, providerId: string, model: string, atMs: number) {
   try {
-    return catalogue.calcPrice({}, model, { providerId, timestamp: new Date(nowMs) })
+    return catalogue.calcPrice({}, model, { providerId, timestamp: new Date(atMs) })
   } catch {
     return null
   }
@@ -136,9 +145,11 @@ function modelPrice(raw: GenaiPrices.ModelPrice): ModelPrice | undefined {
     const value = raw[PRICE_KEYS[name]]
     if (value === undefined) continue
     if (typeof value === 'number') {
-      basic[name] = nanoPerToken(value)
+      if (isPrice(value)) basic[name] = nanoPerToken(value)
       continue
     }
+    // What is no price is unknown, and a class with an unknown step is so as a whole: never half of it free.
+    if (!isPrice(value.base) || !value.tiers.every(({ price }) => isPrice(price))) continue
     basic[name] = nanoPerToken(value.base)
     for (const tier of value.tiers) {
       const step = steps.get(tier.start) ?? {}
@@ -158,6 +169,10 @@ function modelPrice(raw: GenaiPrices.ModelPrice): ModelPrice | undefined {
       return { aboveInputTokens, ...passed }
     }),
   }
+}
+
+function isPrice(dollarsPerMillion: number): boolean {
+  return Number.isFinite(dollarsPerMillion) && dollarsPerMillion >= 0
 }
 
 /** Dollars per million tokens to nano-dollars per token, without the noise of binary fractions. */

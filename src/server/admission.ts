@@ -1,7 +1,7 @@
 // The door to everything that reaches a provider: behind authorisation, in front of reading the body. Who passes holds a place
 // among those that run until the request is settled; who cannot is told at once, with the body unread.
 
-import type { Principal } from '../core/principal.ts'
+import { callerOf, type Principal } from '../core/principal.ts'
 import type { Slot } from '../gateway/gates.ts'
 import type { RequestSignal } from '../gateway/shutdown.ts'
 import type { ServerDeps } from './context.ts'
@@ -47,6 +47,6 @@ const ANONYMOUS = ''
 
 async function queued(request: Request, principal: Principal, deps: ServerDeps): Promise<Place> {
   const { gates, shutdown } = deps.gateway
-  const slot = await gates.all.enter(principal.keyId ?? ANONYMOUS, request.signal)
+  const slot = await gates.all.enter(callerOf(principal) ?? ANONYMOUS, request.signal)
   return new Place(slot, shutdown.follow(request.signal))
 }

@@ -3,10 +3,9 @@
 import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../core/error.ts'
 import { isObject, parseJson } from '../core/json.ts'
-import { mayUseModel } from '../core/permission.ts'
 import type { Principal } from '../core/principal.ts'
 import type { CatalogModel } from '../gateway/catalog.ts'
-import { resolve } from '../gateway/resolve.ts'
+import { allowedModel, modelNotFound } from '../gateway/model-access.ts'
 import { encodePs, encodeShow, encodeTags, encodeVersion } from '../dialects/ollama/catalog.ts'
 import { admissionOf, authorize, type ServerDeps } from './context.ts'
 import {
@@ -20,6 +19,7 @@ import {
 } from './model-lists.ts'
 import { readBody, requireJsonType } from './request-body.ts'
 import { pathOf, respondError, respondJson } from './respond.ts'
+import { ruleOf, type RouteRule } from './route-actions.ts'
 import { dialectOfPath } from './routes.ts'
 import type { JsonObject } from '../core/json.ts'
 
@@ -35,40 +35,55 @@ type Answerer = (
   model?: string,
 ) => JsonObject | Promise<JsonObject>
 
+/** The lists and their entries, as each caller may see them. */
+class Shelf {
+  private readonly gateway: ServerDeps['gateway']
+
+  constructor({ gateway }: ServerDeps) {
+    this.gateway = gateway
+  }
+
+  /** Everything that the caller may ask for. */
+  known(principal: Principal): CatalogModel[] {
+    const { directory, snapshot } = this.gateway
+    // Old lists are renewed for the next caller; this one is not kept waiting.
+    void directory.refreshAll(snapshot())
+    return directory.models(snapshot().of(principal.tenantId), principal)
+  }
+
+  /** @throws GatewayError `model_not_found` for what is not there, or not theirs */
+  find(name: string, principal: Principal): CatalogModel {
+    const models = this.known(principal)
+    const listed = models.find((model) => model.id === name || model.id === `${name}:latest`)
+    if (listed !== undefined) return listed
+    // A name that would be answered exists, listed or not.
+    const { directory, snapshot } = this.gateway
+    const catalog = snapshot().of(principal.tenantId)
+    const target = allowedModel(name, principal, catalog, directory)?.targets[0]
+    if (target === undefined) throw modelNotFound(name, 'model')
+    const facts = directory.facts(catalog.providers.get(target.providerId), target.model)
+    const own = models.find((other) => other.id === `${target.providerId}/${target.model}`)
+    return { ...facts, ...own, id: name, ownedBy: target.providerId }
+  }
+}
+
 export function catalogRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'catalog-routes' })
-  const known = (principal: Principal): CatalogModel[] => {
-    const snapshot = deps.gateway.snapshot()
-    // Old lists are renewed for the next caller; this one is not kept waiting.
-    void deps.gateway.directory.refreshAll(snapshot)
-    return deps.gateway.directory.models(snapshot, principal)
-  }
+  const shelf = new Shelf(deps)
+  const known = (principal: Principal) => shelf.known(principal)
+  const find = (name: string, principal: Principal) => shelf.find(name, principal)
   const list: Answerer = (principal, request) =>
     isAnthropic(request) ? anthropicModels(known(principal)) : openaiModels(known(principal))
   const one: Answerer = (principal, request, name = '') => {
     const model = find(name, principal)
     return isAnthropic(request) ? anthropicModel(model) : openaiModel(model)
   }
-  const find = (name: string, principal: Principal): CatalogModel => {
-    if (!mayUseModel(principal, name)) throw notFound(name)
-    const models = known(principal)
-    const listed = models.find((model) => model.id === name || model.id === `${name}:latest`)
-    if (listed !== undefined) return listed
-    // A name that would be answered exists, listed or not.
-    const model = resolve(name, deps.gateway.snapshot(), deps.gateway.directory)
-    const target = model?.targets[0]
-    if (target === undefined) throw notFound(name)
-    const { directory, snapshot } = deps.gateway
-    const facts = directory.facts(snapshot().providers.get(target.providerId), target.model)
-    const own = models.find((other) => other.id === `${target.providerId}/${target.model}`)
-    return { ...facts, ...own, id: name, ownedBy: target.providerId }
-  }
-
   const get = (path: string, answer: Answerer) => {
+    const rule = ruleOf('GET', path)
     for (const prefix of ['', '/k/:key']) {
       app.get(`${prefix}${path}`, ({ request, params }) => {
         const { key, '*': model } = (params ?? {}) as { key?: string; '*'?: string }
-        return answered(request, key ?? geminiKey(request), decoded(model), answer, deps)
+        return answered(request, rule, key ?? geminiKey(request), decoded(model), answer, deps)
       })
     }
   }
@@ -91,11 +106,12 @@ export function catalogRoutes(deps: ServerDeps) {
       ({ request, params }) =>
         answered(
           request,
+          ruleOf('POST', '/api/show'),
           ((params ?? {}) as { key?: string }).key,
           undefined,
           async (principal) => {
             const name = await shownModel(request, deps)
-            if (mayUseModel(principal, name)) await learn(name, deps)
+            await learn(name, principal, deps)
             return encodeShow(ollamaModel(find(name, principal)))
           },
           deps,
@@ -107,10 +123,10 @@ export function catalogRoutes(deps: ServerDeps) {
 }
 
 /** Has a local server describe the model, as its list does not; a bounded wait, and nothing for other providers. */
-async function learn(name: string, { gateway }: ServerDeps): Promise<void> {
-  const snapshot = gateway.snapshot()
-  const target = resolve(name, snapshot, gateway.directory)?.targets[0]
-  const provider = target === undefined ? undefined : snapshot.providers.get(target.providerId)
+async function learn(name: string, principal: Principal, { gateway }: ServerDeps): Promise<void> {
+  const catalog = gateway.snapshot().of(principal.tenantId)
+  const target = allowedModel(name, principal, catalog, gateway.directory)?.targets[0]
+  const provider = target === undefined ? undefined : catalog.providers.get(target.providerId)
   if (target !== undefined && provider !== undefined) {
     await gateway.directory.local.facts(provider, target.model)
   }
@@ -127,13 +143,14 @@ function decoded(model: string | undefined): string | undefined {
 
 async function answered(
   request: Request,
+  rule: RouteRule,
   key: string | undefined,
   model: string | undefined,
   answer: Answerer,
   deps: ServerDeps,
 ): Promise<Response> {
   try {
-    const principal = await authorize(request, 'model.list', key, deps)
+    const principal = await authorize(request, rule, key, deps)
     return respondJson(request, await answer(principal, request, model))
   } catch (thrown) {
     return respondError(request, toGatewayError(thrown))
@@ -159,14 +176,6 @@ async function shownModel(request: Request, deps: ServerDeps): Promise<string> {
     })
   }
   return model
-}
-
-function notFound(name: string): GatewayError {
-  const shown = name.slice(0, 100)
-  return new GatewayError('model_not_found', {
-    param: 'model',
-    message: `The model '${shown}' does not exist or you do not have access to it.`,
-  })
 }
 
 /** Gemini's clients may carry their key in the query, and nobody else. */

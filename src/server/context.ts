@@ -1,19 +1,28 @@
 // What every route of the server needs: the gateway's dependencies, the rules of this listener, and small helpers to judge
 // a request and to answer it. Routes get this, never Elysia's own context handed on.
 
+import type { AddressRange } from '../core/address.ts'
 import type { Actor } from '../core/audit.ts'
 import type { AuthenticationRules } from '../auth/authenticate.ts'
 import { authenticate } from '../auth/authenticate.ts'
 import { credentialOf } from '../auth/credential.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Clock, IdSource, Logger } from '../core/ports.ts'
-import { canSomewhere, type Action } from '../core/permission.ts'
+import { can, canSomewhere, scopes } from '../core/permission.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import type { GatewayDeps } from '../gateway/deps.ts'
 import type { SpoolRoom } from '../gateway/passthrough/spool.ts'
 import type { DiscoveryDeps } from './admin/discovery-routes.ts'
 import type { HealthDeps } from './admin/health-routes.ts'
+import type { LoginDeps } from './browser.ts'
+import type { AuditDeps } from './admin/audit-routes.ts'
+import type { KeysDeps } from './admin/keys-routes.ts'
+import type { Denials } from './denials.ts'
+import { clientAddress } from './client-address.ts'
+import type { UsageDeps } from './admin/usage-routes.ts'
 import { checkHost, type HostRules } from './host-guard.ts'
+import type { RefusedCredentials } from './refused-credentials.ts'
+import type { RouteRule } from './route-actions.ts'
 
 export interface ServerSettings {
   readonly host: string
@@ -23,11 +32,15 @@ export interface ServerSettings {
   /** Of a form: a file, a picture, speech. */
   readonly maxUploadBytes: number
   readonly hostRules: HostRules
+  /** Proxies that are believed where they say who asked them. */
+  readonly trustedProxies: readonly AddressRange[]
 }
 
 export interface ServerDeps {
   readonly gateway: GatewayDeps
   readonly authentication: AuthenticationRules
+  /** Bounds the guessing of credentials. */
+  readonly refused: RefusedCredentials
   readonly clock: Clock
   readonly ids: IdSource
   readonly logger: Logger
@@ -41,8 +54,16 @@ export interface ServerDeps {
   /** What `/metrics` says. */
   metrics(): { readonly contentType: string; readonly text: string }
   readonly discovery: DiscoveryDeps
+  /** What was used and spent, and what is left. */
+  readonly usage: UsageDeps
+  readonly audit: AuditDeps
+  readonly denials: Denials
+  /** API keys, for those who manage them. */
+  readonly keys: KeysDeps
   /** What `/admin/health` tells besides the gateway's own. */
   readonly health: HealthDeps
+  /** Logins of people; absent where nobody can log in. */
+  readonly login?: LoginDeps
 }
 
 export interface WebAsset {
@@ -60,14 +81,22 @@ export interface Admission {
   readonly arrivedMonotonicMs: number
   /** The peer's address, asked for only where it decides something. */
   peer(): string | undefined
+  /** The client's address: the peer's, or what a trusted proxy says of it (see `client-address.ts`). */
+  from(): string | undefined
 }
 
 const admissions = new WeakMap<Request, Admission>()
 
 /** Judges Host and Origin and gives the request its id. @throws GatewayError of the host guard */
 export function admit(request: Request, peer: () => string | undefined, deps: ServerDeps): void {
+  let found: { readonly address: string | undefined } | undefined
+  const from = () => {
+    found ??= { address: clientAddress(peer(), request.headers, deps.settings().trustedProxies) }
+    return found.address
+  }
   const admission = {
     requestId: requestIdOf(request.headers, deps.ids),
+    from,
     arrivedMs: deps.clock.nowMs(),
     arrivedMonotonicMs: deps.clock.monotonicMs(),
     peer,
@@ -90,32 +119,75 @@ export function admissionOf(request: Request): Admission {
 }
 
 /**
- * Who asks, allowed to do this to something of their tenant. At once for a key; a promise where a token has to be looked into.
+ * Who asks, let in by the rule of the route. At once for a key; a promise where a token has to be looked into.
+ * @param rule from `ruleOf`: what the route is for is said there and nowhere else
  * @throws GatewayError `authentication` or `permission`
  */
 export function authorize(
   request: Request,
-  action: Action,
+  rule: RouteRule,
   keyInPath: string | undefined,
   deps: ServerDeps,
 ): Principal | Promise<Principal> {
-  const principal = authenticate(
-    {
-      credential: credentialOf(request.headers, keyInPath),
-      isLocal: () => isLocal(request),
-    },
-    deps.authentication,
+  const { from } = admissionOf(request)
+  const asking = deps.refused.guard(
+    from,
+    () => credentialOf(request.headers, keyInPath),
+    (credential) =>
+      authenticate({ credential, from, isLocal: () => isLocal(request) }, deps.authentication),
   )
-  if (!canSomewhere(principal, action)) throw new GatewayError('permission')
+  return asking instanceof Promise
+    ? asking.then((principal) => allowed(request, principal, rule, deps))
+    : allowed(request, asking, rule, deps)
+}
+
+function allowed(
+  request: Request,
+  principal: Principal,
+  rule: RouteRule,
+  deps: ServerDeps,
+): Principal {
+  requireRule(request, principal, rule, deps)
   return principal
+}
+
+/**
+ * Lets in who fulfils the rule; a refusal goes into the audit. What is named in a request is asked for again by whoever knows it.
+ * @throws GatewayError `permission`
+ */
+export function requireRule(
+  request: Request,
+  principal: Principal,
+  rule: RouteRule,
+  deps: ServerDeps,
+): void {
+  if (fulfils(principal, rule, deps)) return
+  deps.denials.note(actorOf(request, principal), rule)
+  throw new GatewayError('permission')
+}
+
+function fulfils(principal: Principal, { action, subject }: RouteRule, deps: ServerDeps): boolean {
+  switch (subject) {
+    case 'process':
+      return isShared(deps) ? can(principal, action, scopes.platform) : can(principal, action)
+    case 'tenant':
+      return can(principal, action)
+    default:
+      return canSomewhere(principal, action)
+  }
+}
+
+/** Whether there is more than one tenant here. */
+export function isShared({ gateway }: Pick<ServerDeps, 'gateway'>): boolean {
+  return gateway.snapshot().rights.hasManyTenants
 }
 
 /** In whose name a route changes things. */
 export function actorOf(request: Request, principal: Principal): Actor {
   const { keyId, keyName, kind, name, serviceId, tenantId, userId } = principal
-  const { peer, requestId } = admissionOf(request)
+  const { from: addressOf, requestId } = admissionOf(request)
   const shown = keyName ?? name
-  const from = peer()
+  const from = addressOf()
   return {
     kind,
     id: keyId ?? userId ?? serviceId ?? 'anonymous',

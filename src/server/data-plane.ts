@@ -14,6 +14,7 @@ import { admissionOf, authorize, NOBODY, type ServerDeps } from './context.ts'
 import { readBody, requireJsonType } from './request-body.ts'
 import { asJsonArray } from './json-array.ts'
 import { respond, respondError } from './respond.ts'
+import { ruleOf, type RouteRule } from './route-actions.ts'
 import { GEMINI_PREFIXES, geminiRoute, MODEL_ROUTES, type ModelRoute } from './routes.ts'
 
 interface PathParams {
@@ -26,19 +27,21 @@ interface PathParams {
 export function dataPlane(deps: ServerDeps) {
   const app = new Elysia({ name: 'data-plane' })
   for (const route of MODEL_ROUTES) {
+    const rule = ruleOf('POST', route.path)
     for (const prefix of ['', '/k/:key']) {
       app.post(
         `${prefix}${route.path}`,
-        ({ request, params }) => answer(request, route, (params ?? {}) as PathParams, deps),
+        ({ request, params }) => answer(request, route, rule, (params ?? {}) as PathParams, deps),
         { parse: 'none', detail: { summary: route.summary } },
       )
     }
   }
   for (const gemini of GEMINI_PREFIXES) {
+    const rule = ruleOf('POST', `${gemini}/*`)
     for (const prefix of ['', '/k/:key']) {
       app.post(
         `${prefix}${gemini}/*`,
-        ({ request, params }) => answerGemini(request, gemini, params as GeminiParams, deps),
+        ({ request, params }) => answerGemini(request, gemini, rule, params as GeminiParams, deps),
         { parse: 'none', detail: { summary: 'Gemini: generate, count tokens, embed' } },
       )
     }
@@ -54,6 +57,7 @@ interface GeminiParams {
 async function answerGemini(
   request: Request,
   prefix: string,
+  rule: RouteRule,
   params: GeminiParams,
   deps: ServerDeps,
 ): Promise<Response> {
@@ -65,6 +69,7 @@ async function answerGemini(
   const response = await answer(
     request,
     route,
+    rule,
     { model, ...(key === undefined ? {} : { key }) },
     deps,
   )
@@ -85,6 +90,7 @@ function unescaped(path: string): string {
 async function answer(
   request: Request,
   route: ModelRoute,
+  rule: RouteRule,
   params: PathParams,
   deps: ServerDeps,
 ): Promise<Response> {
@@ -92,7 +98,7 @@ async function answer(
   let place: Place | undefined
   let bytes = new Uint8Array()
   try {
-    const asking = authorize(request, route.action, params.key, deps)
+    const asking = authorize(request, rule, params.key, deps)
     principal = asking instanceof Promise ? await asking : asking
     requireJsonType(request.headers, route.dialect === 'ollama')
     const taking = takePlace(request, principal, deps)
@@ -122,7 +128,8 @@ function inboundOf(
   place: Place | undefined,
   bytes: Uint8Array,
 ): Inbound {
-  const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
+  const { requestId, arrivedMs, arrivedMonotonicMs, from: addressOf } = admissionOf(request)
+  const from = addressOf()
   return {
     dialect: route.dialect,
     operation: route.operation,
@@ -138,6 +145,7 @@ function inboundOf(
     headers: request.headers,
     principal,
     requestId,
+    ...(from === undefined ? {} : { from }),
     signal: place?.signal ?? request.signal,
     ...(place === undefined ? {} : { slot: place }),
     arrivedMs,

@@ -1,16 +1,18 @@
-// `/metrics` for Prometheus. It tells no secret, yet it tells who is asked and how much, so it wants what a model list wants:
-// a key, or a caller of this machine where those need none.
+// `/metrics` for Prometheus. It tells no secret, yet it tells who is asked and how much, by everybody: so it wants a key, or a caller of
+// this machine where those need none, and with several tenants one with rights over all of them.
 
 import { Elysia } from 'elysia'
 import { toGatewayError } from '../core/error.ts'
 import { authorize, type ServerDeps } from './context.ts'
 import { respond, respondError } from './respond.ts'
+import { ruleOf } from './route-actions.ts'
 
 export function metricsRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'metrics-routes' })
+  const rule = ruleOf('GET', '/metrics')
   app.get('/metrics', async ({ request }) => {
     try {
-      await authorize(request, 'metrics.read', undefined, deps)
+      await authorize(request, rule, undefined, deps)
       const { contentType, text } = deps.metrics()
       return respond(request, {
         status: 200,

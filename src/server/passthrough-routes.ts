@@ -2,10 +2,10 @@
 // says who asks, takes the body in (a form never whole in memory) and hands over; what a request may do is decided behind.
 
 import { Elysia } from 'elysia'
+import { sha256Hex } from '../auth/authenticate.ts'
 import { GatewayError } from '../core/error.ts'
-import type { Action } from '../core/permission.ts'
 import type { UpstreamMethod } from '../core/ports.ts'
-import type { Principal } from '../core/principal.ts'
+import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import type { Arrival, Reply } from '../gateway/inbound.ts'
 import { ownedObjects, type OwnedAction } from '../gateway/passthrough/owned.ts'
 import { proxy } from '../gateway/passthrough/proxy.ts'
@@ -25,6 +25,7 @@ import { takePlace, type Place } from './admission.ts'
 import { admissionOf, authorize, NOBODY, type ServerDeps } from './context.ts'
 import { readBody, requireJsonType } from './request-body.ts'
 import { pathOf, respond } from './respond.ts'
+import { ruleOf, type RouteRule } from './route-actions.ts'
 import { dialectOfPath } from './routes.ts'
 
 interface Params {
@@ -113,31 +114,32 @@ export function passthroughRoutes(deps: ServerDeps) {
     method: string,
     path: string,
     summary: string,
-    answer: (request: Request, params: Params) => Promise<Response>,
+    answer: (request: Request, params: Params, rule: RouteRule) => Promise<Response>,
   ) => {
+    const rule = ruleOf(method, path)
     for (const prefix of ['', '/k/:key']) {
       app.route(
         method,
         `${prefix}${path}`,
-        ({ request, params }) => answer(request, (params ?? {}) as Params),
+        ({ request, params }) => answer(request, (params ?? {}) as Params, rule),
         { parse: 'none', detail: { summary } },
       )
     }
   }
   for (const route of RELAYED_ROUTES) {
-    add('POST', route.path, route.summary, (request, params) =>
-      answerRelayed(request, route, params, deps),
+    add('POST', route.path, route.summary, (request, params, rule) =>
+      answerRelayed(request, route, rule, params, deps),
     )
   }
   for (const route of OWNED_ROUTES) {
-    add(route.method, route.path, `${route.operation}: ${route.action}`, (request, params) =>
-      answerOwned(request, route, params, deps),
+    add(route.method, route.path, `${route.operation}: ${route.action}`, (request, params, rule) =>
+      answerOwned(request, route, rule, params, deps),
     )
   }
   for (const method of PROXY_METHODS) {
     for (const path of ['/proxy/:provider', '/proxy/:provider/*']) {
-      add(method, path, 'raw request to one provider', (request, params) =>
-        answerProxy(request, params, deps),
+      add(method, path, 'raw request to one provider', (request, params, rule) =>
+        answerProxy(request, rule, params, deps),
       )
     }
   }
@@ -154,7 +156,7 @@ interface Opened<Body> {
 async function opened<Body>(
   request: Request,
   about: Pick<Arrival, 'operation' | 'endpoint'>,
-  action: Action,
+  rule: RouteRule,
   key: string | undefined,
   deps: ServerDeps,
   take: (incoming: Taking) => Promise<Body>,
@@ -162,7 +164,7 @@ async function opened<Body>(
   let principal = NOBODY
   let place: Place | undefined
   try {
-    principal = await authorize(request, action, key, deps)
+    principal = await authorize(request, rule, key, deps)
     place = await takePlace(request, principal, deps)
     return { principal, place, body: await take({ request, signal: place.signal }) }
   } catch (thrown) {
@@ -184,12 +186,13 @@ function isReply(result: Opened<unknown> | Reply): result is Reply {
 async function answerRelayed(
   request: Request,
   route: RelayedRoute,
+  rule: RouteRule,
   params: Params,
   deps: ServerDeps,
 ): Promise<Response> {
   const { operation } = route
   const about = { operation, endpoint: route.path }
-  const result = await opened(request, about, 'model.invoke', params.key, deps, (taking) =>
+  const result = await opened(request, about, rule, params.key, deps, (taking) =>
     takeBody(taking, route.body, deps),
   )
   if (isReply(result)) return respond(request, result)
@@ -206,12 +209,13 @@ async function answerRelayed(
 async function answerOwned(
   request: Request,
   route: OwnedRoute,
+  rule: RouteRule,
   params: Params,
   deps: ServerDeps,
 ): Promise<Response> {
   const { operation, action } = route
   const about = { operation, endpoint: route.path }
-  const result = await opened(request, about, 'model.invoke', params.key, deps, (taking) =>
+  const result = await opened(request, about, rule, params.key, deps, (taking) =>
     action === 'create'
       ? takeBody(taking, operation === 'file' ? 'form' : 'json', deps)
       : Promise.resolve({ bytes: new Uint8Array() }),
@@ -232,7 +236,12 @@ async function answerOwned(
   return respond(request, await ownedObjects(inbound, deps.gateway))
 }
 
-async function answerProxy(request: Request, params: Params, deps: ServerDeps): Promise<Response> {
+async function answerProxy(
+  request: Request,
+  rule: RouteRule,
+  params: Params,
+  deps: ServerDeps,
+): Promise<Response> {
   // The router takes a HEAD for a GET.
   const method = request.method as UpstreamMethod
   const provider = params.provider ?? ''
@@ -240,7 +249,7 @@ async function answerProxy(request: Request, params: Params, deps: ServerDeps): 
   const rest = /^\/proxy\/[^/]*\/(.*)$/s.exec(path)?.[1] ?? ''
   const about = { operation: 'proxy', endpoint: path.slice(0, 200) }
   const key = params.key ?? geminiKey(request, provider, deps)
-  const result = await opened(request, about, 'provider.proxy', key, deps, async (taking) => {
+  const result = await opened(request, about, rule, key, deps, async (taking) => {
     requireNoUpgrade(request.headers)
     return method === 'GET' || method === 'HEAD'
       ? { bytes: new Uint8Array() }
@@ -329,10 +338,16 @@ function requireNoUpgrade(headers: Headers): void {
   })
 }
 
-/** Gemini's clients may carry their key in the query, and nobody else. */
+/**
+ * Gemini's clients may carry their key in the query, and nobody else: so it counts where the tenant it is a key of has such a provider
+ * by that name. Which providers another tenant has makes no difference to it.
+ */
 function geminiKey(request: Request, provider: string, deps: ServerDeps): string | undefined {
-  if (deps.gateway.snapshot().providers.get(provider)?.type !== 'gemini') return undefined
-  return new URLSearchParams(queryOf(request)).get('key') ?? undefined
+  const given = new URLSearchParams(queryOf(request)).get('key') ?? undefined
+  if (given === undefined) return undefined
+  const { tenantId = DEFAULT_TENANT_ID } = deps.authentication.keyByHash(sha256Hex(given)) ?? {}
+  const { providers } = deps.gateway.snapshot().of(tenantId)
+  return providers.get(provider)?.type === 'gemini' ? given : undefined
 }
 
 function queryOf(request: Request): string {
@@ -353,7 +368,8 @@ function arrivalOf(
   place: Place | undefined,
   bytes: Uint8Array,
 ): Arrival {
-  const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
+  const { requestId, arrivedMs, arrivedMonotonicMs, from: addressOf } = admissionOf(request)
+  const from = addressOf()
   return {
     ...about,
     dialect: dialectOfPath(pathOf(request), request.headers),
@@ -361,6 +377,7 @@ function arrivalOf(
     headers: request.headers,
     principal,
     requestId,
+    ...(from === undefined ? {} : { from }),
     signal: place?.signal ?? request.signal,
     ...(place === undefined ? {} : { slot: place }),
     arrivedMs,

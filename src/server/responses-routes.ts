@@ -14,22 +14,43 @@ import {
 import { takePlace, type Place } from './admission.ts'
 import { admissionOf, authorize, type ServerDeps } from './context.ts'
 import { respond, respondError } from './respond.ts'
+import { ruleOf, type RouteRule } from './route-actions.ts'
 
 const BASES = ['/v1/responses', '/openai/v1/responses', '/openai/responses'] as const
+
+const ROUTES: readonly { action: ResponseAction; method: string; below: string }[] = [
+  { action: 'get', method: 'GET', below: '' },
+  { action: 'delete', method: 'DELETE', below: '' },
+  { action: 'input_items', method: 'GET', below: '/input_items' },
+  { action: 'cancel', method: 'POST', below: '/cancel' },
+]
+
+interface Params {
+  readonly id?: string
+  readonly key?: string
+}
+
+interface Route {
+  readonly action: ResponseAction
+  readonly base: string
+  readonly rule: RouteRule
+}
 
 export function responsesRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'responses-routes' })
   for (const base of BASES) {
     for (const prefix of ['', '/k/:key']) {
-      const path = `${prefix}${base}/:id`
-      const on = (action: ResponseAction) => (context: { request: Request; params: unknown }) => {
-        const params = (context.params ?? {}) as { id?: string; key?: string }
-        return answer(context.request, action, base, params, deps)
+      for (const { action, method, below } of ROUTES) {
+        const path = `${base}/:id${below}`
+        const rule = ruleOf(method, path)
+        app.route(
+          method,
+          `${prefix}${path}`,
+          ({ request, params }) =>
+            answer(request, { action, base, rule }, (params ?? {}) as Params, deps),
+          { parse: 'none' },
+        )
       }
-      app.get(path, on('get'))
-      app.delete(path, on('delete'))
-      app.get(`${path}/input_items`, on('input_items'))
-      app.post(`${path}/cancel`, on('cancel'), { parse: 'none' })
     }
   }
   return app
@@ -37,14 +58,13 @@ export function responsesRoutes(deps: ServerDeps) {
 
 async function answer(
   request: Request,
-  action: ResponseAction,
-  base: string,
-  params: { readonly id?: string; readonly key?: string },
+  { action, base, rule }: Route,
+  params: Params,
   deps: ServerDeps,
 ): Promise<Response> {
   let principal: Principal
   try {
-    principal = await authorize(request, 'model.invoke', params.key, deps)
+    principal = await authorize(request, rule, params.key, deps)
   } catch (thrown) {
     return respondError(request, toGatewayError(thrown))
   }
@@ -66,7 +86,8 @@ function inboundOf(
   params: { readonly id?: string },
   principal: Principal,
 ): ResponseInbound {
-  const { requestId, arrivedMs, arrivedMonotonicMs } = admissionOf(request)
+  const { requestId, arrivedMs, arrivedMonotonicMs, from: addressOf } = admissionOf(request)
+  const from = addressOf()
   const below = action === 'input_items' || action === 'cancel' ? `/${action}` : ''
   return {
     dialect: 'openai-responses',
@@ -79,6 +100,7 @@ function inboundOf(
     headers: request.headers,
     principal,
     requestId,
+    ...(from === undefined ? {} : { from }),
     signal: request.signal,
     arrivedMs,
     arrivedMonotonicMs,

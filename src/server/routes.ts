@@ -1,15 +1,13 @@
-// The data plane as one table: path, protocol, operation and action of every route that reaches a model. The server registers
-// each as it stands and under `/k/{key}`; nothing else lists them.
+// The data plane as one table: path, protocol and operation of every route that reaches a model. The server registers each as it
+// stands and under `/k/{key}`; who may ask it is in `route-actions.ts`.
 
 import type { DialectName, Operation } from '../dialects/dialect.ts'
-import type { Action } from '../core/permission.ts'
 
 export interface ModelRoute {
   /** Elysia path pattern; `:model` and `*` name the model in the path. */
   readonly path: string
   readonly dialect: DialectName
   readonly operation: Operation
-  readonly action: Action
   readonly streamByDefault?: boolean
   readonly legacy?: boolean
   readonly batch?: boolean
@@ -48,7 +46,7 @@ function route(
   summary: string,
   more: Partial<ModelRoute> = {},
 ): ModelRoute {
-  return { path, dialect, operation, action: 'model.invoke', summary, ...more }
+  return { path, dialect, operation, summary, ...more }
 }
 
 /** Every route that asks a model for something, but Gemini's (`geminiRoute`). */

@@ -6,17 +6,23 @@ import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import { discoveryRoutes } from './admin/discovery-routes.ts'
+import { auditRoutes } from './admin/audit-routes.ts'
+import { keysRoutes } from './admin/keys-routes.ts'
 import { modelsRoutes } from './admin/models-routes.ts'
 import { healthRoutes } from './admin/health-routes.ts'
 import { routeRoutes } from './admin/route-routes.ts'
+import { usageRoutes } from './admin/usage-routes.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { admit, admissionOf, type ServerDeps } from './context.ts'
 import { dataPlane } from './data-plane.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
+import { authRoutes } from './auth-routes.ts'
+import { applyCookies } from './browser.ts'
 import { metricsRoutes } from './metrics-routes.ts'
 import { passthroughRoutes } from './passthrough-routes.ts'
 import { publicRoutes } from './public-routes.ts'
 import { responsesRoutes } from './responses-routes.ts'
+import { sessionRoutes } from './session-routes.ts'
 import { pathOf, respondError } from './respond.ts'
 import { stopServer } from './stopping.ts'
 
@@ -62,18 +68,24 @@ export function startServer(deps: ServerDeps): RunningServer {
   }
 }
 
-function createApp(deps: ServerDeps) {
+/** Every route there is, without a listener. */
+export function createApp(deps: ServerDeps) {
   // Each `use` registers every route of what it takes in anew, so there is one level of it.
   const app = new Elysia({ name: 'weir' })
     .onError(({ error, code, request }) =>
       respondError(request, routingError(error, code, request, allowedMethods, deps)),
     )
     .use(publicRoutes(deps))
+    .use(authRoutes(deps))
+    .use(sessionRoutes(deps))
     .use(metricsRoutes(deps))
     .use(healthRoutes(deps))
     .use(routeRoutes(deps))
     .use(discoveryRoutes(deps))
     .use(modelsRoutes(deps))
+    .use(keysRoutes(deps))
+    .use(auditRoutes(deps))
+    .use(usageRoutes(deps))
     .use(catalogRoutes(deps))
     .use(dataPlane(deps))
     .use(passthroughRoutes(deps))
@@ -93,6 +105,7 @@ async function serve(
     checkHeaderCount(request.headers)
     if (request.method === 'OPTIONS') return preflight(request)
     const response = await app.handle(request)
+    applyCookies(request, response)
     // Whoever asks next should ask another process: a load balancer keeps its connections else.
     if (deps.gateway.shutdown.state !== 'running') response.headers.set('connection', 'close')
     return response

@@ -128,6 +128,37 @@ export class Metrics implements OutcomeSink {
     ['model', 'cause'],
   )
 
+  private readonly budgetRefusals = new Counter(
+    'weir_budget_refusals_total',
+    'Requests that a budget refused, by whom it is kept for and why.',
+    ['per', 'cause'],
+  )
+  private readonly budgetAlerts = new Counter(
+    'weir_budget_alerts_total',
+    'Alerts of budgets, by whom they are kept for and how they were told.',
+    ['per', 'way'],
+  )
+  private readonly limitRefusals = new Counter(
+    'weir_limit_refusals_total',
+    'Requests that a limit refused, by what it counts and for whom.',
+    ['per', 'counts'],
+  )
+
+  /** A budget has refused a request. @param per of what kind of subject @param cause `spent` or `unknown_price` */
+  budgetRefused(per: string, cause: string): void {
+    this.budgetRefusals.add([per, cause])
+  }
+
+  /** Somebody was told, or not, that a budget has passed a threshold. */
+  budgetAlert(per: string, way: string): void {
+    this.budgetAlerts.add([per, way])
+  }
+
+  /** A limit has refused a request. @param per of what kind of subject @param counts requests, tokens or what runs at once */
+  limitRefused(per: string, counts: string): void {
+    this.limitRefusals.add([per, counts])
+  }
+
   record(outcome: Outcome): void {
     const { clientFormat, losses, mode, operation, providerDialect, providerId } = outcome
     this.requests.add([
@@ -164,7 +195,15 @@ export class Metrics implements OutcomeSink {
     ]
     this.requests.render(lines)
     this.losses.render(lines)
-    for (const counter of [this.retries, this.hedges, this.continuations, this.fallbacks]) {
+    for (const counter of [
+      this.retries,
+      this.hedges,
+      this.continuations,
+      this.fallbacks,
+      this.limitRefusals,
+      this.budgetRefusals,
+      this.budgetAlerts,
+    ]) {
       counter.render(lines)
     }
     for (const gauge of gauges) renderGauge(gauge, lines)

@@ -1,7 +1,9 @@
 // A gateway for tests: the real pipeline, the real transport and real time, with a catalogue given by the test and outcomes
 // caught in a list. Only the store is left out; what reaches it is what a test wants to see.
 
-import type { ConcurrencySettings, Model, Provider } from '../core/catalog.ts'
+import type { ApiKey, ConcurrencySettings, Model, Provider } from '../core/catalog.ts'
+import { EMPTY_DIRECTORY, type Directory } from '../core/identity.ts'
+import { NO_NETWORK_DEFAULTS } from '../core/network.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { KeptRepository } from '../core/ports.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
@@ -67,6 +69,10 @@ const UNBOUNDED: ConcurrencySettings = { max: Infinity, queue: 0, queueTimeoutMs
 export function createTestGateway(options: {
   readonly providers: readonly Provider[]
   readonly models?: readonly Model[]
+  /** Keys that the snapshot knows; those of a test server are given to it. */
+  readonly keys?: readonly ApiKey[]
+  /** Tenants, people and their rights; only the default tenant unless given. */
+  readonly people?: Partial<Directory>
   readonly settings?: Partial<GatewaySettings>
   /** Where things are kept for later; in memory unless given. */
   readonly kept?: KeptRepository
@@ -94,9 +100,11 @@ export function createTestGateway(options: {
     tokens,
     transport,
   })
-  const snapshot: Snapshot = buildSnapshot(1, [
-    { providers: options.providers, models: options.models ?? [], keys: [] },
-  ])
+  const { keys = [], models = [], people, providers } = options
+  const snapshot: Snapshot = buildSnapshot(1, [{ providers, models, keys }], NO_NETWORK_DEFAULTS, {
+    ...EMPTY_DIRECTORY,
+    ...people,
+  })
   const deps: GatewayDeps = {
     snapshot: () => snapshot,
     settings: () => ({ logRequests: 'metadata', keepaliveIntervalMs: 15_000, ...options.settings }),

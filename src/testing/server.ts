@@ -1,6 +1,6 @@
 // A running server for tests: the real one, on a free port, over a test gateway.
 
-import { EMPTY_DIRECTORY } from '../core/identity.ts'
+import { EMPTY_DIRECTORY, type Directory, type Tenant } from '../core/identity.ts'
 import { Rights } from '../core/rights.ts'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,8 +9,11 @@ import { sha256Hex } from '../auth/authenticate.ts'
 import { GatewayError } from '../core/error.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
+import { Denials } from '../server/denials.ts'
 import type { ServerDeps, ServerSettings } from '../server/context.ts'
+import type { Snapshot } from '../gateway/snapshot.ts'
 import { SpoolRoom } from '../gateway/passthrough/spool.ts'
+import { RefusedCredentials } from '../server/refused-credentials.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
 import { systemClock, systemIds } from '../system.ts'
 import type { TestGateway } from './gateway.ts'
@@ -20,7 +23,10 @@ export interface TestServer extends RunningServer {
 }
 
 export interface TestServerOptions {
+  /** Their tenants are there without being told of. */
   readonly keys?: readonly ApiKey[]
+  /** Tenants, people and their rights. */
+  readonly people?: Partial<Directory>
   readonly settings?: Partial<ServerSettings>
   readonly anonymous?: 'loopback' | 'never'
   readonly deps?: Partial<ServerDeps>
@@ -41,9 +47,22 @@ export function testKey(secret: string, over: Partial<ApiKey> = {}): ApiKey {
   }
 }
 
-export function startTestServer(gateway: TestGateway, options: TestServerOptions = {}): TestServer {
-  const rights = new Rights(EMPTY_DIRECTORY)
-  const byHash = new Map((options.keys ?? []).map((key) => [key.hash, key]))
+/** A store that is away. */
+function unavailable(): Promise<never> {
+  return Promise.reject(new GatewayError('storage_unavailable'))
+}
+
+/** What a server is given: everything of its own is real but the store. */
+export function testServerDeps(gateway: TestGateway, options: TestServerOptions = {}): ServerDeps {
+  const { keys = [], people } = options
+  const byHash = new Map(keys.map((key) => [key.hash, key]))
+  const rights = new Rights({ ...EMPTY_DIRECTORY, ...people, tenants: tenantsOf(keys, people) })
+  const { deps } = gateway
+  const snapshot = (): Snapshot => {
+    const before = deps.snapshot()
+    if (keys.length === 0 && people === undefined) return before
+    return { ...before, keysByHash: byHash, rights, principalOf: (key) => rights.ofKey(key) }
+  }
   const settings: ServerSettings = {
     host: '127.0.0.1',
     port: 0,
@@ -51,16 +70,18 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     bodyTimeoutMs: 10_000,
     maxUploadBytes: 256 * 1024 * 1024,
     hostRules: { loopbackOnly: true, allowedHosts: [], allowedOrigins: [] },
+    trustedProxies: [],
     ...options.settings,
   }
-  const server = startServer({
-    gateway: gateway.deps,
+  const own: ServerDeps = {
+    gateway: { ...deps, snapshot },
     authentication: {
       anonymous: () => options.anonymous ?? 'loopback',
       keyByHash: (hash) => byHash.get(hash),
       principalOf: (key) => rights.ofKey(key),
       nowMs: () => systemClock.nowMs(),
     },
+    refused: new RefusedCredentials(systemClock),
     clock: systemClock,
     ids: systemIds,
     logger: SILENT_LOGGER,
@@ -72,10 +93,33 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     health: {
       checks: { report: () => undefined },
       redis: () => ({ configured: false, connected: false }),
+      limits: () => ({ counted: 'process', connected: true }),
     },
+    audit: { list: unavailable, verify: unavailable },
+    denials: new Denials({
+      clock: systemClock,
+      logger: SILENT_LOGGER,
+      record: () => Promise.resolve(),
+    }),
+    keys: {
+      keys: {
+        create: unavailable,
+        find: unavailable,
+        list: unavailable,
+        update: unavailable,
+        rotate: unavailable,
+        revoke: unavailable,
+      },
+      lastUsed: unavailable,
+    },
+    usage: { report: unavailable, standings: unavailable, budgets: () => [] },
     discovery: { azure: () => Promise.reject(new GatewayError('upstream_error')) },
-    ...options.deps,
-  })
+  }
+  return Object.assign(own, options.deps)
+}
+
+export function startTestServer(gateway: TestGateway, options: TestServerOptions = {}): TestServer {
+  const server = startServer(testServerDeps(gateway, options))
   return {
     url: server.url,
     port: server.port,
@@ -85,4 +129,17 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     stop: (drainMs) => server.stop(drainMs),
     [Symbol.asyncDispose]: () => server.stop(0),
   }
+}
+
+/** A tenant as tests need one. */
+export function testTenant(id: string): Tenant {
+  return { id, name: id, status: 'active', createdMs: 0 }
+}
+
+function tenantsOf(keys: readonly ApiKey[], people: Partial<Directory> = {}): Tenant[] {
+  const { tenants = [] } = people
+  const others = new Set(keys.map(({ tenantId }) => tenantId))
+  for (const { id } of tenants) others.delete(id)
+  others.delete(DEFAULT_TENANT_ID)
+  return [...tenants, ...[...others].map(testTenant)]
 }

@@ -1,7 +1,7 @@
 // What an operator should hear of the network settings in force: providers whose certificates are not verified, and certificate
 // files that will fail every request. Told once, at the start and after each reload. It changes nothing and stops nothing.
 
-import type { Provider } from '../core/catalog.ts'
+import { providerUid, type Provider } from '../core/catalog.ts'
 import type { Logger } from '../core/ports.ts'
 import { loadMaterial, TlsFileProblem } from './tls-files.ts'
 
@@ -20,7 +20,14 @@ export class NetworkWarnings {
       const { caFile, certFile, keyFile, keyPassphrase, verify } = provider.network
       const hasFiles = caFile !== undefined || certFile !== undefined || keyFile !== undefined
       if (verify !== false && !hasFiles) continue
-      const key = JSON.stringify([provider.id, verify, caFile, certFile, keyFile, keyPassphrase])
+      const key = JSON.stringify([
+        providerUid(provider),
+        verify,
+        caFile,
+        certFile,
+        keyFile,
+        keyPassphrase,
+      ])
       told.add(key)
       if (!this.told.has(key)) this.warn(provider)
     }
@@ -36,7 +43,7 @@ export class NetworkWarnings {
     if (provider.network.verify === false) {
       this.logger.warn(
         'network.verify is false: any certificate is accepted, so whoever is on the way can read keys and prompts',
-        { provider: provider.id },
+        { provider: providerUid(provider) },
       )
     }
     try {
@@ -44,7 +51,7 @@ export class NetworkWarnings {
     } catch (error) {
       if (!(error instanceof TlsFileProblem)) throw error
       this.logger.warn('every request to this provider will fail', {
-        provider: provider.id,
+        provider: providerUid(provider),
         problem: error.message,
       })
     }

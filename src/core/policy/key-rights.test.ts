@@ -134,6 +134,17 @@ describe('a key beyond its maker', () => {
   })
 })
 
+test('nobody whose key ends makes one that goes on longer, and somebody without a key does', () => {
+  const member = rights.ofKey(key())
+  const admin = user('admin')
+  const ends = key({ expiresMs: 50 })
+  expect(keyBeyond(admin, ends, member)).toBeString()
+  expect(keyBeyond(admin, ends, member, 51)).toBeString()
+  expect(keyBeyond(admin, ends, member, 50)).toBeUndefined()
+  expect(keyBeyond(admin, key(), member)).toBeUndefined()
+  expect(keyBeyond(admin, undefined, member)).toBeUndefined()
+})
+
 test('who may have a key made can do whatever that key can', () => {
   const scope = fc.constantFrom(
     '/',

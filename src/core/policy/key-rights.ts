@@ -1,5 +1,5 @@
 // Who may make or change which API key: nobody gives a key more than they have themselves, whatever way it would come by it (roles, an
-// owner, models, actions, freedom from limits). Pure.
+// owner, models, actions, freedom from limits, time). Pure.
 
 import type { ApiKey } from '../catalog.ts'
 import { ACTIONS, can, roleGives, scopes, type Action } from '../permission.ts'
@@ -30,15 +30,22 @@ export function mayManageKey(
  * @param caller who asks
  * @param callerKey the key they ask with, where it is one: what narrows it narrows what it makes
  * @param wanted who would ask with the key (`Rights.ofKey`); undefined when its owner is gone
+ * @param endMs when the key would end; undefined: never
  */
 export function keyBeyond(
   caller: Principal,
   callerKey: ApiKey | undefined,
   wanted: Principal | undefined,
+  endMs?: number,
 ): string | undefined {
   if (wanted === undefined) return 'Its owner does not exist or is disabled.'
   if (callerKey?.own !== undefined || callerKey?.allowedFrom !== undefined) {
     return 'A key that is limited itself makes no other keys.'
+  }
+  // Also of itself: access for a while must not become access for good.
+  const callerEndMs = callerKey?.expiresMs ?? Infinity
+  if ((endMs ?? Infinity) > callerEndMs) {
+    return 'It may not hold for longer than the key of this request.'
   }
   if (!isWithin(wanted.models, caller.models)) {
     return 'It may not use models that the credential of this request may not use.'

@@ -5,11 +5,14 @@ import { GatewayError } from '../../core/error.ts'
 import { asArray, asObject, asString, type JsonObject } from '../../core/json.ts'
 import type { KeptItem, KeptKind, UpstreamMethod } from '../../core/ports.ts'
 import { mayAskProvider } from '../../core/permission.ts'
+import { callerOf } from '../../core/principal.ts'
+import { admit } from '../admit.ts'
 import type { GatewayDeps } from '../deps.ts'
 import type { Arrival, Reply } from '../inbound.ts'
 import { peekBody } from '../peek.ts'
 import { RequestRecord } from '../record.ts'
 import { refuse } from '../refuse.ts'
+import type { Catalog } from '../snapshot.ts'
 import { isFailure } from '../target-run.ts'
 import { ask, type Asked, type Question } from './ask.ts'
 import { ownedPage } from './owned-list.ts'
@@ -54,6 +57,7 @@ export async function ownedObjects(inbound: OwnedInbound, deps: GatewayDeps): Pr
   if (inbound.form !== undefined) record.requestBytes = inbound.form.bytes
   const onOver = () => void inbound.form?.dispose()
   try {
+    await admit({ inbound, modelName: '', stream: false }, record, deps)
     const request = new OwnedRequest(inbound, record, deps, onOver)
     switch (inbound.action) {
       case 'create':
@@ -120,7 +124,7 @@ class OwnedRequest {
     const { action, operation, id = '' } = inbound
     const owner = await this.owner(id)
     const suffix = action === 'content' || action === 'cancel' ? `/${action}` : ''
-    const chosen = usableProvider(owner.providerId, deps.snapshot())
+    const chosen = usableProvider(owner.providerId, this.catalog())
     if (chosen === undefined) throw new GatewayError('upstream_unavailable')
     if (inbound.provider !== undefined && inbound.provider !== owner.providerId) {
       throw this.notFound()
@@ -132,9 +136,13 @@ class OwnedRequest {
     return passOn({ asked, record, deps, tapped: false, onOver: this.onOver })
   }
 
+  private catalog(): Catalog {
+    return this.deps.snapshot().of(this.inbound.principal.tenantId)
+  }
+
   private chosen(): ChosenProvider {
     const { operation, provider, principal } = this.inbound
-    return providerFor(operation, provider, principal, this.deps.snapshot())
+    return providerFor(operation, provider, principal, this.catalog())
   }
 
   private async newFile(): Promise<Asked> {
@@ -149,7 +157,7 @@ class OwnedRequest {
 
   /** A batch runs where its input file is. @throws GatewayError 404 for a file that is not the tenant's */
   private async newBatch(): Promise<Asked> {
-    const { inbound, deps } = this
+    const { inbound } = this
     const { body } = peekBody(inbound.bytes)
     const fileId = asString(body['input_file_id'])
     if (fileId === undefined) {
@@ -163,7 +171,7 @@ class OwnedRequest {
     if (inbound.provider !== undefined && inbound.provider !== owner.providerId) {
       throw this.notFound('file', 'input_file_id')
     }
-    const chosen = providerFor('batch', owner.providerId, inbound.principal, deps.snapshot())
+    const chosen = providerFor('batch', owner.providerId, inbound.principal, this.catalog())
     // Written anew: of a member named twice the provider must see the one that was judged.
     const bytes = new TextEncoder().encode(JSON.stringify(body))
     return await this.asked(chosen, '', { body: bytes, contentType: 'application/json' })
@@ -268,7 +276,8 @@ class OwnedRequest {
       deps.logger.warn('an object of a provider has an id that cannot be kept', { kind })
       return
     }
-    const { tenantId, keyId } = inbound.principal
+    const { tenantId } = inbound.principal
+    const keyId = callerOf(inbound.principal)
     await deps.kept.put({
       kind,
       id,

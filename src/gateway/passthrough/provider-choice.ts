@@ -8,7 +8,7 @@ import type { Principal } from '../../core/principal.ts'
 import type { ProviderKind, RelayedOperation } from '../../providers/provider.ts'
 import { providerKind } from '../../providers/registry.ts'
 import { isUsable } from '../resolve.ts'
-import type { Snapshot } from '../snapshot.ts'
+import type { Catalog } from '../snapshot.ts'
 
 export interface ChosenProvider {
   readonly provider: Provider
@@ -16,8 +16,8 @@ export interface ChosenProvider {
 }
 
 /** A provider by its id, when requests can be sent to it at all. */
-export function usableProvider(id: string, snapshot: Snapshot): ChosenProvider | undefined {
-  const provider = snapshot.providers.get(id)
+export function usableProvider(id: string, catalog: Catalog): ChosenProvider | undefined {
+  const provider = catalog.providers.get(id)
   if (provider === undefined || !isUsable(provider)) return undefined
   const kind = providerKind(provider.type)
   return kind === undefined ? undefined : { provider, kind }
@@ -32,16 +32,16 @@ export function providerFor(
   operation: RelayedOperation,
   named: string | undefined,
   principal: Principal,
-  snapshot: Snapshot,
+  catalog: Catalog,
 ): ChosenProvider {
   if (named !== undefined) {
-    const chosen = usableProvider(named, snapshot)
+    const chosen = usableProvider(named, catalog)
     if (chosen === undefined || !mayAskProvider(principal, named, [])) throw providerNotFound()
     if (!has(chosen, operation)) throw unsupported(operation)
     return chosen
   }
-  for (const id of snapshot.providers.keys()) {
-    const chosen = usableProvider(id, snapshot)
+  for (const id of catalog.providers.keys()) {
+    const chosen = usableProvider(id, catalog)
     if (chosen === undefined || !has(chosen, operation)) continue
     if (mayAskProvider(principal, id, [])) return chosen
   }

@@ -4,7 +4,7 @@
 import { admit } from '../admit.ts'
 import { GatewayError } from '../../core/error.ts'
 import { parseJson, type JsonObject, type JsonValue } from '../../core/json.ts'
-import { mayAskProvider } from '../../core/permission.ts'
+import { mayAskProvider, mayUseEveryModel } from '../../core/permission.ts'
 import { classify } from '../../core/policy/classify.ts'
 import { upstreamError } from '../../core/policy/upstream-error.ts'
 import type { UpstreamMethod } from '../../core/ports.ts'
@@ -58,7 +58,8 @@ export async function proxy(inbound: ProxyInbound, deps: GatewayDeps): Promise<R
   if (inbound.received !== undefined) record.requestBytes = inbound.received.bytes
   const onOver = () => void inbound.received?.dispose()
   try {
-    const chosen = usableProvider(inbound.provider, deps.snapshot())
+    const catalog = deps.snapshot().of(inbound.principal.tenantId)
+    const chosen = usableProvider(inbound.provider, catalog)
     if (chosen === undefined) throw providerNotFound()
     const { provider, kind } = chosen
     const url = proxyTarget(provider.baseUrl, inbound.rest, inbound.query)
@@ -91,8 +92,8 @@ function judge(
   url: string,
 ): string {
   const { principal, received } = inbound
-  const restricted = principal.models !== undefined
-  const body = inbound.bytes.length === 0 ? undefined : readBody(inbound.bytes, restricted)
+  const isRestricted = !mayUseEveryModel(principal)
+  const body = inbound.bytes.length === 0 ? undefined : readBody(inbound.bytes, isRestricted)
   const fields = received instanceof ReceivedForm ? received.fields : undefined
   const named = modelsNamed(shape, body, fields)
   if (!mayAskProvider(principal, provider.id, named)) throw providerNotFound()

@@ -18,7 +18,7 @@ import { peekBody, readModel, readStream, type PeekedBody } from '../peek.ts'
 import { RequestRecord } from '../record.ts'
 import { refuse } from '../refuse.ts'
 import type { Offers } from '../route-facts.ts'
-import type { Snapshot } from '../snapshot.ts'
+import type { Catalog } from '../snapshot.ts'
 import { firstAnswer, unaskable, type Candidate } from '../candidates.ts'
 import { routeRelayed } from '../routing.ts'
 import { nobodyLeft, noProvider, notOffered } from '../target-errors.ts'
@@ -62,8 +62,8 @@ export async function relayOperation(inbound: RelayedInbound, deps: GatewayDeps)
     const body = inbound.form === undefined ? jsonBody(inbound) : formBody(inbound, inbound.form)
     record.model = body.model
     record.stream = body.stream
-    const snapshot = deps.snapshot()
-    const model = requireModel(body.model, body.peeked, inbound.principal, snapshot, deps)
+    const catalog = deps.snapshot().of(inbound.principal.tenantId)
+    const model = requireModel(body.model, body.peeked, inbound.principal, catalog, deps)
     await deps.prices.ready()
     const json = body.peeked === undefined ? {} : { body: body.peeked.body }
     await admit(
@@ -72,8 +72,8 @@ export async function relayOperation(inbound: RelayedInbound, deps: GatewayDeps)
       deps,
     )
     const earlier = await earlierOf(body, inbound, deps)
-    const asked = await withFallbacks(model, snapshot, record, deps, (current, fallbackFor) =>
-      askModel(current, fallbackFor, { body, earlier, inbound, record, snapshot }, deps),
+    const asked = await withFallbacks(model, catalog, record, deps, (current, fallbackFor) =>
+      askModel(current, fallbackFor, { body, earlier, inbound, record, catalog }, deps),
     )
     return passOn({ asked, record, deps, tapped: false, onOver })
   } catch (thrown) {
@@ -87,14 +87,14 @@ interface Relaying {
   readonly earlier: EarlierTurns | undefined
   readonly inbound: RelayedInbound
   readonly record: RequestRecord
-  readonly snapshot: Snapshot
+  readonly catalog: Catalog
 }
 
 /** Asks the targets of one model. @throws GatewayError when none answers */
 async function askModel(
   model: Model,
   fallbackFor: FallbackCause | undefined,
-  { body, earlier, inbound, record, snapshot }: Relaying,
+  { body, earlier, inbound, record, catalog }: Relaying,
   deps: GatewayDeps,
 ): Promise<Asked> {
   if (fallbackFor !== undefined) {
@@ -108,10 +108,10 @@ async function askModel(
     arrival: inbound,
     body: body.peeked?.body,
   }
-  const routed = routeNoted(record, model, fallbackFor, () => routeRelayed(relayed, snapshot, deps))
+  const routed = routeNoted(record, model, fallbackFor, () => routeRelayed(relayed, catalog, deps))
   if (routed.targets.length === 0) throw nobodyLeft(routed.retryAfterMs)
   const candidates = routed.targets.map((target): Candidate<Asked> => {
-    const question = questionFor(target, body, inbound, snapshot)
+    const question = questionFor(target, body, inbound, catalog)
     if (question instanceof GatewayError) return unaskable(question)
     return candidateOf({ ...question, holderKeyId: earlier?.providerKeyId }, record, deps)
   })
@@ -177,9 +177,9 @@ function questionFor(
   target: Target,
   body: RelayedBody,
   inbound: RelayedInbound,
-  snapshot: Snapshot,
+  catalog: Catalog,
 ): Question | GatewayError {
-  const chosen = usableProvider(target.providerId, snapshot)
+  const chosen = usableProvider(target.providerId, catalog)
   if (chosen === undefined) return noProvider()
   const { provider, kind } = chosen
   const { operation } = inbound

@@ -101,7 +101,10 @@ test('what is asked for arrives whole, and what is left out is off', async () =>
   await ask({ entra, subscription: 'sub', import: true, models: true })
   await ask({ provider: 'azure' })
   expect(errands).toEqual([
-    { tenantId: 'default', errand: { application: {}, isImport: false, withModels: false } },
+    {
+      tenantId: 'default',
+      errand: { application: {}, isImport: false, withModels: false, isOwnOnly: false },
+    },
     {
       tenantId: 'default',
       errand: {
@@ -118,11 +121,17 @@ test('what is asked for arrives whole, and what is left out is off', async () =>
         subscriptionId: 'sub',
         isImport: true,
         withModels: true,
+        isOwnOnly: false,
       },
     },
     {
       tenantId: 'default',
-      errand: { application: { providerId: 'azure' }, isImport: false, withModels: false },
+      errand: {
+        application: { providerId: 'azure' },
+        isImport: false,
+        withModels: false,
+        isOwnOnly: false,
+      },
     },
   ])
 })

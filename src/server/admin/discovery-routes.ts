@@ -7,9 +7,12 @@ import type { EntraCloud, EntraSettings } from '../../core/catalog.ts'
 import { GatewayError, toGatewayError } from '../../core/error.ts'
 import { isObject, parseJson, type JsonObject } from '../../core/json.ts'
 import { reportJson, type AzureErrand, type AzureReport } from '../../gateway/azure-onboarding.ts'
-import { actorOf, authorize, type ServerDeps } from '../context.ts'
+import { actorOf, isShared, type ServerDeps } from '../context.ts'
 import { readBody, requireJsonType } from '../request-body.ts'
 import { respondError, respondJson } from '../respond.ts'
+import { ruleOf } from '../route-actions.ts'
+import { overAll } from '../visible.ts'
+import { authorizeAdmin } from './authorize.ts'
 
 /** Bytes of a body that names an application. */
 const BODY_BYTES_MAX = 64 * 1_024
@@ -22,12 +25,14 @@ export interface DiscoveryDeps {
 
 export function discoveryRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'discovery-routes' })
+  const rule = ruleOf('POST', '/admin/discovery/azure')
   app.post(
     '/admin/discovery/azure',
     async ({ request }) => {
       try {
-        const principal = await authorize(request, 'discovery.write', undefined, deps)
-        const errand = errandOf(await bodyOf(request, deps))
+        const principal = await authorizeAdmin(request, rule, deps)
+        const isOwnOnly = isShared(deps) && !overAll(principal, rule.action)
+        const errand = { ...errandOf(await bodyOf(request, deps)), isOwnOnly }
         const report = await deps.discovery.azure(
           principal.tenantId,
           errand,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import type { Model, Provider } from '../../core/catalog.ts'
 import { healthGauges } from '../../gateway/health-metrics.ts'
-import { anyProviderFit, reportProviders } from '../../gateway/health-report.ts'
+import { anyProviderFit, reportProviders, wholeView } from '../../gateway/health-report.ts'
 import { createTestGateway, testProvider } from '../../testing/gateway.ts'
 import { startTestServer, testKey, type TestServer } from '../../testing/server.ts'
 
@@ -85,6 +85,7 @@ describe('GET /admin/health', () => {
         health: {
           checks: { report: () => last },
           redis: () => ({ configured: true, connected: false }),
+          limits: () => ({ counted: 'process' as const, connected: true }),
         },
       },
     })
@@ -170,7 +171,10 @@ describe('gauges', () => {
     health.begin(p, 'weir_secret-of-a-client')
     health.begin(p, 'weir_other-secret')
     health.begin(p, 'weir_third-secret')?.failed()
-    const gauges = healthGauges(reportProviders(deps, NO_CHECKS), { running: 7, waiting: 2 })
+    const gauges = healthGauges(reportProviders(deps, NO_CHECKS, wholeView(deps.snapshot())), {
+      running: 7,
+      waiting: 2,
+    })
     expect(JSON.stringify(gauges)).not.toContain('secret')
     expect(valueOf(gauges, 'weir_target_circuit', 'p', 'm')).toBe(2)
     expect(valueOf(gauges, 'weir_target_circuit', 'p', 'answered')).toBe(0)

@@ -4,26 +4,34 @@
 import { Elysia } from 'elysia'
 import { toGatewayError } from '../../core/error.ts'
 import type { JsonObject } from '../../core/json.ts'
+import type { Principal } from '../../core/principal.ts'
 import {
   reportProviders,
   type CheckSource,
   type ProviderReport,
+  type ReportView,
 } from '../../gateway/health-report.ts'
-import { authorize, type ServerDeps } from '../context.ts'
+import { isShared, type ServerDeps } from '../context.ts'
 import { respondError, respondJson } from '../respond.ts'
+import { ruleOf, type RouteRule } from '../route-actions.ts'
+import { overAll, visibleProviders } from '../visible.ts'
+import { authorizeAdmin } from './authorize.ts'
 
 export interface HealthDeps {
   readonly checks: CheckSource
   /** Whether replicas tell each other what they learn. */
   redis(): { readonly configured: boolean; readonly connected: boolean }
+  /** Where limits are counted, and whether what counts for all replicas answers. */
+  limits(): { readonly counted: 'process' | 'redis' | 'postgres'; readonly connected: boolean }
 }
 
 export function healthRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'health-routes' })
+  const rule = ruleOf('GET', '/admin/health')
   app.get('/admin/health', async ({ request }) => {
     try {
-      await authorize(request, 'health.read', undefined, deps)
-      const response = respondJson(request, healthBody(deps))
+      const principal = await authorizeAdmin(request, rule, deps)
+      const response = respondJson(request, healthBody(principal, rule, deps))
       response.headers.set('cache-control', 'no-store')
       return response
     } catch (thrown) {
@@ -33,16 +41,28 @@ export function healthRoutes(deps: ServerDeps) {
   return app
 }
 
-function healthBody({ gateway, health, readiness }: ServerDeps): JsonObject {
+function healthBody(principal: Principal, { action }: RouteRule, deps: ServerDeps): JsonObject {
+  const { gateway, health, readiness } = deps
   const { ready, checks } = readiness()
   const { all } = gateway.gates
+  const snapshot = gateway.snapshot()
+  // What all tenants do together is told where there is one, and to those with rights over all.
+  const isWhole = !isShared(deps) || overAll(principal, action)
+  const view: ReportView = {
+    providers: visibleProviders(principal, action, snapshot),
+    models: overAll(principal, action)
+      ? snapshot.allModels
+      : snapshot.of(principal.tenantId).models.values(),
+    isWhole: ({ tenantId }) => isWhole || tenantId !== undefined,
+  }
   return {
     ready,
     checks,
-    running: all.running,
-    waiting: all.waiting,
+    running: isWhole ? all.running : null,
+    waiting: isWhole ? all.waiting : null,
     redis: { ...health.redis() },
-    providers: reportProviders(gateway, health.checks).map(providerBody),
+    limits: { ...health.limits() },
+    providers: reportProviders(gateway, health.checks, view).map(providerBody),
   }
 }
 
@@ -50,6 +70,7 @@ function providerBody(report: ProviderReport): JsonObject {
   const { check, queue } = report
   return {
     id: report.id,
+    tenant: report.tenantId ?? null,
     type: report.type,
     origin: report.origin,
     usable: report.usable,

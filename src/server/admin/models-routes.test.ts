@@ -82,7 +82,7 @@ test('before anybody was asked, after an answer, and after what vanished', async
   expect<object>((await status('?provider=one')).body).toEqual({
     object: 'list',
     data: [],
-    providers: [{ provider: 'one', ...NEVER, problem: null }],
+    providers: [{ provider: 'one', tenant: null, ...NEVER, problem: null }],
   })
   const asked = await refresh(undefined, ADMIN, {})
   expect<object>(asked).toEqual({
@@ -92,13 +92,14 @@ test('before anybody was asked, after an answer, and after what vanished', async
       data: [
         {
           provider: 'one',
+          tenant: null,
           answered: true,
           whole: true,
           models: 2,
           answered_at: expect.stringMatching(/Z$/),
           problem: null,
         },
-        { provider: 'keyless', ...NEVER, problem: 'it has no key' },
+        { provider: 'keyless', tenant: null, ...NEVER, problem: 'it has no key' },
       ],
     },
   })
@@ -109,6 +110,7 @@ test('before anybody was asked, after an answer, and after what vanished', async
     {
       id: 'one/b',
       provider: 'one',
+      tenant: null,
       model: 'b',
       state: 'gone',
       context_window: 8,
@@ -128,6 +130,7 @@ test('before anybody was asked, after an answer, and after what vanished', async
   expect(failed.body.data).toEqual([
     {
       provider: 'one',
+      tenant: null,
       answered: false,
       whole: true,
       models: 1,

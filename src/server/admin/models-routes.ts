@@ -6,12 +6,16 @@ import type { Provider } from '../../core/catalog.ts'
 import { GatewayError, toGatewayError } from '../../core/error.ts'
 import { isObject, parseJson, type JsonObject } from '../../core/json.ts'
 import type { ModelState } from '../../core/model-status.ts'
+import type { Principal } from '../../core/principal.ts'
 import type { ModelDirectory } from '../../gateway/catalog.ts'
 import { statusJson } from '../../gateway/model-status.ts'
 import { isUsable } from '../../gateway/resolve.ts'
-import { authorize, type ServerDeps } from '../context.ts'
+import type { ServerDeps } from '../context.ts'
 import { readBody, requireJsonType } from '../request-body.ts'
 import { respondError, respondJson } from '../respond.ts'
+import { ruleOf, type RouteRule } from '../route-actions.ts'
+import { visibleProviders } from '../visible.ts'
+import { authorizeAdmin } from './authorize.ts'
 
 /** Bytes of a body that names a provider. */
 const BODY_BYTES_MAX = 64 * 1_024
@@ -21,18 +25,25 @@ const STATES: readonly ModelState[] = ['available', 'gone', 'retired']
 export function modelsRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'models-routes' })
   const { directory } = deps.gateway
+  const reading = ruleOf('GET', '/admin/models/status')
+  const asking = ruleOf('POST', '/admin/models/refresh')
   app.get('/admin/models/status', async ({ request }) => {
     try {
-      await authorize(request, 'discovery.read', undefined, deps)
+      const principal = await authorizeAdmin(request, reading, deps)
       const { provider: id, state } = filterOf(request)
-      const providers = providersOf(id, deps)
-      const models = providers.flatMap((provider) => directory.statuses(provider.id))
+      const providers = providersOf(id, principal, reading, deps)
+      const models = providers.flatMap((provider) =>
+        directory
+          .statuses(provider)
+          .map((model) => ({ ...model, tenant: provider.tenantId ?? null })),
+      )
       const shown = models.filter((model) => state === undefined || model.state === state)
       return respondJson(request, {
         object: 'list',
-        data: shown.map((model) => ({
+        data: shown.map(({ tenant, ...model }) => ({
           id: `${model.providerId}/${model.model}`,
           provider: model.providerId,
+          tenant,
           model: model.model,
           ...statusJson(model),
         })),
@@ -46,8 +57,8 @@ export function modelsRoutes(deps: ServerDeps) {
     '/admin/models/refresh',
     async ({ request }) => {
       try {
-        await authorize(request, 'discovery.write', undefined, deps)
-        const providers = providersOf(await providerIn(request, deps), deps)
+        const principal = await authorizeAdmin(request, asking, deps)
+        const providers = providersOf(await providerIn(request, deps), principal, asking, deps)
         await directory.refreshEach(providers.filter(isUsable))
         const data = providers.map((provider) => askedJson(provider, directory))
         return respondJson(request, { object: 'list', data })
@@ -74,13 +85,18 @@ function filterOf(request: Request): { provider?: string; state?: ModelState } {
   }
 }
 
-/** The provider with this id, or all. @throws GatewayError `invalid_request` for one that is not there */
-function providersOf(id: string | undefined, deps: ServerDeps): readonly Provider[] {
-  const { providers } = deps.gateway.snapshot()
-  if (id === undefined) return [...providers.values()]
-  const provider = providers.get(id)
-  if (provider === undefined) throw invalid('provider', 'There is no provider with this id.')
-  return [provider]
+/** Those with this id, or all, that are theirs. @throws GatewayError `invalid_request` for one that is not there, or not theirs */
+function providersOf(
+  id: string | undefined,
+  principal: Principal,
+  { action }: RouteRule,
+  deps: ServerDeps,
+): readonly Provider[] {
+  const providers = visibleProviders(principal, action, deps.gateway.snapshot())
+  if (id === undefined) return providers
+  const named = providers.filter((provider) => provider.id === id)
+  if (named.length === 0) throw invalid('provider', 'There is no provider with this id.')
+  return named
 }
 
 async function providerIn(request: Request, deps: ServerDeps): Promise<string | undefined> {
@@ -99,10 +115,11 @@ async function providerIn(request: Request, deps: ServerDeps): Promise<string | 
 }
 
 function askedJson(provider: Provider, directory: ModelDirectory): JsonObject {
-  const asked = directory.asked(provider.id)
+  const asked = directory.asked(provider)
   const { answeredMs, problem } = asked ?? {}
   return {
     provider: provider.id,
+    tenant: provider.tenantId ?? null,
     answered: asked?.answered ?? false,
     whole: asked?.isWhole ?? false,
     models: asked?.models ?? 0,

@@ -160,7 +160,7 @@ test('what a target has failed lately is told, with the wait', async () => {
   const running = gateway([LONG])
   const { health, snapshot } = running.deps
   for (let count = 0; count < 50; count += 1) {
-    health.begin(snapshot().providers.get('a')!, 'long')?.failed()
+    health.begin(snapshot().allProviders.get('a')!, 'long')?.failed()
   }
   await using server = startTestServer(running)
   const [route] = (await ask(server.url, { model: 'long' })).answer.routes

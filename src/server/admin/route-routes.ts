@@ -5,23 +5,26 @@ import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../../core/error.ts'
 import { isObject, parseJson, type JsonObject } from '../../core/json.ts'
 import { explainRoute } from '../../gateway/route-explain.ts'
-import { authorize, type ServerDeps } from '../context.ts'
+import type { ServerDeps } from '../context.ts'
 import { readBody, requireJsonType } from '../request-body.ts'
 import { respondError, respondJson } from '../respond.ts'
+import { ruleOf } from '../route-actions.ts'
+import { authorizeAdmin } from './authorize.ts'
 
 /** Bytes of a body that names a model and a few words. */
 const BODY_BYTES_MAX = 64 * 1_024
 
 export function routeRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'route-routes' })
+  const rule = ruleOf('POST', '/admin/route')
   app.post(
     '/admin/route',
     async ({ request }) => {
       try {
-        await authorize(request, 'route.read', undefined, deps)
+        const principal = await authorizeAdmin(request, rule, deps)
         const body = await bodyOf(request, deps)
         await deps.gateway.prices.ready()
-        const answer = explainRoute(body, deps.gateway.snapshot(), deps.gateway)
+        const answer = explainRoute(body, deps.gateway.snapshot(), deps.gateway, principal)
         return respondJson(request, answer as unknown as JsonObject)
       } catch (thrown) {
         return respondError(request, toGatewayError(thrown))

@@ -1,0 +1,129 @@
+// The audit through the management API of a whole program: each tenant its own, refusals in it, and exports that a spreadsheet can open.
+
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startApp, type App } from './app.ts'
+import { loadConfig } from './config/load.ts'
+import type { JsonObject } from './core/json.ts'
+import { TEST_ACTOR } from './storage/test-store.ts'
+import { SILENT_LOGGER } from './telemetry/log.ts'
+
+const OWNER = 'the-key-of-the-owner-long-enough-00000001'
+const AUDITOR = 'the-key-of-an-auditor-long-enough-0000001'
+const MEMBER = 'the-key-of-a-member-long-enough-000000001'
+const THEIRS = 'the-key-of-another-tenant-long-enough-01'
+
+let folder: string
+let app: App
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-admin-audit-'))
+  const config = join(folder, 'weir.json')
+  const keys = [
+    { name: 'owner', key: OWNER, roles: ['owner'] },
+    { name: 'auditor', key: AUDITOR, roles: ['auditor'] },
+    { name: 'member', key: MEMBER },
+    { name: 'theirs', key: THEIRS, roles: ['owner'], tenant: 'other' },
+  ]
+  writeFileSync(
+    config,
+    JSON.stringify({ discovery: { local: false }, auth: { anonymous: 'never' }, keys }),
+  )
+  const { config: loaded } = loadConfig({
+    flags: { config, data: join(folder, 'data'), port: '0' },
+    surroundings: {
+      platform: process.platform,
+      environment: {},
+      home: folder,
+      workingFolder: folder,
+    },
+  })
+  app = await startApp(loaded, SILENT_LOGGER)
+  await app.store.tenants.create({ id: 'other', name: 'Other', createdMs: 1 }, TEST_ACTOR)
+})
+afterEach(async () => {
+  await app.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function get(path: string, key: string): Promise<Response> {
+  return fetch(`${app.server.url}${path}`, { headers: { authorization: `Bearer ${key}` } })
+}
+
+async function records(path: string, key: string): Promise<JsonObject[]> {
+  const answer = await get(path, key)
+  expect(answer.status).toBe(200)
+  return ((await answer.json()) as { records: JsonObject[] }).records
+}
+
+test('each tenant sees its own, and nobody all but with rights over the whole installation', async () => {
+  for (const tenantId of ['default', 'other']) {
+    await app.store.teams.create(
+      { tenantId, id: 'red', name: `red of ${tenantId}`, createdMs: 1 },
+      TEST_ACTOR,
+    )
+  }
+  const own = await records('/admin/audit', AUDITOR)
+  expect(own.map(({ tenant }) => tenant)).toEqual(['default'])
+  expect(JSON.stringify(await records('/admin/audit', THEIRS))).not.toContain('red of default')
+  for (const query of ['?tenant=other', '?tenant=*', '?tenant=nowhere']) {
+    expect((await get(`/admin/audit${query}`, OWNER)).status).toBe(404)
+  }
+  expect((await get('/admin/audit/verify', OWNER)).status).toBe(403)
+  expect((await get('/admin/audit', MEMBER)).status).toBe(403)
+})
+
+test('who was refused what is recorded, once in a while', async () => {
+  for (let at = 0; at < 5; at += 1) expect((await get('/admin/audit', MEMBER)).status).toBe(403)
+  expect((await get('/admin/keys', MEMBER)).status).toBe(403)
+  const denied = await records('/admin/audit?action=access.denied', AUDITOR)
+  expect(denied.map(({ target }) => target)).toEqual([
+    { kind: 'action', id: 'key.read' },
+    { kind: 'action', id: 'audit.read' },
+  ])
+  expect(denied[0]).toMatchObject({
+    actor: { kind: 'key', name: 'member', from: expect.any(String) },
+  })
+})
+
+test('pages go back without a gap, and exports have everything in order', async () => {
+  for (let at = 0; at < 25; at += 1) {
+    const id = `t${at}`
+    await app.store.teams.create(
+      { tenantId: 'default', id, name: '=1+1', createdMs: 1 },
+      TEST_ACTOR,
+    )
+  }
+  const seen: unknown[] = []
+  for (let path = '/admin/audit?limit=10'; ;) {
+    const answer = (await (await get(path, AUDITOR)).json()) as {
+      records: JsonObject[]
+      next_before: number | null
+    }
+    seen.push(...answer.records.map(({ sequence }) => sequence))
+    if (answer.next_before === null) break
+    path = `/admin/audit?limit=10&before=${answer.next_before}`
+  }
+  expect(seen).toHaveLength(25)
+  expect(seen).toEqual((seen as number[]).toSorted((one, other) => other - one))
+  const lines = (await (await get('/admin/audit/export', AUDITOR)).text()).trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line).sequence)).toEqual(seen.toReversed())
+  const csv = await get('/admin/audit/export?format=csv', AUDITOR)
+  expect(csv.headers.get('content-type')).toStartWith('text/csv')
+  expect((await csv.text()).split('\r\n')).toHaveLength(27)
+})
+
+test.each([
+  ['?action=nothing', 'action'],
+  ['?limit=0', 'limit'],
+  ['?limit=100000', 'limit'],
+  ['?before=x', 'before'],
+  ['?since=yesterday', 'since'],
+  ['/export?format=xml', 'format'],
+])('%s is refused by name', async (query, param) => {
+  const answer = await get(`/admin/audit${query}`, AUDITOR)
+  expect(answer.status).toBe(400)
+  expect(((await answer.json()) as { error: JsonObject }).error['param']).toBe(param)
+})

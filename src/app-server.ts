@@ -1,0 +1,135 @@
+// What the server is given: the parts of the program as its routes want them. It puts together and decides nothing; `app.ts` says when.
+
+import { join } from 'node:path'
+import type { AppLogin } from './app-login.ts'
+import { webAsset } from './assets.ts'
+import type { BearerTokens } from './auth/bearer.ts'
+import type { BudgetService } from './budget-service.ts'
+import type { Config } from './config/config.ts'
+import { systemActor, type Actor } from './core/audit.ts'
+import { PLATFORM_TENANT_ID } from './core/identity.ts'
+import type { Logger } from './core/ports.ts'
+import {
+  existingCatalog,
+  onboardAzure,
+  type AzureErrand,
+  type AzureReport,
+} from './gateway/azure-onboarding.ts'
+import type { Checks } from './gateway/checks.ts'
+import type { GatewayDeps } from './gateway/deps.ts'
+import { healthGauges } from './gateway/health-metrics.ts'
+import { anyProviderFit, reportProviders, wholeView } from './gateway/health-report.ts'
+import { SpoolRoom } from './gateway/passthrough/spool.ts'
+import type { LimitService } from './limit-service.ts'
+import type { Replicas } from './replicas.ts'
+import type { ServerDeps, ServerSettings } from './server/context.ts'
+import { Denials } from './server/denials.ts'
+import { RefusedCredentials } from './server/refused-credentials.ts'
+import type { Store } from './storage/store.ts'
+import { systemClock, systemIds } from './system.ts'
+import { METRICS_CONTENT_TYPE, type Metrics } from './telemetry/metrics.ts'
+
+/** The running parts; what changes with the configuration is asked for each time. */
+export interface ServerParts {
+  readonly gateway: GatewayDeps
+  readonly store: Store
+  readonly checks: Checks
+  readonly replicas: Replicas
+  readonly limits: LimitService
+  readonly budgets: BudgetService
+  readonly bearer: BearerTokens
+  readonly login: AppLogin
+  readonly metrics: Metrics
+  config(): Config
+  settings(): ServerSettings
+}
+
+export function serverDeps(parts: ServerParts): ServerDeps {
+  const { budgets, checks, config, gateway, limits, login, replicas, store } = parts
+  const { logger, snapshot } = gateway
+  return {
+    gateway,
+    authentication: {
+      anonymous: () => config().auth.anonymous,
+      keyByHash: (hash) => snapshot().keysByHash.get(hash),
+      principalOf: (key) => snapshot().principalOf(key),
+      bearer: () =>
+        config().auth.issuers.some((issuer) => issuer.bearer) ? parts.bearer : undefined,
+      nowMs: () => systemClock.nowMs(),
+    },
+    refused: new RefusedCredentials(systemClock),
+    clock: systemClock,
+    ids: systemIds,
+    logger,
+    spools: new SpoolRoom({
+      folder: () => join(config().dataFolder, 'uploads'),
+      ids: systemIds,
+    }),
+    settings: () => parts.settings(),
+    asset: webAsset,
+    readiness: () => readiness(parts),
+    metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: metricsText(parts) }),
+    health: {
+      checks,
+      redis: () => replicas.state(),
+      limits: () => limits.state(),
+    },
+    audit: store.audit,
+    denials: new Denials({
+      clock: systemClock,
+      logger,
+      record: (event, by) => store.audit.record(event, by),
+    }),
+    keys: { keys: store.keys, lastUsed: (tenantId) => store.usage.keysLastUsed(tenantId) },
+    login: { desk: login.desk, publicUrl: () => login.publicUrl() },
+    usage: {
+      report: (filter) => store.usage.report(filter),
+      standings: (tenantId) => store.budgets.standings(tenantId),
+      budgets: (tenantId) => budgets.rulesOf(tenantId, snapshot().keysByHash.values()),
+    },
+    discovery: { azure: (tenantId, errand, by) => onboard(parts, tenantId, errand, by) },
+  }
+}
+
+function onboard(
+  { config, gateway, store }: ServerParts,
+  tenantId: string,
+  errand: AzureErrand,
+  by: Actor,
+): Promise<AzureReport> {
+  return onboardAzure(tenantId, errand, {
+    by,
+    clock: systemClock,
+    tokens: gateway.tokens,
+    transport: (provider) => gateway.transport(provider),
+    network: () => config().network,
+    existing: () => existingCatalog(tenantId, config(), store),
+    store: (use) => use(store),
+  })
+}
+
+function metricsText({ checks, gateway, metrics }: ServerParts): string {
+  const reports = reportProviders(gateway, checks, wholeView(gateway.snapshot()))
+  return metrics.render(healthGauges(reports, gateway.gates.all))
+}
+
+function readiness({ gateway, store }: ServerParts): {
+  ready: boolean
+  checks: Record<string, boolean>
+} {
+  const checks = {
+    store: store.problems().length === 0,
+    provider: anyProviderFit(gateway),
+    accepting: gateway.shutdown.state === 'running',
+  }
+  return { ready: Object.values(checks).every(Boolean), checks }
+}
+
+/** That a process holds the keys of all secrets is worth knowing; it goes on where that cannot be recorded now. */
+export function recordUnlocking({ audit, secrets }: Store, logger: Logger): void {
+  const target = { kind: 'master_key', id: secrets.masterKeyId }
+  const event = { tenantId: PLATFORM_TENANT_ID, action: 'secret.used', target } as const
+  audit.record(event, systemActor('start')).catch((error: unknown) => {
+    logger.warn('the use of the master key could not be recorded', { error: String(error) })
+  })
+}

@@ -1,0 +1,111 @@
+// What reports of usage and of budgets look like outside: JSON and CSV, for the admin API and for commands alike. Pure.
+
+import type { JsonObject } from './json.ts'
+import type { BudgetRule } from './money.ts'
+import type { BudgetStanding, UsageDimension, UsageRow } from './ports-money.ts'
+
+const NANO = 1e9
+
+/** Columns of a report behind those it is grouped by. */
+export const USAGE_COLUMNS = [
+  'requests',
+  'errors',
+  'input_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'output_tokens',
+  'reasoning_tokens',
+  'cost_usd',
+  'unpriced_requests',
+  'estimated_requests',
+] as const
+
+const TIMES: ReadonlySet<UsageDimension> = new Set<UsageDimension>(['hour', 'day', 'month'])
+
+/** A value of a dimension: a time as ISO 8601, null for none. */
+export function groupText(dimension: UsageDimension, value: string | number | null): string | null {
+  if (!TIMES.has(dimension)) return value === null ? null : String(value)
+  const iso = new Date(Number(value)).toISOString()
+  if (dimension === 'hour') return `${iso.slice(0, 13)}:00Z`
+  return dimension === 'day' ? iso.slice(0, 10) : iso.slice(0, 7)
+}
+
+/** Whole nano-dollars in dollars with nine digits, exact. */
+export function usdText(nanoUsd: number): string {
+  const digits = String(Math.abs(nanoUsd)).padStart(10, '0')
+  return `${nanoUsd < 0 ? '-' : ''}${digits.slice(0, -9)}.${digits.slice(-9)}`
+}
+
+/** The amounts of a row in the order of `USAGE_COLUMNS`, money as text. */
+export function usageValues(row: UsageRow): readonly (number | string)[] {
+  return [
+    row.requests,
+    row.errors,
+    row.inputTokens,
+    row.cacheReadTokens,
+    row.cacheWriteTokens,
+    row.outputTokens,
+    row.reasoningTokens,
+    usdText(row.costNanoUsd),
+    row.unpricedRequests,
+    row.estimatedRequests,
+  ]
+}
+
+/** A row with its dimensions by their names. */
+export function usageJson(groupBy: readonly UsageDimension[], row: UsageRow): JsonObject {
+  return {
+    ...Object.fromEntries(
+      groupBy.map((dimension, at) => [dimension, groupText(dimension, row.group[at] ?? null)]),
+    ),
+    requests: row.requests,
+    errors: row.errors,
+    input_tokens: row.inputTokens,
+    cache_read_tokens: row.cacheReadTokens,
+    cache_write_tokens: row.cacheWriteTokens,
+    output_tokens: row.outputTokens,
+    reasoning_tokens: row.reasoningTokens,
+    cost_usd: row.costNanoUsd / NANO,
+    unpriced_requests: row.unpricedRequests,
+    estimated_requests: row.estimatedRequests,
+  }
+}
+
+/** The accounts that a rule has, with what is left of each. Never the webhook's address: it may hold a token. */
+export function budgetJson(rule: BudgetRule, standings: readonly BudgetStanding[]): JsonObject {
+  return {
+    id: rule.id,
+    origin: rule.origin,
+    per: rule.per,
+    only: rule.only ?? null,
+    usd: rule.nanoUsd / NANO,
+    window: rule.window,
+    action: rule.action,
+    alert_at: [...rule.alertAt],
+    unknown_price: rule.unknownPrice,
+    webhook: rule.webhookUrl !== undefined,
+    accounts: standingsOf(rule, standings).map(({ account, heldNanoUsd, spentNanoUsd }) => ({
+      subject: account.subject,
+      window_start: new Date(account.window.startMs).toISOString(),
+      window_end: Number.isFinite(account.window.endMs)
+        ? new Date(account.window.endMs).toISOString()
+        : null,
+      spent_usd: spentNanoUsd / NANO,
+      held_usd: heldNanoUsd / NANO,
+      left_usd: Math.max(0, rule.nanoUsd - spentNanoUsd) / NANO,
+    })),
+  }
+}
+
+/** Those of a rule: a key's own is only that key's, though its id is every such rule's. */
+export function standingsOf(
+  rule: BudgetRule,
+  standings: readonly BudgetStanding[],
+): readonly BudgetStanding[] {
+  const isOwn = rule.id.startsWith('key:')
+  return standings.filter(
+    ({ account }) =>
+      account.ruleId === rule.id &&
+      (!isOwn || rule.only === undefined || account.subject === rule.only),
+  )
+}

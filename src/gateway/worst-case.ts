@@ -1,0 +1,169 @@
+// The most a request may cost before anybody has answered it: its text at the input's price, the longest answer it may get at the
+// output's, at the dearest of the targets it may go to. Leans to the high side where it has to guess.
+
+import type { Model, ModelPrice } from '../core/catalog.ts'
+import { asNumber, isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { LIMITS } from '../core/limits.ts'
+import { worstCostNanoUsd, type Expected } from '../core/price.ts'
+import type { Asked } from './admit.ts'
+import type { PriceBook } from './deps.ts'
+import { answerTokens } from './request-needs.ts'
+import type { Catalog } from './snapshot.ts'
+import { targetPrice } from './target-price.ts'
+
+/** What a request may come to. */
+export interface WorstCase {
+  /** Undefined: the price of a target it may go to is not known. */
+  readonly nanoUsd: number | undefined
+  /** Tokens of the answer that are in it. */
+  readonly outputTokens: number
+  /** What more of the answer costs, by the token. */
+  readonly perOutputTokenNanoUsd: number
+  /** Neither the client nor the model limits the answer: it may become longer than that. */
+  readonly isOpenEnded: boolean
+}
+
+/** Nothing is asked for that anybody is paid for. */
+export const FREE: WorstCase = {
+  nanoUsd: 0,
+  outputTokens: 0,
+  perOutputTokenNanoUsd: 0,
+  isOpenEnded: false,
+}
+
+/** Bytes of a token at the least, in any script: a cautious number of tokens without reading the text. */
+const BYTES_PER_TOKEN_MIN = 3
+/** What providers say before the first word. */
+const PREAMBLE_TOKENS = 200
+/** A body of up to so many bytes is not looked into: even a picture of that size counts about as much as its bytes. */
+const SMALL_BYTES = 16_384
+/** Longer texts without a space are media: a picture, a sound, a file. */
+const MEDIA_CHARS_MIN = 1_024
+const MEDIA_TOKENS = 1_600
+const CHOICES_MAX = 128
+
+/** Operations that only count, keep or list. */
+const FREE_OPERATIONS: ReadonlySet<string> = new Set(['token-count', 'file', 'batch'])
+/** Operations whose answer has no tokens of its own. */
+const WITHOUT_ANSWER: ReadonlySet<string> = new Set(['embedding', 'moderation', 'rerank'])
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE'])
+
+/** The worst case of a request. @param atMs when it arrived */
+export function worstCase(
+  asked: Asked,
+  catalog: Catalog,
+  prices: PriceBook,
+  atMs: number,
+): WorstCase {
+  if (isFree(asked)) return FREE
+  const expected = expectedOf(asked)
+  let nanoUsd: number | undefined = 0
+  let perOutputTokenNanoUsd = 0
+  const found = pricesOf(asked, catalog, prices, atMs)
+  for (const price of found) {
+    const worst = worstCostNanoUsd(expected, price)
+    if (worst === undefined || nanoUsd === undefined) nanoUsd = undefined
+    else nanoUsd = Math.max(nanoUsd, worst)
+    const perToken = Math.max(price?.output ?? 0, price?.reasoning ?? 0)
+    perOutputTokenNanoUsd = Math.max(perOutputTokenNanoUsd, perToken)
+  }
+  return {
+    nanoUsd: found.length === 0 ? undefined : nanoUsd,
+    outputTokens: expected.outputTokens,
+    perOutputTokenNanoUsd,
+    isOpenEnded: expected.isOpenEnded,
+  }
+}
+
+function isFree({ inbound, modelName }: Asked): boolean {
+  if (FREE_OPERATIONS.has(inbound.operation)) return true
+  return modelName === '' && 'method' in inbound && READING.has(String(inbound.method))
+}
+
+/** The prices of every target that may be asked; undefined among them where one is not known. */
+function pricesOf(
+  { model, modelName }: Asked,
+  catalog: Catalog,
+  prices: PriceBook,
+  atMs: number,
+): (ModelPrice | undefined)[] {
+  if (model === undefined) {
+    const slash = modelName.indexOf('/')
+    const provider = catalog.providers.get(modelName.slice(0, Math.max(0, slash)))
+    if (provider === undefined) return []
+    return [targetPrice(undefined, provider, modelName.slice(slash + 1), prices, atMs)]
+  }
+  return [model, ...fallbacksOf(model, catalog)].flatMap((each) =>
+    each.targets.flatMap((target) => {
+      const provider = catalog.providers.get(target.providerId)
+      return provider === undefined ? [] : [targetPrice(each, provider, target.model, prices, atMs)]
+    }),
+  )
+}
+
+/** Models that may answer in its place. */
+function fallbacksOf({ routing }: Model, catalog: Catalog): Model[] {
+  if (routing === undefined) return []
+  const names = new Set(Object.values(routing.fallbacks).flat())
+  return [...names].flatMap((name) => catalog.models.get(name) ?? [])
+}
+
+interface ExpectedAnswer extends Expected {
+  readonly isOpenEnded: boolean
+}
+
+function expectedOf(asked: Asked): ExpectedAnswer {
+  const { body, inbound, model } = asked
+  const { bytes, dialect, operation } = inbound
+  const written = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const inputTokens = inputTokensOf(bytes.length, body)
+  const writesCache = written.includes('cache_control') || written.includes('cachePoint')
+  const hasAudio = written.includes('audio')
+  if (WITHOUT_ANSWER.has(operation)) {
+    return { inputTokens, outputTokens: 0, writesCache, hasAudio, isOpenEnded: false }
+  }
+  const byDefault = asNumber(model?.defaults['max_completion_tokens'] as JsonValue | undefined)
+  const byOlderDefault = asNumber(model?.defaults['max_tokens'] as JsonValue | undefined)
+  const told = body === undefined ? undefined : answerTokens(dialect, body)
+  const longest = told ?? byDefault ?? byOlderDefault
+  const one = Math.ceil(longest ?? LIMITS.budgetOutputTokensMax)
+  const outputTokens = one * choicesOf(body)
+  return { inputTokens, outputTokens, writesCache, hasAudio, isOpenEnded: longest === undefined }
+}
+
+/** More than the prompt probably has. */
+function inputTokensOf(bytes: number, body: JsonObject | undefined): number {
+  if (bytes === 0) return 0
+  if (bytes <= SMALL_BYTES || body === undefined) {
+    return Math.ceil(bytes / BYTES_PER_TOKEN_MIN) + PREAMBLE_TOKENS
+  }
+  const media = mediaIn(body)
+  const text = Math.max(0, bytes - media.chars)
+  return Math.ceil(text / BYTES_PER_TOKEN_MIN) + PREAMBLE_TOKENS + media.count * MEDIA_TOKENS
+}
+
+/** Long texts without a space. One pass; how deep is bounded where the body came in. */
+function mediaIn(body: JsonObject): { chars: number; count: number } {
+  let chars = 0
+  let count = 0
+  const walk = (value: JsonValue | undefined): void => {
+    if (typeof value === 'string') {
+      if (value.length < MEDIA_CHARS_MIN || value.slice(0, MEDIA_CHARS_MIN).includes(' ')) return
+      chars += value.length
+      count += 1
+    } else if (Array.isArray(value)) for (const item of value) walk(item)
+    else if (isObject(value)) for (const member in value) walk(value[member])
+  }
+  walk(body)
+  return { chars, count }
+}
+
+/** Answers that one request asks for, each of which is paid. */
+function choicesOf(body: JsonObject | undefined): number {
+  if (body === undefined) return 1
+  const config = body['generationConfig'] ?? body['generation_config']
+  const gemini = isObject(config) ? (config['candidateCount'] ?? config['candidate_count']) : 0
+  const asked = [body['n'], body['best_of'], body['num_generations'], gemini]
+  const most = Math.max(1, ...asked.map((value) => Math.trunc(asNumber(value) ?? 1)))
+  return Math.min(CHOICES_MAX, most)
+}

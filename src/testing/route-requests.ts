@@ -1,0 +1,95 @@
+// A request to any route of the table, about one thing by its name: for tests that go over every route. What a route takes in is said once
+// here, so that a new route is asked as soon as it is in the table.
+
+import type { RouteRule } from '../server/route-actions.ts'
+
+/** What a request names, in every place where a route may take it. */
+export interface Named {
+  readonly model: string
+  readonly provider: string
+  readonly id: string
+}
+
+export interface RouteRequest {
+  /** With what was named escaped. */
+  readonly path: string
+  readonly init: {
+    readonly method: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body?: string | FormData
+  }
+}
+
+/** Routes whose body must be a form. */
+const FORMS = /\/(audio\/translations|images\/variations|files)$/
+
+/** A request about this; a text alone stands for all of it. */
+export function requestTo(rule: RouteRule, about: string | Named): RouteRequest {
+  const named = typeof about === 'string' ? { model: about, provider: about, id: about } : about
+  const path = pathOf(rule, named)
+  const { method } = rule
+  if (method === 'GET' || method === 'HEAD' || method === 'DELETE') {
+    return { path, init: { method, headers: {} } }
+  }
+  if (FORMS.test(rule.path)) {
+    const form = new FormData()
+    form.append('model', named.model)
+    form.append('purpose', 'batch')
+    const file = new File(['x'], 'x.jsonl')
+    form.append('file', file)
+    form.append('image', file)
+    return { path, init: { method, headers: {}, body: form } }
+  }
+  const body = JSON.stringify(bodyOf(rule, named))
+  return { path, init: { method, headers: { 'content-type': 'application/json' }, body } }
+}
+
+function pathOf({ method, path }: RouteRule, { id, model, provider }: Named): string {
+  const segment = encodeURIComponent
+  const [first = '', ...rest] = model.split('/')
+  return path
+    .replace(':model/:rest', `${segment(first)}/${segment(rest.join('/') || 'm')}`)
+    .replace(':model', segment(model))
+    .replace(':provider', segment(provider))
+    .replace(/:[a-z]+/gi, segment(id))
+    .replace('*', wildcard(method, path, model))
+}
+
+function wildcard(method: string, path: string, model: string): string {
+  if (path.startsWith('/proxy/')) return 'models'
+  if (path.startsWith('/ui/')) return 'app.js'
+  if (method !== 'POST') return model
+  return path === '/v1/models/*' ? `${model}:generateContent` : `models/${model}:generateContent`
+}
+
+/** One body for every protocol: each reads its own members. */
+function bodyOf({ path }: RouteRule, { id, model, provider }: Named): Record<string, unknown> {
+  if (path === '/admin/models/refresh') return { provider }
+  if (path === '/admin/discovery/azure') return { provider }
+  if (path === '/admin/route') return { model }
+  if (path.endsWith('/batches')) {
+    return { input_file_id: id, endpoint: '/v1/chat/completions', completion_window: '24h' }
+  }
+  const text = 'Hello.'
+  const messages = [{ role: 'user', content: text }]
+  if (path.endsWith('/responses') || path.endsWith('/input_tokens')) {
+    return { model, input: text, stream: false }
+  }
+  if (path.startsWith('/v1beta') || path.startsWith('/v1alpha') || path === '/v1/models/*') {
+    return { contents: [{ role: 'user', parts: [{ text }] }] }
+  }
+  if (path.endsWith('/messages') || path.endsWith('/count_tokens')) {
+    return { model, messages, max_tokens: 5 }
+  }
+  if (path.endsWith('/chat/completions') || path.endsWith('/chat')) {
+    return { model, messages, stream: false }
+  }
+  if (path.endsWith('/embed') || path.endsWith('/embeddings')) {
+    return path.startsWith('/v2/')
+      ? { model, texts: [text], input_type: 'search_query', embedding_types: ['float'] }
+      : { model, input: text, prompt: text }
+  }
+  if (path.endsWith('/rerank')) return { model, query: text, documents: [text] }
+  if (path.endsWith('/speech')) return { model, input: text, voice: 'alloy' }
+  return { model, prompt: text, input: text, stream: false }
+}
