@@ -14,7 +14,7 @@ export interface PlainOptions {
   readonly warmUp: number
 }
 
-interface Sample {
+export interface Sample {
   readonly perSecond: number
   /** Processor time of the server for 1,000 requests. */
   readonly cpuMs: number
@@ -73,19 +73,27 @@ export async function measureLogging(stage: Stage, options: PlainOptions): Promi
   ]
 }
 
-async function warmUp(stage: Stage, server: Running, requests: number): Promise<void> {
-  const pool = await Pool.open(stage.plain(server), 32)
+/** @param credential in place of the run's key */
+export async function warmUp(
+  stage: Stage,
+  server: Running,
+  requests: number,
+  credential?: string,
+): Promise<void> {
+  const pool = await Pool.open(stage.plain(server, credential), 32)
   stage.checked(`plain through ${server.name}`, await pool.run({ requests }))
   pool.close()
 }
 
-async function takeSample(
+/** @param credential in place of the run's key */
+export async function takeSample(
   stage: Stage,
   server: Running,
   connections: number,
   windowMs: number,
+  credential?: string,
 ): Promise<Sample> {
-  const pool = await Pool.open(stage.plain(server), connections)
+  const pool = await Pool.open(stage.plain(server, credential), connections)
   const what = `plain, ${connections} connections, ${server.name}`
   // Connections to the upstream are made here, outside of what is measured.
   stage.checked(what, await pool.run({ requests: connections * 4 }))

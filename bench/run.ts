@@ -12,6 +12,7 @@ import { measureMemory } from './measure-memory.ts'
 import { measurePairs } from './measure-pairs.ts'
 import { measureLogging, measurePlain, type PlainOptions } from './measure-plain.ts'
 import { measureStart } from './measure-start.ts'
+import { measureTeam } from './measure-team.ts'
 import { measureStreams } from './measure-streams.ts'
 import { canMeasure } from './process.ts'
 import { figureJson, isMet, table, type Figure } from './report.ts'
@@ -34,6 +35,10 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   plain: {
     heading: 'Plain requests',
     run: (stage, quick) => measurePlain(stage, plainOptions(quick)),
+  },
+  team: {
+    heading: 'A team server beside the laptop',
+    run: (stage, quick) => measureTeam(stage, { ...plainOptions(quick), rounds: quick ? 1 : 5 }),
   },
   logging: {
     heading: 'Request log',

@@ -28,6 +28,17 @@ export const FILES_MIN = 9_000
 const ALIAS = 'fast'
 const PROVIDER_KEY = 'sk-bench-0123456789abcdef'
 
+export interface StartWeirOptions {
+  readonly name?: string
+  readonly log?: 'metadata' | 'none'
+  readonly dataFolder?: string
+  readonly pairs?: boolean
+  /** More settings of the model that is asked. */
+  readonly model?: object
+  /** More sections of the configuration. */
+  readonly more?: { readonly auth?: object; readonly [section: string]: unknown }
+}
+
 export type Client = 'openai' | 'openai, no usage asked' | 'anthropic' | 'ollama'
 
 export class Stage {
@@ -73,19 +84,13 @@ export class Stage {
   }
 
   /** Starts the executable with an empty environment, its key check on. */
-  async startWeir(
-    options: { log?: 'metadata' | 'none'; dataFolder?: string; pairs?: boolean } = {},
-  ): Promise<Running> {
+  async startWeir(options: StartWeirOptions = {}): Promise<Running> {
     const log = options.log ?? 'metadata'
     const port = freePort()
     const config = join(this.folder, `weir-${port}.json`)
-    writeFileSync(
-      config,
-      JSON.stringify(this.config(log, options.pairs === true ? CHAT_DIALECTS : []), undefined, 2),
-      { mode: 0o600 },
-    )
+    writeFileSync(config, JSON.stringify(this.config(log, options), undefined, 2), { mode: 0o600 })
     const weir = await start({
-      name: log === 'none' ? 'weir without its log' : 'weir',
+      name: options.name ?? (log === 'none' ? 'weir without its log' : 'weir'),
       command: [
         this.executable,
         'serve',
@@ -130,10 +135,10 @@ export class Stage {
   }
 
   /** The load of plain requests on a server. */
-  plain(server: Running): Load {
+  plain(server: Running, credential?: string): Load {
     return {
       port: server.port,
-      request: this.request(server, 'openai', PLAIN),
+      request: this.request(server, 'openai', PLAIN, credential),
       expect: () => new ExactBytes(PLAIN_ANSWER, 0),
     }
   }
@@ -168,21 +173,31 @@ export class Stage {
     return { port: server.port, request: postRequest(server.port, path, headers, body), expect }
   }
 
-  request(server: Running, client: Client, shape: StreamShape | typeof PLAIN): Uint8Array {
+  request(
+    server: Running,
+    client: Client,
+    shape: StreamShape | typeof PLAIN,
+    credential = this.key,
+  ): Uint8Array {
     const isWeir = server !== this.upstream && server !== this.passThrough
     const model = isWeir ? ALIAS : UPSTREAM_MODEL
     const dialect = client === 'anthropic' || client === 'ollama' ? client : 'openai'
     const body = requestBody(dialect, model, shape, client !== 'openai, no usage asked')
     const headers: Record<string, string> =
       client === 'anthropic'
-        ? { 'x-api-key': this.key, 'anthropic-version': '2023-06-01' }
-        : { authorization: `Bearer ${this.key}` }
+        ? { 'x-api-key': credential, 'anthropic-version': '2023-06-01' }
+        : { authorization: `Bearer ${credential}` }
     return postRequest(server.port, PATHS[dialect], headers, body)
   }
 
-  private config(log: 'metadata' | 'none', pairs: readonly ChatDialect[]): object {
+  private config(
+    log: 'metadata' | 'none',
+    { model, more = {}, pairs: withPairs }: StartWeirOptions,
+  ): object {
+    const pairs: readonly ChatDialect[] = withPairs === true ? CHAT_DIALECTS : []
     return {
-      auth: { anonymous: 'never' },
+      ...more,
+      auth: { anonymous: 'never', ...more.auth },
       discovery: { environment: false, local: false },
       providers: [
         {
@@ -200,7 +215,7 @@ export class Stage {
         })),
       ],
       models: [
-        { id: ALIAS, targets: [{ provider: 'bench', model: UPSTREAM_MODEL }] },
+        { id: ALIAS, targets: [{ provider: 'bench', model: UPSTREAM_MODEL }], ...model },
         ...pairs.map((dialect) => ({
           id: `pair-${dialect}`,
           targets: [{ provider: `bench-${dialect}`, model: PROVIDERS[dialect].model }],

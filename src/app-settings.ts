@@ -5,6 +5,7 @@ import type { ConcurrencySettings } from './core/catalog.ts'
 import type { Config } from './config/config.ts'
 import type { GatewaySettings } from './gateway/deps.ts'
 import type { RedisSettings } from './replicas.ts'
+import { parseRanges } from './server/client-address.ts'
 import type { ServerSettings } from './server/context.ts'
 import { isLoopbackName } from './server/host-guard.ts'
 
@@ -39,6 +40,7 @@ export function serverSettings(config: Config): ServerSettings {
     port: server.port,
     maxBodyBytes: server.bodyBytesMax,
     bodyTimeoutMs: server.bodyTimeoutMs,
+    trustedProxies: parseRanges(server.trustedProxies),
     maxUploadBytes: server.uploadBytesMax,
     hostRules: {
       loopbackOnly: isLoopbackName(server.host),

@@ -39,8 +39,9 @@ const PACKAGE_HOMES: readonly (readonly [RegExp, (path: string) => boolean])[] =
   [/^elysia$|^@elysiajs\//, (path) => path.startsWith('server/')],
   [/^drizzle-orm/, (path) => path.startsWith('storage/')],
   [/^bun:sqlite$/, (path) => path.startsWith('storage/')],
+  [/^postgres$/, (path) => path.startsWith('storage/')],
   [/^eventsource-parser/, (path) => path === 'dialects/sse.ts'],
-  [/^jose/, (path) => path.startsWith('auth/')],
+  [/^(jose|openid-client)/, (path) => path.startsWith('auth/')],
 ]
 
 /** Calls that have one home. */
@@ -56,7 +57,9 @@ const CALL_HOMES: readonly (readonly [string, RegExp, (path: string) => boolean]
 ]
 
 /** Files over 400 lines, each with its reason. */
-const LARGE_FILES: Readonly<Record<string, string>> = {}
+const LARGE_FILES: Readonly<Record<string, string>> = {
+  'core/limits.ts': 'the one table of all bounds',
+}
 
 /** Functions over 70 lines, each with its reason. */
 const LARGE_FUNCTIONS: Readonly<Record<string, string>> = {}

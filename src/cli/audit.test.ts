@@ -11,7 +11,7 @@ afterEach(() => {
   for (const program of programs.splice(0)) program.remove()
 })
 
-async function program(): Promise<TestProgram> {
+async function used(): Promise<TestProgram> {
   const made = new TestProgram()
   programs.push(made)
   await made.run('keys', 'create', '=cmd|calc')
@@ -22,7 +22,7 @@ async function program(): Promise<TestProgram> {
 }
 
 test('the audit is listed, exported and proven; a formula in a name stays text', async () => {
-  const weir = await program()
+  const weir = await used()
   const listed = await weir.run('audit', 'list')
   expect(listed.code).toBe(0)
   expect(listed.out).toContain('key.create')
@@ -49,7 +49,7 @@ test('the audit is listed, exported and proven; a formula in a name stays text',
 })
 
 test('a broken chain is told with its record, and fails', async () => {
-  const weir = await program()
+  const weir = await used()
   const database = new Database(join(weir.data, 'weir.db'))
   database.run("UPDATE audit SET actor_id = 'nobody' WHERE sequence = 1")
   database.close()
@@ -67,11 +67,11 @@ test.each([
   [['audit', 'export', '--format', 'xml']],
   [['audit', 'list', '--limit', '0']],
 ])('%p is used wrongly', async (command) => {
-  expect((await (await program()).run(...command)).code).toBe(2)
+  expect((await (await used()).run(...command)).code).toBe(2)
 })
 
 test('secrets are rotated, and the state names keys and never shows one', async () => {
-  const weir = await program()
+  const weir = await used()
   const before = JSON.parse((await weir.run('secrets', 'status', '--json')).out)
   expect(before.keys).toHaveLength(2)
   const rotated = await weir.run('secrets', 'rotate', '--json')

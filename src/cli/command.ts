@@ -24,6 +24,8 @@ export interface OptionDoc {
   /** Word for its value in help; absent for a switch. */
   readonly value?: string
   readonly doc: string
+  /** May be given several times: the values come with commas between. Any other counts as it was given last. */
+  readonly repeats?: true
 }
 
 export interface CommandInput {
@@ -43,6 +45,8 @@ export interface Command {
   /** After the program's name: `keys create NAME [--models PATTERNS]`. */
   readonly usage: string
   readonly options: readonly OptionDoc[]
+  /** Lines for `--help` between the summary and the options, each of at most 120 characters. */
+  readonly notes?: readonly string[]
   /** An example or two for `--help`. */
   readonly examples?: readonly string[]
   /** Most positionals it takes. */

@@ -1,6 +1,7 @@
 // Every command by its name, with its line for the list; the module behind it is loaded when it runs.
 
 import type { Command } from './command.ts'
+import { PEOPLE_COMMANDS } from './commands-people.ts'
 
 export interface CommandEntry {
   readonly summary: string
@@ -11,6 +12,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   serve: {
     summary: 'run the gateway (the default command)',
     load: async () => (await import('./serve.ts')).serve,
+  },
+  setup: {
+    summary: 'print a link that makes an administrator',
+    load: async () => (await import('./setup.ts')).setup,
   },
   'keys create': {
     summary: 'make an API key and show it once',
@@ -24,6 +29,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'take an API key back',
     load: async () => (await import('./keys-revoke.ts')).keysRevoke,
   },
+  ...PEOPLE_COMMANDS,
   'providers list': {
     summary: 'show providers and whether they can be used',
     load: async () => (await import('./providers-list.ts')).providersList,
@@ -72,9 +78,57 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'find what keeps requests from being answered, and what to do',
     load: async () => (await import('./doctor.ts')).doctor,
   },
+  'secrets status': {
+    summary: 'show which keys stored secrets are encrypted with',
+    load: async () => (await import('./secrets-status.ts')).secretsStatus,
+  },
+  'secrets rotate': {
+    summary: 'encrypt every stored secret anew',
+    load: async () => (await import('./secrets-rotate.ts')).secretsRotate,
+  },
+  'audit list': {
+    summary: 'show who changed what',
+    load: async () => (await import('./audit-list.ts')).auditList,
+  },
+  'audit export': {
+    summary: 'print the audit as JSON lines or CSV',
+    load: async () => (await import('./audit-export.ts')).auditExport,
+  },
+  'audit verify': {
+    summary: 'prove that no record of the audit was changed',
+    load: async () => (await import('./audit-verify.ts')).auditVerify,
+  },
   logs: {
     summary: 'show recorded requests',
     load: async () => (await import('./logs.ts')).logs,
+  },
+  usage: {
+    summary: 'show what was used and spent',
+    load: async () => (await import('./usage.ts')).usage,
+  },
+  'budgets list': {
+    summary: 'show budgets and what is left of them',
+    load: async () => (await import('./budgets-list.ts')).budgetsList,
+  },
+  'budgets reset': {
+    summary: 'begin a budget anew',
+    load: async () => (await import('./budgets-reset.ts')).budgetsReset,
+  },
+  reconcile: {
+    summary: 'prove that totals are what the rows say, and compare a bill',
+    load: async () => (await import('./reconcile.ts')).reconcile,
+  },
+  'db copy': {
+    summary: 'move everything to another, empty database',
+    load: async () => (await import('./db-copy.ts')).dbCopy,
+  },
+  'db backup': {
+    summary: 'save everything to one file, while Weir runs',
+    load: async () => (await import('./db-backup.ts')).dbBackup,
+  },
+  'db restore': {
+    summary: 'bring a saved file back into an empty database',
+    load: async () => (await import('./db-restore.ts')).dbRestore,
   },
   'config check': {
     summary: 'check the configuration and show every problem',

@@ -12,9 +12,11 @@ import { LIMITS } from '../core/limits.ts'
 import { VERSION } from '../core/version.ts'
 import { unsupportedProviderText } from '../providers/registry.ts'
 import { StorageError } from '../storage/errors.ts'
-import { inspectFiles, inspectMasterKey } from '../storage/inspect.ts'
+import type { InspectedPostgres } from '../storage/inspect-postgres.ts'
+import { inspectFiles, inspectMasterKey, inspectSealed } from '../storage/inspect.ts'
 import { systemClock } from '../system.ts'
 import { addressFinding } from './doctor-address.ts'
+import { postgresReport } from './doctor-postgres.ts'
 import { redisFinding } from './doctor-redis.ts'
 import { proxyFinding, trustFinding } from './doctor-environment.ts'
 import { type Finding, notReached, runStep, type Step, StepFailure } from './doctor-steps.ts'
@@ -84,6 +86,8 @@ export async function examineMachine(
 
 /** A store that lacks anything would be given it by being opened, and a diagnosis makes nothing. */
 interface StoreState {
+  /** Absent for SQLite, and where it was not reached. */
+  postgres?: InspectedPostgres
   isWhole: boolean
   isUnlocked: boolean
 }
@@ -165,8 +169,17 @@ function inspected(config: Config) {
   }
 }
 
-function storeFinding(config: Config, store: StoreState): Finding {
-  if (config.storage.engine === 'postgres') return { skipped: 'state lies in Postgres' }
+async function storeFinding(config: Config, store: StoreState): Promise<Finding> {
+  if (config.storage.engine === 'postgres') {
+    try {
+      const { finding, found, isWhole } = await postgresReport(config.storage)
+      store.isWhole = isWhole
+      store.postgres = found
+      return finding
+    } catch (error) {
+      throw failureOf(error)
+    }
+  }
   const files = storage(() => inspectFiles(inspected(config)))
   const [control, log] = files
   if (control === undefined || !control.exists) {
@@ -194,10 +207,16 @@ function storeFinding(config: Config, store: StoreState): Finding {
 }
 
 async function masterKeyFinding(config: Config, store: StoreState): Promise<Finding> {
+  if (config.storage.engine === 'postgres' && store.postgres === undefined) {
+    return { skipped: 'the database was not reached' }
+  }
   const { command, keychain, masterKey } = config.secrets
   let state: 'fits' | 'none'
   try {
-    state = await inspectMasterKey(inspected(config), config.secrets)
+    state =
+      config.storage.engine === 'sqlite'
+        ? await inspectMasterKey(inspected(config), config.secrets)
+        : await inspectSealed(store.postgres?.sealed, config.secrets, config.dataFolder)
   } catch (error) {
     throw failureOf(error)
   }

@@ -3,7 +3,7 @@
 import type { Config } from '../config/config.ts'
 import { suggest } from '../config/suggest.ts'
 import type { Provider } from '../core/catalog.ts'
-import type { Snapshot } from '../gateway/snapshot.ts'
+import type { Catalog } from '../gateway/snapshot.ts'
 import { UsageError } from './command.ts'
 import { printable } from './format.ts'
 
@@ -24,11 +24,11 @@ export interface Subject {
 export function chooseSubjects(
   ids: readonly string[],
   model: string | undefined,
-  snapshot: Snapshot,
+  catalog: Catalog,
   config: Pick<Config, 'localCandidates'>,
 ): Subject[] {
-  const candidates = config.localCandidates.filter(({ id }) => !snapshot.providers.has(id))
-  const providers = new Map(snapshot.providers)
+  const candidates = config.localCandidates.filter(({ id }) => !catalog.providers.has(id))
+  const providers = new Map(catalog.providers)
   for (const candidate of candidates) providers.set(candidate.id, candidate)
   const named = (id: string, modelName: string | undefined): Subject => {
     const provider = providers.get(id)
@@ -49,7 +49,7 @@ export function chooseSubjects(
       isOptional: candidates.includes(provider),
     }))
   }
-  const asked = behindName(model, snapshot, named)
+  const asked = behindName(model, catalog, named)
   if (ids.length === 0) return asked
   // Others are tried as well, without a question to a model.
   const others = chosen.filter(({ provider: { id } }) =>
@@ -60,10 +60,10 @@ export function chooseSubjects(
 
 function behindName(
   model: string,
-  snapshot: Snapshot,
+  catalog: Catalog,
   named: (id: string, model: string) => Subject,
 ): Subject[] {
-  const alias = snapshot.models.get(model)
+  const alias = catalog.models.get(model)
   if (alias !== undefined) return alias.targets.map((one) => named(one.providerId, one.model))
   const slash = model.indexOf('/')
   if (slash > 0) return [named(model.slice(0, slash), model.slice(slash + 1))]

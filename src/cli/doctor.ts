@@ -13,13 +13,13 @@ import { type Examination, examine } from './doctor-provider.ts'
 import { asOptional, runStep, type Step, stepJson, stepText } from './doctor-steps.ts'
 import { chooseSubjects, type Subject } from './doctor-subjects.ts'
 import { counted, jsonText, printable } from './format.ts'
-import { readCatalog } from './store.ts'
-import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
+import { readCatalog, TENANT_OPTION, tenantOf } from './store.ts'
+import { buildSnapshot, type Catalog } from '../gateway/snapshot.ts'
 
 export const doctor: Command = {
   name: 'doctor',
   summary: 'find what keeps requests from being answered, and what to do',
-  usage: 'doctor [PROVIDER…] [--model MODEL] [--tokens | --no-tokens] [--json]',
+  usage: 'doctor [PROVIDER…] [--model MODEL] [--tokens | --no-tokens] [--tenant ID] [--json]',
   options: [
     {
       flag: '--model',
@@ -28,6 +28,7 @@ export const doctor: Command = {
     },
     { flag: '--tokens', doc: 'ask a model of every provider, those that cost included' },
     { flag: '--no-tokens', doc: 'ask no model (default: those of local servers alone)' },
+    TENANT_OPTION,
     { flag: '--json', doc: 'print a JSON array of all steps' },
   ],
   examples: ['weir doctor', 'weir doctor openai --model gpt-5-mini', 'weir doctor --json'],
@@ -50,17 +51,18 @@ async function run(input: CommandInput): Promise<number> {
   const { loaded } = machine
   if (loaded === undefined) return report.end(0)
   const { config } = loaded
-  const snapshot = machine.isStoreReadable
-    ? (await readCatalog(input.configFlags, output)).snapshot
-    : buildSnapshot(1, [config], config.network)
-  const subjects = chooseSubjects(input.positionals, textOption(input, 'model'), snapshot, config)
+  const tenantId = tenantOf(input)
+  const catalog = machine.isStoreReadable
+    ? (await readCatalog(input.configFlags, output, tenantId)).catalog
+    : buildSnapshot(1, [config], config.network).of(tenantId)
+  const subjects = chooseSubjects(input.positionals, textOption(input, 'model'), catalog, config)
   const clock = new ClockWitness()
   const absent = new Set<string>()
   await inOrder(subjects, {
     steps: async function* (subject) {
       const { id } = subject.provider
       const ports = await checkPorts((date, nowMs) => clock.hear(id, date, nowMs))(subject.provider)
-      for await (const step of examine(examination(subject, snapshot, wanted), ports)) {
+      for await (const step of examine(examination(subject, catalog, wanted), ports)) {
         yield step
         if (subject.isOptional && step.state === 'failed') return
       }
@@ -90,10 +92,10 @@ function tokensWanted(input: CommandInput): Examination['tokens'] {
 
 function examination(
   { model, provider }: Subject,
-  snapshot: Snapshot,
+  catalog: Catalog,
   tokens: Examination['tokens'],
 ): Examination {
-  const models: Model[] = [...snapshot.models.values()]
+  const models: Model[] = [...catalog.models.values()]
   return { provider, model, models, tokens, proxyVariable: proxyVariable(process.env) }
 }
 

@@ -37,6 +37,7 @@ export function commandHelp(command: Command): string {
     `Usage: weir ${command.usage}`,
     '',
     `${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}.`,
+    ...(command.notes === undefined ? [] : ['', ...command.notes]),
     '',
     'Options:',
     ...optionLines([...command.options, ...COMMON_OPTIONS]),

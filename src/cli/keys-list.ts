@@ -1,20 +1,22 @@
-// `weir keys list`: every API key there is, masked, with where it was declared. It makes no store where there is none.
+// `weir keys list`: every API key of a tenant, masked, with where it was declared. It makes no store where there is none.
 
 import { loadConfig } from '../config/load.ts'
+import { systemClock } from '../system.ts'
 import { isOn } from './arguments.ts'
 import type { Command, CommandInput } from './command.ts'
 import { counted, jsonText } from './format.ts'
 import { KEY_COLUMNS, keyCells, keyJson, keyState } from './keys.ts'
-import { allKeys } from './store.ts'
-import { systemClock } from '../system.ts'
+import { IN_TENANT } from './people.ts'
+import { allKeys, tenantOf } from './store.ts'
 import { renderTable, tableStyle } from './table.ts'
 
 export const keysList: Command = {
   name: 'keys list',
   summary: 'show API keys, masked',
-  usage: 'keys list [--all] [--json]',
+  usage: 'keys list [--all] [--tenant ID] [--json]',
   options: [
     { flag: '--all', doc: 'revoked keys too' },
+    IN_TENANT,
     { flag: '--json', doc: 'print a JSON array' },
   ],
   examples: ['weir keys list', "weir keys list --all --json | jq '.[].name'"],
@@ -26,7 +28,7 @@ async function run(input: CommandInput): Promise<number> {
   const { output, configFlags } = input
   const { config } = loadConfig({ flags: configFlags })
   const nowMs = systemClock.nowMs()
-  const keys = await allKeys(config, output)
+  const keys = await allKeys(config, output, tenantOf(input))
   const shown = isOn(input, 'all') ? keys : keys.filter((key) => keyState(key, nowMs) !== 'revoked')
   if (isOn(input, 'json')) {
     output.out(

@@ -5,14 +5,14 @@ import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/config.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { RequestFilter, StoredRequest } from '../core/ports.ts'
-import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import type { Store } from '../storage/store.ts'
 import { requestJson } from '../telemetry/request-json.ts'
 import { integerOption, isOn, textOption } from './arguments.ts'
 import { type Command, type CommandInput, type Output, UsageError } from './command.ts'
 import { jsonText, printable } from './format.ts'
 import { LOG_COLUMNS, logCells, logDetails } from './logs-table.ts'
-import { withExistingStore } from './store.ts'
+import { IN_TENANT } from './people.ts'
+import { tenantOf, withExistingStore } from './store.ts'
 import { Table, tableStyle } from './table.ts'
 
 const ROWS_DEFAULT = 50
@@ -22,7 +22,8 @@ const ROWS_MAX = 1_000
 export const logs: Command = {
   name: 'logs',
   summary: 'show recorded requests',
-  usage: 'logs [--follow] [--json] [--limit N] [--errors] [--model M] [--key NAME] [--id LOG_ID]',
+  usage:
+    'logs [--follow] [--json] [--limit N] [--errors] [--model M] [--key NAME] [--id LOG_ID] [--tenant ID]',
   options: [
     { flag: '--follow', doc: 'go on with new requests until Ctrl-C' },
     { flag: '--json', doc: 'print one JSON object per line' },
@@ -43,6 +44,7 @@ export const logs: Command = {
       value: 'LOG_ID',
       doc: 'one request with all its details, and its bodies where they are kept',
     },
+    { ...IN_TENANT, doc: 'requests of this tenant (else default)' },
   ],
   examples: [
     'weir logs --follow',
@@ -54,6 +56,7 @@ export const logs: Command = {
 }
 
 interface Selection {
+  readonly tenantId: string
   readonly limit: number
   readonly errorsOnly: boolean
   readonly model?: string
@@ -69,10 +72,12 @@ async function run(input: CommandInput): Promise<number> {
   if (follow && id !== undefined) throw new UsageError('--follow and --id exclude each other.')
   const model = textOption(input, 'model')
   const keyName = textOption(input, 'key')
+  const tenantId = tenantOf(input)
   const { config } = loadConfig({ flags: configFlags })
   const code = await withExistingStore(config, output, async (store) => {
     if (id !== undefined) return await showOne(input, store, id)
-    const keyIds = keyName === undefined ? undefined : await idsOfKey(config, store, keyName)
+    const keyIds =
+      keyName === undefined ? undefined : await idsOfKey(config, store, tenantId, keyName)
     if (keyIds?.length === 0) {
       output.error(
         `There is no API key '${printable(keyName ?? '')}'. 'weir keys list --all' shows all.\n`,
@@ -80,6 +85,7 @@ async function run(input: CommandInput): Promise<number> {
       return 1
     }
     const selection: Selection = {
+      tenantId,
       limit,
       errorsOnly: isOn(input, 'errors'),
       ...(model === undefined ? {} : { model }),
@@ -94,7 +100,7 @@ async function run(input: CommandInput): Promise<number> {
 
 async function showOne(input: CommandInput, store: Store, id: string): Promise<number> {
   const { output } = input
-  const found = await store.requests.byLogId(DEFAULT_TENANT_ID, id.toLowerCase())
+  const found = await store.requests.byLogId(tenantOf(input), id.toLowerCase())
   if (found === undefined) {
     output.error(`There is no request with the log id '${printable(id)}'.\n`)
     return 1
@@ -105,8 +111,14 @@ async function showOne(input: CommandInput, store: Store, id: string): Promise<n
 }
 
 /** Ids by a key's name or id; a file key's rows carry the id made of its name. */
-async function idsOfKey(config: Config, store: Store, text: string): Promise<string[]> {
-  const keys = [...config.keys, ...(await store.keys.list(DEFAULT_TENANT_ID))]
+async function idsOfKey(
+  config: Config,
+  store: Store,
+  tenantId: string,
+  text: string,
+): Promise<string[]> {
+  const declared = config.keys.filter((key) => key.tenantId === tenantId)
+  const keys = [...declared, ...(await store.keys.list(tenantId))]
   return keys.filter((key) => key.name === text || key.id === text).map((key) => key.id)
 }
 
@@ -142,7 +154,7 @@ async function show(
   { follow, config, output }: ShowOptions,
 ): Promise<number> {
   // Read before the rows, so that none can fall between them and the first look for new ones.
-  const cursor = follow ? await newestSequence(store) : 0
+  const cursor = follow ? await newestSequence(store, selection.tenantId) : 0
   const rows = await newest(store, selection)
   print(rows)
   if (rows.length === 0 && !follow) {
@@ -168,9 +180,9 @@ async function show(
 
 /** The newest requests of a selection, oldest first. */
 async function newest(store: Store, selection: Selection): Promise<StoredRequest[]> {
-  const { limit, errorsOnly, model, keyIds } = selection
+  const { limit, errorsOnly, model, keyIds, tenantId } = selection
   const filter: RequestFilter = {
-    tenantId: DEFAULT_TENANT_ID,
+    tenantId,
     limit,
     ...(errorsOnly ? { status: 'error' as const } : {}),
     ...(model === undefined ? {} : { model }),
@@ -186,8 +198,8 @@ async function newest(store: Store, selection: Selection): Promise<StoredRequest
 }
 
 /** A row's place is that of its end, its time that of its arrival: among the latest arrivals is the latest end, or nearly. */
-async function newestSequence(store: Store): Promise<number> {
-  const rows = await store.requests.list({ tenantId: DEFAULT_TENANT_ID, limit: ROWS_MAX })
+async function newestSequence(store: Store, tenantId: string): Promise<number> {
+  const rows = await store.requests.list({ tenantId, limit: ROWS_MAX })
   return rows.reduce((highest, row) => Math.max(highest, row.sequence), 0)
 }
 
@@ -206,7 +218,7 @@ async function followFrom(
   let cursor = start
   while (!stop.signal.aborted) {
     const rows = await store.requests.list({
-      tenantId: DEFAULT_TENANT_ID,
+      tenantId: selection.tenantId,
       afterSequence: cursor,
       limit: ROWS_MAX,
     })

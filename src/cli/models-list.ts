@@ -3,24 +3,24 @@
 
 import type { Model } from '../core/catalog.ts'
 import type { ProviderModel } from '../core/model-status.ts'
-import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { isoTime, statusJson } from '../gateway/model-status.ts'
 import { isOn, textOption } from './arguments.ts'
 import { type Command, type CommandInput, UsageError } from './command.ts'
 import { formatDate, jsonText, printable } from './format.ts'
-import { readCatalog, withExistingStore } from './store.ts'
+import { readCatalog, TENANT_OPTION, tenantOf, withExistingStore } from './store.ts'
 import { renderTable, tableStyle } from './table.ts'
 
 export const modelsList: Command = {
   name: 'models list',
   summary: 'show models and what is behind them',
-  usage: 'models list [--all] [--provider ID] [--json]',
+  usage: 'models list [--all] [--provider ID] [--tenant ID] [--json]',
   options: [
     {
       flag: '--all',
       doc: 'ask the providers, and show as provider/model what they list and what is gone',
     },
     { flag: '--provider', value: 'ID', doc: 'only models of this provider' },
+    TENANT_OPTION,
     { flag: '--json', doc: 'print a JSON array' },
   ],
   examples: ['weir models list', 'weir models list --all --provider openai'],
@@ -56,26 +56,27 @@ const ALL_COLUMNS = [...COLUMNS, { header: 'STATE' }]
 
 async function run(input: CommandInput): Promise<number> {
   const { configFlags, output } = input
-  const { config, snapshot } = await readCatalog(configFlags, output)
+  const tenantId = tenantOf(input)
+  const { catalog, config } = await readCatalog(configFlags, output, tenantId)
   const only = textOption(input, 'provider')
   const providers = [
-    ...snapshot.providers.values(),
-    ...config.localCandidates.filter(({ id }) => !snapshot.providers.has(id)),
+    ...catalog.providers.values(),
+    ...config.localCandidates.filter(({ id }) => !catalog.providers.has(id)),
   ].filter(({ id }) => only === undefined || id === only)
   if (providers.length === 0) {
     throw new UsageError(
       `There is no provider '${printable(only ?? '')}'. See 'weir providers list'.`,
     )
   }
-  const shown = [...snapshot.models.values()].map(describeAlias).filter(isOf(only))
+  const shown = [...catalog.models.values()].map(describeAlias).filter(isOf(only))
   if (isOn(input, 'all')) {
     // Loaded only here: without it no command but this and the test need a way out.
     const { listProviders, silenceText } = await import('./provider-models.ts')
     const candidates = new Set(config.localCandidates.map(({ id }) => id))
     const remembered = await withExistingStore(config, output, (store) =>
-      store.modelStatuses.all(DEFAULT_TENANT_ID),
+      store.modelStatuses.all(tenantId),
     )
-    for (const listed of await listProviders(providers, remembered ?? [])) {
+    for (const listed of await listProviders(providers, remembered ?? [], tenantId)) {
       const silence = candidates.has(listed.provider.id) ? undefined : silenceText(listed)
       if (silence !== undefined) output.error(`${printable(silence)}\n`)
       shown.push(...listed.models.map(describeListed))

@@ -2,17 +2,16 @@
 // every few minutes. It says what is new and what is gone.
 
 import type { ProviderModel } from '../core/model-status.ts'
-import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { isOn } from './arguments.ts'
 import { type Command, type CommandInput, UsageError } from './command.ts'
 import { counted, jsonText, printable } from './format.ts'
-import { readCatalog, withStore } from './store.ts'
+import { readCatalog, TENANT_OPTION, tenantOf, withStore } from './store.ts'
 
 export const modelsRefresh: Command = {
   name: 'models refresh',
   summary: 'ask providers for their models now, and remember them',
-  usage: 'models refresh [PROVIDER] [--json]',
-  options: [{ flag: '--json', doc: 'print a JSON array' }],
+  usage: 'models refresh [PROVIDER] [--tenant ID] [--json]',
+  options: [TENANT_OPTION, { flag: '--json', doc: 'print a JSON array' }],
   examples: ['weir models refresh', 'weir models refresh openai'],
   positionalsMax: 1,
   run,
@@ -34,9 +33,10 @@ interface Refreshed {
 /** Exit code 1 when a provider did not answer. */
 async function run(input: CommandInput): Promise<number> {
   const { configFlags, output } = input
-  const { config, snapshot } = await readCatalog(configFlags, output)
+  const tenantId = tenantOf(input)
+  const { catalog, config } = await readCatalog(configFlags, output, tenantId)
   const only = input.positionals[0]
-  const providers = [...snapshot.providers.values()].filter(
+  const providers = [...catalog.providers.values()].filter(
     ({ id }) => only === undefined || id === only,
   )
   if (providers.length === 0) {
@@ -46,8 +46,8 @@ async function run(input: CommandInput): Promise<number> {
   }
   const { listProviders, silenceText } = await import('./provider-models.ts')
   const refreshed = await withStore(config, output, async (store) => {
-    const before = await store.modelStatuses.all(DEFAULT_TENANT_ID)
-    const listed = await listProviders(providers, before, store.modelStatuses)
+    const before = await store.modelStatuses.all(tenantId)
+    const listed = await listProviders(providers, before, tenantId, store.modelStatuses)
     return listed.map((each): Refreshed => {
       const { id } = each.provider
       const known = before.filter(({ providerId }) => providerId === id)

@@ -24,12 +24,13 @@ export interface ProviderModels {
 
 /**
  * Asks all usable providers, a few at a time; of those that do not answer there is what is remembered.
- * @param remembered what the store has
+ * @param remembered what the store has of the tenant's providers
  * @param statuses where the answers are kept; absent: nowhere
  */
 export async function listProviders(
   providers: readonly Provider[],
   remembered: readonly ProviderModel[],
+  tenantId: string,
   statuses?: Pick<ModelStatusRepository, 'seen'>,
 ): Promise<ProviderModels[]> {
   const prices = new PriceBook()
@@ -53,13 +54,13 @@ export async function listProviders(
     transport: (provider) => (provider.type === 'mock' ? mock : http),
     ...(statuses === undefined ? {} : { statuses }),
   })
-  directory.load(remembered)
+  directory.load(tenantId, remembered)
   const usable = providers.filter((provider) => unusableText(provider) === undefined)
   await Promise.all([prices.warm(), directory.refreshEach(usable)])
   return providers.map((provider) => ({
     provider,
-    asked: directory.asked(provider.id),
-    models: directory.statuses(provider.id).map((model) => {
+    asked: directory.asked(provider),
+    models: directory.statuses(provider).map((model) => {
       const { facts } = model
       const contextWindow = facts.contextWindow ?? find(provider, model.model)?.contextWindow
       return contextWindow === undefined ? model : { ...model, facts: { ...facts, contextWindow } }

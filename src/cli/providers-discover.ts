@@ -117,7 +117,9 @@ async function existingNow(
   output: Output,
 ): Promise<Existing> {
   return (
-    (await withExistingStore(config, output, (store) => existingCatalog(config, store))) ?? config
+    (await withExistingStore(config, output, (store) =>
+      existingCatalog(DEFAULT_TENANT_ID, config, store),
+    )) ?? config
   )
 }
 

@@ -6,14 +6,14 @@ import { isOn } from './arguments.ts'
 import type { Command, CommandInput } from './command.ts'
 import { jsonText } from './format.ts'
 import { maskedSecrets, unusableText } from './providers.ts'
-import { readCatalog } from './store.ts'
+import { readCatalog, TENANT_OPTION, tenantOf } from './store.ts'
 import { renderTable, tableStyle } from './table.ts'
 
 export const providersList: Command = {
   name: 'providers list',
   summary: 'show providers and whether they can be used',
-  usage: 'providers list [--json]',
-  options: [{ flag: '--json', doc: 'print a JSON array' }],
+  usage: 'providers list [--tenant ID] [--json]',
+  options: [TENANT_OPTION, { flag: '--json', doc: 'print a JSON array' }],
   examples: ['weir providers list', 'OPENAI_API_KEY=sk-… weir providers list'],
   positionalsMax: 0,
   run,
@@ -33,11 +33,11 @@ const WHEN_IT_ANSWERS = 'when it answers'
 
 async function run(input: CommandInput): Promise<number> {
   const { output } = input
-  const { config, snapshot } = await readCatalog(input.configFlags, output)
+  const { config, catalog } = await readCatalog(input.configFlags, output, tenantOf(input))
   const shown = [
-    ...[...snapshot.providers.values()].map((provider) => describe(provider, false)),
+    ...[...catalog.providers.values()].map((provider) => describe(provider, false)),
     ...config.localCandidates
-      .filter((candidate) => !snapshot.providers.has(candidate.id))
+      .filter((candidate) => !catalog.providers.has(candidate.id))
       .map((candidate) => describe(candidate, true)),
   ]
   if (isOn(input, 'json')) {

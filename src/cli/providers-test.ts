@@ -8,13 +8,14 @@ import { asOptional, stepText } from './doctor-steps.ts'
 import { chooseSubjects, type Subject } from './doctor-subjects.ts'
 import { printable } from './format.ts'
 import { type CheckPorts, checkProvider } from './provider-check.ts'
-import { readCatalog } from './store.ts'
+import { readCatalog, TENANT_OPTION, tenantOf } from './store.ts'
 
 export const providersTest: Command = {
   name: 'providers test',
   summary: 'ask providers whether they answer',
-  usage: 'providers test [ID] [--model MODEL]',
+  usage: 'providers test [ID] [--model MODEL] [--tenant ID]',
   options: [
+    TENANT_OPTION,
     {
       flag: '--model',
       value: 'MODEL',
@@ -32,8 +33,8 @@ export const providersTest: Command = {
 
 async function run(input: CommandInput): Promise<number> {
   const { output, positionals } = input
-  const { config, snapshot } = await readCatalog(input.configFlags, output)
-  const subjects = chooseSubjects(positionals, textOption(input, 'model'), snapshot, config)
+  const { catalog, config } = await readCatalog(input.configFlags, output, tenantOf(input))
+  const subjects = chooseSubjects(positionals, textOption(input, 'model'), catalog, config)
   const portsOf = checkPorts()
   let failed = 0
   for (const subject of subjects) {

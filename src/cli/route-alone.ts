@@ -28,5 +28,5 @@ export async function routingWithoutServer(ids: IdSource): Promise<RoutingDeps> 
     transport: () => ({ send: nobody }),
   })
   const health = new Health({ clock: systemClock })
-  return { directory, health, prices, ids, turns: new RouteTurns() }
+  return { clock: systemClock, directory, health, prices, ids, turns: new RouteTurns() }
 }

@@ -12,7 +12,7 @@ import { createTransport } from '../transport/http-transport.ts'
 import { integerOption, isOn, listOption, requiredArgument, textOption } from './arguments.ts'
 import { type Command, type CommandInput, UsageError } from './command.ts'
 import { formatMs, jsonText, printable } from './format.ts'
-import { allKeys, readCatalog } from './store.ts'
+import { allKeys, readCatalog, tenantOf } from './store.ts'
 import { renderTable, tableStyle } from './table.ts'
 
 const TOKENS_MAX = 1_000_000_000
@@ -22,7 +22,7 @@ export const route: Command = {
   name: 'route',
   summary: 'show where a request would go, without sending it',
   usage:
-    'route MODEL [--needs vision,tools,json_schema] [--tokens N] [--tags A,B] [--session S] [--key NAME] [--json]',
+    'route MODEL [--needs vision,tools,json_schema] [--tokens N] [--tags A,B] [--session S] [--key NAME] [--tenant ID] [--json]',
   options: [
     { flag: '--needs', value: 'LIST', doc: 'what the request needs: vision, tools, json_schema' },
     { flag: '--tokens', value: 'N', doc: 'tokens of the prompt and the answer together' },
@@ -35,6 +35,7 @@ export const route: Command = {
     },
     { flag: '--user', value: 'U', doc: 'the request’s user, for models that are sticky by user' },
     { flag: '--key', value: 'NAME', doc: 'as if asked with this API key, by name or id' },
+    { flag: '--tenant', value: 'ID', doc: 'as if asked in this tenant' },
     { flag: '--completion', doc: 'a legacy completion instead of a chat' },
     { flag: '--json', doc: 'print the decision as JSON' },
     {
@@ -81,7 +82,7 @@ function questionOf(input: CommandInput): JsonObject {
     const list = listOption(input, name)
     if (list !== undefined) question[name] = list
   }
-  for (const name of ['target', 'session', 'user', 'key']) {
+  for (const name of ['target', 'session', 'user', 'key', 'tenant']) {
     const text = textOption(input, name)
     if (text !== undefined) question[name] = text
   }
@@ -169,15 +170,13 @@ function reachable(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-async function decideHere(
-  question: JsonObject,
-  { configFlags, output }: CommandInput,
-): Promise<ExplainedModel> {
+async function decideHere(question: JsonObject, input: CommandInput): Promise<ExplainedModel> {
+  const { configFlags, output } = input
   // Loaded only here: where a server answers none of it is needed.
   const { explainRoute } = await import('../gateway/route-explain.ts')
   const { routingWithoutServer } = await import('./route-alone.ts')
   const { config, snapshot } = await readCatalog(configFlags, output)
-  const keys = await allKeys(config, output)
+  const keys = await allKeys(config, output, tenantOf(input))
   const keysByHash = new Map(keys.map((key) => [key.hash, key]))
   return explainRoute(question, { ...snapshot, keysByHash }, await routingWithoutServer(systemIds))
 }

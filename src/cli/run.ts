@@ -54,14 +54,26 @@ async function run(command: Command, args: readonly string[], output: Output): P
 }
 
 function parse(command: Command, args: readonly string[]) {
-  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {}
+  const options: Record<
+    string,
+    { type: 'string' | 'boolean'; short?: string; multiple?: boolean }
+  > = {}
   for (const option of [...command.options, ...COMMON_OPTIONS]) {
     const name = option.flag.slice(2)
-    options[name] = { type: option.value === undefined ? 'boolean' : 'string' }
+    const type = option.value === undefined ? 'boolean' : 'string'
+    options[name] = option.repeats === true ? { type, multiple: true } : { type }
     if (name === 'help') options[name].short = 'h'
   }
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    const parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    const values = Object.entries(parsed.values).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(',') : value,
+    ])
+    return {
+      values: Object.fromEntries(values) as Record<string, string | boolean | undefined>,
+      positionals: parsed.positionals,
+    }
   } catch (error) {
     throw new UsageError(optionProblem(error, Object.keys(options)))
   }

@@ -30,6 +30,19 @@ export async function readSecret(input: CommandInput, what: string): Promise<str
   throw new UsageError(`This is no ${what}: it has line breaks or other control characters.`)
 }
 
+/**
+ * What is typed unseen after a question, or the first line of standard input, as it is: in a password blanks count.
+ * @throws UsageError when it holds other control characters
+ */
+export async function readHidden({ output }: CommandInput, question: string): Promise<string> {
+  const isTyped = process.stdin.isTTY === true
+  const text = isTyped
+    ? await typedUnseen(() => output.error(question)).finally(() => output.error('\n'))
+    : (await wholeInput()).split('\n', 1)[0]!.replace(/\r$/, '')
+  if (/\p{Cc}/u.test(text)) throw new UsageError('It has control characters.')
+  return text
+}
+
 function fromVariable(name: string): string {
   const value = process.env[name]
   if (value !== undefined) return value
@@ -41,6 +54,10 @@ async function fromInput({ output }: CommandInput, what: string): Promise<string
     const ask = () => output.error(`Paste the ${what} and press Enter; it is not shown: `)
     return await typedUnseen(ask).finally(() => output.error('\n'))
   }
+  return await wholeInput()
+}
+
+async function wholeInput(): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of Bun.stdin.stream()) {

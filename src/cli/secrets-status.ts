@@ -12,6 +12,7 @@ export const secretsStatus: Command = {
   summary: 'show which keys stored secrets are encrypted with',
   usage: 'secrets status [--json]',
   options: [{ flag: '--json', doc: 'print a JSON object' }],
+  examples: ['weir secrets status'],
   positionalsMax: 0,
   run,
 }

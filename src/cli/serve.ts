@@ -5,7 +5,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Config, LoadedConfig } from '../config/config.ts'
 import { formatProblem } from '../config/problem.ts'
 import { watchConfig } from '../config/watch.ts'
-import type { Provider } from '../core/catalog.ts'
+import { providerUid, type Provider } from '../core/catalog.ts'
 import type { Logger } from '../core/ports.ts'
 import { isUsable } from '../gateway/resolve.ts'
 import { createLogger } from '../telemetry/log.ts'
@@ -57,6 +57,7 @@ async function runServe(input: CommandInput): Promise<number> {
   process.on('SIGHUP', () => watcher.check())
   for (const warning of loaded.warnings) logger.warn(formatProblem(warning))
   greet(app, loaded, output)
+  await tellSetupLink(app, output)
   await signalled
   const stopped = app.stop()
   watcher.close()
@@ -89,7 +90,7 @@ function createServeLogger(
 /** What a person sees first: where it listens, what it found, how to make a key, and one request that works as pasted. */
 function greet(app: App, loaded: LoadedConfig, output: Output): void {
   const { url } = app.server
-  const usable = [...app.snapshot().providers.values()].filter(isUsable)
+  const usable = [...app.snapshot().allProviders.values()].filter(isUsable)
   const bold = (text: string) => (output.color ? `\u001b[1m${text}\u001b[0m` : text)
   output.out(
     [
@@ -106,14 +107,23 @@ function greet(app: App, loaded: LoadedConfig, output: Output): void {
       '',
     ].join('\n'),
   )
-  const before = new Set(usable.map((provider) => provider.id))
+  const before = new Set(usable.map(providerUid))
   void app.localServersAsked.then(() => {
-    for (const provider of app.snapshot().providers.values()) {
-      if (!before.has(provider.id) && isUsable(provider)) {
+    for (const provider of app.snapshot().allProviders.values()) {
+      if (!before.has(providerUid(provider)) && isUsable(provider)) {
         output.out(`  found       ${named(provider)} at ${new URL(provider.baseUrl).host}\n`)
       }
     }
   })
+}
+
+/** The only way to the first administrator's password: there is none by default. */
+async function tellSetupLink(app: App, output: Output): Promise<void> {
+  const link = await app.setupLink()
+  if (link === undefined) return
+  output.out(
+    `There is no administrator yet. Open this link within an hour to set one up; it works once:\n  ${link}\n\n`,
+  )
 }
 
 function named(provider: Provider): string {

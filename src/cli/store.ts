@@ -7,11 +7,12 @@ import { type ConfigFlags, loadConfig } from '../config/load.ts'
 import type { Config } from '../config/config.ts'
 import type { ApiKey } from '../core/catalog.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
-import { buildSnapshot, type Snapshot } from '../gateway/snapshot.ts'
+import { buildSnapshot, type Catalog, type Snapshot } from '../gateway/snapshot.ts'
 import { openStore, type Store } from '../storage/store.ts'
 import { createLogger } from '../telemetry/log.ts'
 import { systemClock } from '../system.ts'
-import type { Output } from './command.ts'
+import { textOption } from './arguments.ts'
+import type { CommandInput, OptionDoc, Output } from './command.ts'
 
 /** Whether a store was ever made where the configuration says. */
 export function hasStore(config: Config): boolean {
@@ -39,7 +40,7 @@ export async function withStore<T>(
     dataFolder: config.dataFolder,
     location: config.storage,
     migrationsFolder,
-    ...(config.secrets.masterKey === undefined ? {} : { masterKey: config.secrets.masterKey }),
+    secrets: config.secrets,
     logger,
     clock: systemClock,
   })
@@ -59,25 +60,42 @@ export async function withExistingStore<T>(
   return hasStore(config) ? await withStore(config, output, use) : undefined
 }
 
-/** The providers, models and keys a server would have now, but for local servers that answer. */
+/** Of commands that show what a tenant sees. */
+export const TENANT_OPTION: OptionDoc = {
+  flag: '--tenant',
+  value: 'ID',
+  doc: `as this tenant sees it (else ${DEFAULT_TENANT_ID})`,
+}
+
+/** What `--tenant` says. */
+export function tenantOf(input: CommandInput): string {
+  return textOption(input, 'tenant') ?? DEFAULT_TENANT_ID
+}
+
+/** The providers, models and keys a server would have now, but for local servers that answer; `catalog` is what one tenant sees. */
 export async function readCatalog(
   flags: ConfigFlags,
   output: Output,
-): Promise<{ readonly config: Config; readonly snapshot: Snapshot }> {
+  tenantId: string = DEFAULT_TENANT_ID,
+): Promise<{ readonly config: Config; readonly snapshot: Snapshot; readonly catalog: Catalog }> {
   const { config } = loadConfig({ flags })
   const stored = await withExistingStore(config, output, async (store) => ({
     providers: await store.providers.all(),
     models: await store.models.all(),
     keys: [],
+    directory: await store.directory.all(),
   }))
   const sources = stored === undefined ? [config] : [config, stored]
-  return { config, snapshot: buildSnapshot(1, sources, config.network) }
+  const snapshot = buildSnapshot(1, sources, config.network, stored?.directory)
+  return { config, snapshot, catalog: snapshot.of(tenantId) }
 }
 
-/** Keys of the file, then of the store. */
-export async function allKeys(config: Config, output: Output): Promise<readonly ApiKey[]> {
-  const stored = await withExistingStore(config, output, (store) =>
-    store.keys.list(DEFAULT_TENANT_ID),
-  )
-  return [...config.keys, ...(stored ?? [])]
+/** A tenant's keys: of the file, then of the store. */
+export async function allKeys(
+  config: Config,
+  output: Output,
+  tenantId: string = DEFAULT_TENANT_ID,
+): Promise<readonly ApiKey[]> {
+  const stored = await withExistingStore(config, output, (store) => store.keys.list(tenantId))
+  return [...config.keys.filter((key) => key.tenantId === tenantId), ...(stored ?? [])]
 }

@@ -1,0 +1,27 @@
+// What the commands about tenants share: how one is shown.
+
+import type { Tenant } from '../core/identity.ts'
+import { formatDate } from './format.ts'
+import { isoTime, type ListOf } from './people.ts'
+
+/** A tenant for programs. */
+export function tenantJson({ createdMs, id, name, status }: Tenant) {
+  return { id, name, status, created: createdMs === 0 ? null : isoTime(createdMs) }
+}
+
+export const TENANTS: ListOf<Tenant> = {
+  columns: [
+    { header: 'ID' },
+    { header: 'NAME', maxWidth: 60 },
+    { header: 'STATE' },
+    { header: 'CREATED' },
+  ],
+  cells: ({ createdMs, id, name, status }) => [
+    id,
+    name,
+    status,
+    createdMs === 0 ? '-' : formatDate(createdMs),
+  ],
+  json: tenantJson,
+  none: 'No tenants.',
+}
