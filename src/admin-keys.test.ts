@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { startApp, type App } from './app.ts'
 import { loadConfig } from './config/load.ts'
 import type { JsonObject } from './core/json.ts'
-import { TEST_ACTOR, until } from './storage/test-store.ts'
+import { sha256Hex } from './auth/authenticate.ts'
+import { LIMITS } from './core/limits.ts'
+import { sampleKey, TEST_ACTOR, until } from './storage/test-store.ts'
 import { SILENT_LOGGER } from './telemetry/log.ts'
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
@@ -359,6 +361,29 @@ describe('one’s own keys', () => {
     expect(await invoke(String(rotated.body['key']))).toBe(200)
     expect((await call('DELETE', `/admin/me/keys/${idOf(rotated)}`, ann.key)).status).toBe(200)
     expect(await invoke(String(rotated.body['key']))).toBe(401)
+  })
+
+  test('are so many and no more, also by rotation; what is revoked makes room', async () => {
+    const ann = await person('ann', 'member')
+    const row = sampleKey({ owner: { kind: 'user', id: ann.id } })
+    for (let at = 0; at < LIMITS.ownKeysMax - 2; at += 1) {
+      const secret = Bun.randomUUIDv7()
+      await app.store.keys.create({ ...row, id: secret, hash: sha256Hex(secret) }, TEST_ACTOR)
+    }
+    const make = () => call('POST', '/admin/me/keys', ann.key, { name: 'x' })
+    const last = await make()
+    expect(last.status).toBe(201)
+    expect(await make()).toMatchObject({ status: 409, body: { error: { code: 'too_many_keys' } } })
+    const rotate = (id: string) =>
+      call('POST', `/admin/me/keys/${id}/rotate`, ann.key, { overlap_seconds: 60 })
+    const next = await rotate(idOf(last))
+    expect(next.status).toBe(201)
+    expect((await rotate(idOf(next))).status).toBe(409)
+    for (const { id } of (await app.store.keys.list('default')).slice(0, 3)) {
+      if (id !== idOf(next)) await app.store.keys.revoke('default', id, 1, TEST_ACTOR)
+    }
+    const again = await call('POST', '/admin/me/keys', String(next.body['key']), { name: 'x' })
+    expect(again.status).toBe(201)
   })
 
   test('open nothing once their user is disabled', async () => {

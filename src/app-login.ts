@@ -4,7 +4,6 @@
 import { Accounts } from './auth/accounts.ts'
 import { EntraGroups } from './auth/entra-groups.ts'
 import type { EntraTokens } from './auth/entra-tokens.ts'
-import type { Recall } from './auth/bearer.ts'
 import { IssuerKeys } from './auth/issuer-keys.ts'
 import { LocalUsers } from './auth/local-users.ts'
 import { LoginDesk } from './auth/login-desk.ts'
@@ -20,6 +19,7 @@ import { PLATFORM_TENANT_ID } from './core/identity.ts'
 import { LOCAL_ISSUER } from './core/issuer.ts'
 import { LIMITS } from './core/limits.ts'
 import type { Clock, Logger, Transport } from './core/ports.ts'
+import type { Recall } from './core/recall.ts'
 import type { Rights } from './core/rights.ts'
 import { isLoopbackName } from './server/host-guard.ts'
 import type { Store } from './storage/store.ts'
@@ -35,7 +35,7 @@ export interface LoginParts {
   config(): Config
   rights(): Rights
   /** Tokens of an issuer's session or person are not to be taken any more. */
-  recall(facts: Recall): void
+  recall(facts: Recall): void | Promise<void>
   /** The system's unless given. */
   readonly clock?: Clock
   /** What a hash of a password costs; `ARGON2` unless given. */

@@ -122,7 +122,8 @@ function readiness({ gateway, store }: ServerParts): {
     provider: anyProviderFit(gateway),
     accepting: gateway.shutdown.state === 'running',
   }
-  return { ready: Object.values(checks).every(Boolean), checks }
+  // A shared database that is away would take every replica from the load balancer at once, and all of them can serve.
+  return { ready: store.isFit() && checks.provider && checks.accepting, checks }
 }
 
 /** That a process holds the keys of all secrets is worth knowing; it goes on where that cannot be recorded now. */

@@ -108,6 +108,7 @@ class Composition {
   private readonly watch = new StreamWatch(systemClock)
   private readonly budgets: BudgetService
   private readonly login: AppLogin
+  private readonly learnRecalls: () => Promise<void>
 
   constructor(config: Config, store: Store, logger: Logger) {
     this.config = config
@@ -133,6 +134,7 @@ class Composition {
     this.tokens = identity.tokens
     this.bearer = identity.bearer
     this.login = identity.login
+    this.learnRecalls = identity.learnRecalls
     const deployments = new AzureDeployments({
       clock: systemClock,
       tokens: this.tokens,
@@ -264,6 +266,8 @@ class Composition {
       this.store.limitRules.all(),
       this.store.budgetRules.all(),
     ])
+    // After the directory: whoever is missing in it because they were removed must not come back by a token of before.
+    await this.learnRecalls()
     const { config } = this
     this.snapshot = buildSnapshot(
       this.snapshot.version + 1,

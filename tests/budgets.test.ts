@@ -438,10 +438,12 @@ describe.skipIf(missing !== undefined)('two replicas on Postgres', () => {
     expect(await sum('SELECT SUM(cost_nano_usd) FROM usage_hourly')).toBe(sold.nanoUsd)
     expect(await sum('SELECT SUM(requests) FROM usage_hourly')).toBe(200)
     expect(
-      await sum("SELECT SUM(spent_nano_usd) FROM budget_windows WHERE rule_id LIKE 'file:0:%'"),
+      await sum("SELECT SUM(spent_nano_usd) FROM budget_windows WHERE rule_id LIKE 'file:0:key:%'"),
     ).toBe(sold.nanoUsd)
     expect(
-      await sum("SELECT SUM(spent_nano_usd) FROM budget_windows WHERE rule_id LIKE 'file:1:%'"),
+      await sum(
+        "SELECT SUM(spent_nano_usd) FROM budget_windows WHERE rule_id LIKE 'file:0:tenant:%'",
+      ),
     ).toBe(sold.nanoUsd)
     expect(await sum('SELECT SUM(leased_nano_usd) FROM budget_windows')).toBe(0)
     expect(await sum('SELECT COUNT(*) FROM budget_leases')).toBe(0)

@@ -12,7 +12,13 @@ import { EntraIssuer, type EntraApplication, type EntraUser } from '../src/testi
 import { goodPayload } from '../src/testing/bearer.ts'
 import { SILENT_LOGGER } from '../src/telemetry/log.ts'
 import { issuerKey, TokenIssuer } from '../src/testing/token-issuer.ts'
+import { postgresMissing, startPostgres } from '../src/testing/postgres.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
+
+const noPostgres = postgresMissing()
+if (noPostgres !== undefined) {
+  process.stdout.write(`left out: a logout on two replicas: ${noPostgres}\n`)
+}
 
 const TENANT = '72f988bf-86f1-41af-91ab-2d7cd011db47'
 const guid = (nth: number) => `aaaaaaaa-0000-4000-8000-${String(nth).padStart(12, '0')}`
@@ -209,6 +215,47 @@ describe('a person with a token', () => {
     expect(JSON.stringify(row)).not.toContain(token.slice(-40))
   })
 
+  test('who is removed by another process is not made anew by a token of before', async () => {
+    const token = await tokenOf({ sub: 'removed' })
+    const { response } = await ask(client(token))
+    const row = await weir.row(response.headers.get('x-request-id')!)
+    const store = await openStore({
+      dataFolder: weir.dataFolder,
+      migrationsFolder,
+      logger: SILENT_LOGGER,
+      clock: systemClock,
+    })
+    try {
+      await store.users.remove('default', String(row['user_id']), systemActor('test'))
+      const limitMs = performance.now() + 1_000
+      let status = 200
+      while (status === 200 && performance.now() < limitMs) {
+        status = await ask(client(token)).then(
+          () => 200,
+          (error: APIError) => error.status ?? 0,
+        )
+      }
+      expect(status).toBe(401)
+      // Tokens of the session of another are called back by a logout that another replica was told of.
+      const other = await tokenOf({ sub: 'other', sid: 'session-of-other' })
+      await ask(client(other))
+      await store.logins.callBack(['plain\nsid\nsession-of-other'], Date.now())
+      let isTaken = true
+      const endMs = performance.now() + 2_000
+      while (isTaken && performance.now() < endMs) {
+        isTaken = await ask(client(other)).then(
+          () => true,
+          () => false,
+        )
+      }
+      expect(isTaken).toBe(false)
+      expect(await failure(ask(client(token)))).toMatchObject({ status: 401 })
+      expect(await store.users.bySubject('plain', 'removed')).toBeUndefined()
+    } finally {
+      await store.close()
+    }
+  })
+
   test('who is turned off by another process is refused within a second', async () => {
     const token = await tokenOf({ sub: 'leaver' })
     const { response } = await ask(client(token))
@@ -348,6 +395,58 @@ describe('a login with Entra ID, as it is documented', () => {
     expect((await session(denied.cookie))['authenticated']).toBe(false)
   })
 })
+
+test.skipIf(noPostgres !== undefined)(
+  'a logout that the issuer tells one replica takes tokens back on all, and after a start (S53)',
+  async () => {
+    await using database = await startPostgres()
+    const shared = {
+      ...config(),
+      storage: { url: database.url(), connections: 5 },
+      secrets: { master_key: 'a master key that all replicas share' },
+    }
+    const [one, two] = [await startWeir({ config: shared }), await startWeir({ config: shared })]
+    let third: Weir | undefined
+    try {
+      const statusAt = async (at: Weir, token: string) => {
+        const headers = { authorization: `Bearer ${token}` }
+        const response = await fetch(`${at.url}/v1/models`, { headers })
+        await response.body?.cancel()
+        return response.status
+      }
+      const token = await tokenOf({ sub: 'twice', sid: 'session-1' })
+      const other = await tokenOf({ sub: 'twice', sid: 'session-2' })
+      for (const at of [one, two]) {
+        for (const each of [token, other]) expect(await statusAt(at, each)).toBe(200)
+      }
+      const seconds = Math.floor(Date.now() / 1_000)
+      const logout = await plain.sign({
+        iss: plain.issuer,
+        aud: 'weir',
+        iat: seconds,
+        exp: seconds + 60,
+        jti: 'logout-1',
+        sid: 'session-1',
+        events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+      })
+      const told = await fetch(`${one.url}/auth/backchannel/plain`, {
+        method: 'POST',
+        body: new URLSearchParams({ logout_token: logout }),
+      })
+      expect(told.status).toBe(200)
+      expect(await statusAt(one, token)).toBe(401)
+      const limitMs = performance.now() + 5_000
+      let status = 200
+      while (status === 200 && performance.now() < limitMs) status = await statusAt(two, token)
+      expect(status).toBe(401)
+      third = await startWeir({ config: shared })
+      expect(await statusAt(third, token)).toBe(401)
+      for (const at of [one, two, third]) expect(await statusAt(at, other)).toBe(200)
+    } finally {
+      await Promise.all([one.stop(), two.stop(), third?.stop()])
+    }
+  },
+)
 
 test('an issuer that is away stops neither keys nor who is known already', async () => {
   const known = await tokenOf()

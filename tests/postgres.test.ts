@@ -122,7 +122,12 @@ describe.skipIf(reason !== undefined)('on Postgres', () => {
         }
       }),
     )
-    const isReady = async () => (await fetch(`${weir.url}/readyz`)).status === 200
+    const isReady = async (): Promise<boolean> => {
+      const response = await fetch(`${weir.url}/readyz`)
+      // No reason to send requests elsewhere: there it is away too.
+      expect(response.status).toBe(200)
+      return ((await response.json()) as { checks: { store: boolean } }).checks.store
+    }
     await until('it runs', async () => statuses.length > 100)
     await server.restart('fast')
     await until('it goes on', async () => statuses.length > 300)

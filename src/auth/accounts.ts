@@ -85,6 +85,17 @@ export class Accounts {
     return { user: { ...user, ...shown, claimed, lastLoginMs: nowMs }, claims }
   }
 
+  /** What the issuer says of a user later: keys of theirs go by it too. */
+  async renewed(tenantId: string, userId: string, claims: TokenClaims): Promise<void> {
+    const { claimed, email, name } = claims
+    await this.ports.users.loggedIn(tenantId, userId, {
+      claimed,
+      atMs: this.ports.clock.nowMs(),
+      ...(name === undefined ? {} : { name }),
+      ...(email === undefined ? {} : { email }),
+    })
+  }
+
   private async create(
     claims: TokenClaims,
     issuer: IssuerSettings,

@@ -233,6 +233,25 @@ describe('rights', () => {
     expect(can(banned, 'model.invoke')).toBe(false)
   })
 
+  test('that the issuer has taken away are taken from keys of the person too, by the next token', async () => {
+    const asked = rig()
+    const before = { roles: ['admin'], groups: ['a', 'b'] }
+    const nowMs = asked.clock.nowMs()
+    const stored = () => asked.directory().users[0]!.claimed
+    const groups = ['b', 'a']
+    // Another order is no change, an older token no news, and a program nobody's.
+    asked.change({ users: [alice({ claimed: before, lastLoginMs: nowMs })], services: [bot()] })
+    await asked.ask(await token({ roles: [] }))
+    asked.change({ users: [alice({ claimed: before, lastLoginMs: nowMs - 60_000 })] })
+    const { version } = asked
+    await asked.ask(await token({ roles: ['boss'], groups, jti: 2 }))
+    await asked.ask(await ofService({ roles: [] }))
+    expect(asked.version).toBe(version)
+    expect(stored()).toEqual(before)
+    await asked.ask(await token({ roles: ['engineer'], jti: 3 }))
+    expect(stored()).toEqual({ roles: ['member'], groups: [] })
+  })
+
   test('of everybody are not those of a program', async () => {
     const asked = rig({ defaultRole: 'member' })
     expect(can(await asked.ask(await token({ roles: [] })), 'model.invoke')).toBe(true)
@@ -350,6 +369,47 @@ describe('tokens that are called back', () => {
     asked.bearer.forget({ issuerId: 'idp', sessionId: 's1' })
     gate.resolve()
     expect(await asking).toMatchObject({ status: 401 })
+  })
+
+  test('by another replica are dead here when it is learnt, and new ones of the person are good', async () => {
+    const asked = rig()
+    const [ofSession, other] = [await token({ sid: 's1' }), await token({ sub: 'bob' })]
+    await Promise.all([asked.ask(ofSession), asked.ask(other)])
+    const atMs = asked.clock.nowMs()
+    const calledBack = [
+      { name: 'idp\nsid\ns1', atMs },
+      { name: 'idp\nsub\nbob', atMs },
+      { name: 'elsewhere\nsub\nalice', atMs },
+    ]
+    asked.bearer.learn(calledBack)
+    for (const one of [ofSession, other])
+      expect(await asked.refusal(one)).toMatchObject({ status: 401 })
+    await asked.ask(await token())
+    asked.clock.advance(2_000)
+    const payload = (over: Record<string, unknown>) =>
+      goodPayload(issuer.issuer, asked.clock.nowMs(), over)
+    const fresh = await issuer.sign(payload({ sub: 'bob' }))
+    await asked.ask(fresh)
+    // What is known already, learnt again, throws nobody out.
+    asked.bearer.learn(calledBack)
+    expect(asked.bearer.principal(fresh, sha256Hex(fresh))).not.toBeInstanceOf(Promise)
+    expect(await asked.refusal(await issuer.sign(payload({ sid: 's1' })))).toMatchObject({
+      status: 401,
+    })
+  })
+
+  test('with who is removed do not make them anew; a token of afterwards does', async () => {
+    const asked = rig()
+    const [seen, unseen] = [await token(), await token({ jti: 2 })]
+    await asked.ask(seen)
+    asked.bearer.learn([{ name: 'idp\nsub\nalice', atMs: asked.clock.nowMs() }])
+    asked.change({ users: [] })
+    for (const one of [seen, unseen])
+      expect(await asked.refusal(one)).toMatchObject({ status: 401 })
+    expect(asked.directory().users).toEqual([])
+    asked.clock.advance(2_000)
+    await asked.ask(await issuer.sign(goodPayload(issuer.issuer, asked.clock.nowMs())))
+    expect(asked.directory().users).toHaveLength(1)
   })
 
   test('are remembered within a bound', () => {

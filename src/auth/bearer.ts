@@ -5,6 +5,7 @@ import type { IssuerSettings } from '../core/issuer.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Clock } from '../core/ports.ts'
 import type { Principal } from '../core/principal.ts'
+import { recallName, recallNames, type CalledBack, type Recall } from '../core/recall.ts'
 import type { Rights } from '../core/rights.ts'
 import { settledTenant, withGroups, type TokenClaims } from './claims.ts'
 import { EntraGroups, type EntraGroupsPorts } from './entra-groups.ts'
@@ -21,7 +22,7 @@ export interface BearerPorts {
   people(): { readonly version: number; readonly rights: Rights }
   readonly keys: Pick<IssuerKeys, 'key'>
   readonly groups: Pick<EntraGroups, 'groups'>
-  readonly newcomers: Pick<Newcomers, 'user' | 'service'>
+  readonly newcomers: Pick<Newcomers, 'user' | 'service' | 'renewed'>
   readonly clock: Clock
 }
 
@@ -33,15 +34,6 @@ interface Remembered {
   readonly untilMs: number
   /** Made for one version of the snapshot. */
   principal?: { readonly of: Principal; readonly version: number }
-}
-
-/** Whose tokens are not to be taken any more. */
-export interface Recall {
-  readonly issuerId: string
-  /** `sid` */
-  readonly sessionId?: string
-  /** As `claimsOf` says it. */
-  readonly subject?: string
 }
 
 export class BearerTokens {
@@ -87,28 +79,28 @@ export class BearerTokens {
   }
 
   /** Takes back the tokens of a session or of a person that were issued up to now: here at once, and they stay refused. */
-  forget({ issuerId, sessionId, subject }: Recall): void {
+  forget(recall: Recall): void {
+    const atMs = this.ports.clock.nowMs()
+    this.learn(recallNames(recall).map((name) => ({ name, atMs })))
+  }
+
+  /** What was called back here or by others, the oldest first. What is known already changes nothing. */
+  learn(calledBack: readonly CalledBack[]): void {
     const nowMs = this.ports.clock.nowMs()
-    for (const [kind, value] of [
-      ['sid', sessionId],
-      ['sub', subject],
-    ] as const) {
-      if (value === undefined) continue
-      const name = recallName(issuerId, kind, value)
+    const fresh = new Set<string>()
+    for (const { atMs, name } of calledBack) {
+      if ((this.recalled.get(name) ?? -Infinity) >= atMs) continue
       this.recalled.delete(name)
-      this.recalled.set(name, nowMs)
+      this.recalled.set(name, atMs)
+      fresh.add(name)
     }
+    if (fresh.size === 0) return
     for (const [name, atMs] of this.recalled) {
       const isOver = nowMs - atMs > LIMITS.bearerForgottenMs
       if (!isOver && this.recalled.size <= LIMITS.bearerForgottenMax) break
       this.recalled.delete(name)
     }
-    this.verified.deleteWhere(
-      ({ claims }) =>
-        claims.issuerId === issuerId &&
-        ((sessionId !== undefined && claims.sessionId === sessionId) ||
-          (subject !== undefined && claims.subject === subject)),
-    )
+    this.verified.deleteWhere(({ claims }) => recallNames(claims).some((name) => fresh.has(name)))
   }
 
   /** Sessions and people whose tokens were called back, as far as is remembered. */
@@ -141,7 +133,10 @@ export class BearerTokens {
     const known = knownPrincipal(remembered, rights)
     const of = known ?? (await this.newPrincipal(remembered, rights))
     // Whoever is being written down is looked up anew until the snapshot knows them.
-    if (known !== undefined) remembered.principal = { of, version }
+    if (known !== undefined) {
+      remembered.principal = { of, version }
+      this.ports.newcomers.renewed(claims, issuedMs, rights)
+    }
     // It may have been called back while its owner was looked up.
     if (this.isRecalled(claims, issuedMs)) throw refused('its session has ended')
     const weight = claims.claimed.groups.length + claims.claimed.roles.length + 1
@@ -207,10 +202,6 @@ function knownPrincipal(
 
 function turnedOff(): never {
   throw refused('its owner or their tenant is turned off')
-}
-
-function recallName(issuerId: string, kind: 'sid' | 'sub', value: string): string {
-  return [issuerId, kind, value].join('\n')
 }
 
 /** What the whole of it is made of. */

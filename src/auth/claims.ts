@@ -84,6 +84,16 @@ export function withGroups(
   }
 }
 
+/** Whether two tokens bring the same, in whatever order they say it. */
+export function isSameClaims(one: Claimed | undefined, other: Claimed): boolean {
+  const text = (names: readonly string[]) => JSON.stringify(names.toSorted())
+  return (
+    one !== undefined &&
+    text(one.roles) === text(other.roles) &&
+    text(one.groups) === text(other.groups)
+  )
+}
+
 /**
  * The tenant in which the token's owner is to be: the one that the configuration or the token says, else where they are known already,
  * else the default one. Whether a known user is turned off is the caller's question.

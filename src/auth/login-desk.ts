@@ -77,12 +77,14 @@ export class LoginDesk {
   private readonly begun: AttemptCounter
   private readonly byAddress: AttemptCounter
   private readonly byName: AttemptCounter
+  private readonly byNameAnywhere: AttemptCounter
 
   constructor(parts: LoginDeskParts) {
     this.parts = parts
     this.begun = new AttemptCounter(parts.clock, LIMITS.loginsBegunPerAddressMax)
     this.byAddress = new AttemptCounter(parts.clock, LIMITS.loginFailuresPerAddressMax)
     this.byName = new AttemptCounter(parts.clock, LIMITS.loginFailuresPerNameMax)
+    this.byNameAnywhere = new AttemptCounter(parts.clock, LIMITS.loginFailuresPerNameAnywhereMax)
   }
 
   /** Ways to log in. */
@@ -144,10 +146,11 @@ export class LoginDesk {
     browser: Browser,
   ): Promise<LoggedIn> {
     if (!this.parts.isLocalOpen()) throw notThere()
-    const name = given.name.trim().toLowerCase().slice(0, 100)
+    const name = given.name.trim().normalize('NFC').toLowerCase().slice(0, 100)
     const address = addressGroup(browser.from)
     this.byAddress.take(address)
-    this.byName.take(name)
+    this.byName.take(`${name}\n${address}`)
+    this.byNameAnywhere.take(name)
     const user = await this.parts.local.logIn(given.name, given.password)
     if (user === undefined) {
       const refused = new GatewayError('authentication', {
@@ -157,7 +160,8 @@ export class LoginDesk {
       await this.failed(LOCAL_ISSUER, refused, browser)
       throw refused
     }
-    this.byName.giveBack(name)
+    this.byName.giveBack(`${name}\n${address}`)
+    this.byNameAnywhere.giveBack(name)
     this.byAddress.giveBack(address)
     const facts = { issuer: LOCAL_ISSUER, claimed: { roles: [], groups: [] } }
     const loggedIn = await this.admit(user, facts, {}, browser)
@@ -235,7 +239,7 @@ export class LoginDesk {
     await this.loggedOut(issuer, await this.parts.logout.byToken(issuer, token), origin)
   }
 
-  /** @throws GatewayError 400 when it names nothing that is this issuer's, 404 for an issuer there is not */
+  /** @throws GatewayError 400 when it names nothing that is this issuer's, 404 for an issuer there is not, 429 for too many from one address */
   async frontChannel(
     issuerId: string,
     facts: { readonly sessionId: string | null; readonly issuer: string | null },
@@ -243,7 +247,12 @@ export class LoginDesk {
   ): Promise<void> {
     const issuer = this.parts.issuers.find(issuerId)
     if (issuer === undefined) throw notThere()
-    await this.loggedOut(issuer, await this.parts.logout.bySessionId(issuer, facts), origin)
+    // Nobody proves anything here, and each costs a write: one that ends nothing was a try.
+    const address = addressGroup(origin.from)
+    this.begun.take(address)
+    const count = await this.parts.logout.bySessionId(issuer, facts)
+    if (count > 0) this.begun.giveBack(address)
+    await this.loggedOut(issuer, count, origin)
   }
 
   /** Sessions of a tenant, or of one of its users. */

@@ -8,8 +8,9 @@ import type { Service, User } from '../core/identity.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Clock, IdSource, Logger } from '../core/ports.ts'
 import type { ServiceRepository, UserRepository } from '../core/ports-people.ts'
+import type { Rights } from '../core/rights.ts'
 import { sha256Hex } from './authenticate.ts'
-import type { TokenClaims } from './claims.ts'
+import { isSameClaims, type TokenClaims } from './claims.ts'
 
 export interface NewcomerPorts {
   readonly users: Pick<UserRepository, 'create' | 'bySubject' | 'loggedIn'>
@@ -36,6 +37,8 @@ export class Newcomers {
   private readonly ports: NewcomerPorts
   private readonly users = new Map<string, Arrival<User>>()
   private readonly services = new Map<string, Arrival<Service>>()
+  /** Users whose claims are being written. */
+  private readonly renewing = new Set<string>()
 
   constructor(ports: NewcomerPorts) {
     this.ports = ports
@@ -73,6 +76,34 @@ export class Newcomers {
       createdMs: clock.nowMs(),
     }))
     return await this.settled(this.services, name, arrival, (service) => this.writeService(service))
+  }
+
+  /**
+   * Writes down, in the background, what a person's token says where it is others than the store has and newer: keys of theirs must
+   * not go on with roles that the issuer has taken away.
+   * @param issuedMs of the token; 0 where it does not say, and then nothing is written
+   */
+  renewed(
+    { claimed, email, isService, issuerId, name, subject }: TokenClaims,
+    issuedMs: number,
+    rights: Pick<Rights, 'userBySubject'>,
+  ): void {
+    const user = isService ? undefined : rights.userBySubject(issuerId, subject)
+    if (user === undefined || issuedMs <= (user.lastLoginMs ?? 0)) return
+    if (isSameClaims(user.claimed, claimed) || this.renewing.has(user.id)) return
+    this.renewing.add(user.id)
+    const shown = {
+      ...(name === undefined ? {} : { name }),
+      ...(email === undefined ? {} : { email }),
+    }
+    this.ports.users
+      .loggedIn(user.tenantId, user.id, { claimed, atMs: issuedMs, ...shown })
+      .catch((error: unknown) => {
+        this.ports.logger.warn('what a token says of its owner could not be written down', {
+          error: String(error),
+        })
+      })
+      .finally(() => this.renewing.delete(user.id))
   }
 
   private async settled<Row>(

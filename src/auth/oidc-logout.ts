@@ -11,7 +11,7 @@ import type { Clock, Logger } from '../core/ports.ts'
 import type { LoginRepository } from '../core/ports-people.ts'
 import { identifierAt, ownValue } from './claim-paths.ts'
 import { issuerOfDirectory } from '../core/entra-issuer.ts'
-import type { Recall } from './bearer.ts'
+import type { Recall } from '../core/recall.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 import { describeLoginFailure } from './oidc-failure.ts'
 import type { OidcIssuers } from './oidc-issuers.ts'
@@ -24,8 +24,8 @@ export interface LogoutPorts {
   readonly logins: Pick<LoginRepository, 'firstUse'>
   readonly clock: Clock
   readonly logger: Logger
-  /** Tokens of the same session or person are not to be taken any more either. */
-  recall(facts: Recall): void
+  /** Tokens of the same session or person are not to be taken any more either: here at once, elsewhere when this resolves or soon after. */
+  recall(facts: Recall): void | Promise<void>
 }
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
@@ -78,11 +78,14 @@ export class OidcLogout {
     // A session where one is named: who has others keeps them.
     const named =
       issuerSessionId === undefined ? { subject: subject ?? '' } : { sessionId: issuerSessionId }
-    this.ports.recall({ issuerId: issuer.id, ...named })
-    return await this.ports.sessions.endOf(
-      issuer.id,
-      issuerSessionId === undefined ? { subject: subject ?? '' } : { issuerSessionId },
-    )
+    const [count] = await Promise.all([
+      this.ports.sessions.endOf(
+        issuer.id,
+        issuerSessionId === undefined ? { subject: subject ?? '' } : { issuerSessionId },
+      ),
+      this.ports.recall({ issuerId: issuer.id, ...named }),
+    ])
+    return count
   }
 
   /**
@@ -95,15 +98,16 @@ export class OidcLogout {
     facts: { readonly sessionId: string | null; readonly issuer: string | null },
   ): Promise<number> {
     const { sessionId } = facts
-    if (sessionId === null || sessionId === '' || sessionId.length > LIMITS.claimCharsMax) {
-      throw refused('it names no session')
-    }
+    const isName = sessionId !== null && sessionId !== '' && !/\p{Cc}/u.test(sessionId)
+    if (!isName || sessionId.length > LIMITS.claimCharsMax) throw refused('it names no session')
     const mayLeaveOut = issuer.kind === 'entra'
     const isNamed = facts.issuer === issuer.issuer || facts.issuer === `${issuer.issuer}/`
     if (!isNamed && !(mayLeaveOut && facts.issuer === null))
       throw refused('it names another issuer')
-    this.ports.recall({ issuerId: issuer.id, sessionId })
-    return await this.ports.sessions.endOf(issuer.id, { issuerSessionId: sessionId })
+    const count = await this.ports.sessions.endOf(issuer.id, { issuerSessionId: sessionId })
+    // Anybody can ask for this: names that no session had must not push those of real logouts out of memory.
+    if (count > 0) await this.ports.recall({ issuerId: issuer.id, sessionId })
+    return count
   }
 
   /** Back-Channel Logout 1.0 §2.6. */

@@ -36,6 +36,31 @@ test('beyond the queue they are told to come again, and the queue goes on', asyn
   expect(await passwords.verify('correct horse battery', hash)).toBe(true)
 })
 
+test('a first login while too many wait marks no name for good, and leaves no failure that nobody hears', async () => {
+  const passwords = new Passwords(CHEAP)
+  const hash = await passwords.hash('correct horse battery')
+  const unheard: unknown[] = []
+  const hear = (error: unknown) => void unheard.push(error)
+  process.on('unhandledRejection', hear)
+  try {
+    const gate = Promise.withResolvers<void>()
+    const inner = passwords as unknown as { inTurn<T>(work: () => Promise<T>): Promise<T> }
+    const held = Array.from({ length: LIMITS.passwordHashesMax + LIMITS.passwordQueueMax }, () =>
+      inner.inTurn(() => gate.promise),
+    )
+    for (const stored of [hash, undefined]) {
+      await expect(passwords.verify('x', stored)).rejects.toMatchObject({ kind: 'rate_limit' })
+    }
+    gate.resolve()
+    await Promise.all(held)
+    expect(await passwords.verify('x', undefined)).toBe(false)
+    expect(await passwords.verify('correct horse battery', hash)).toBe(true)
+    expect(unheard).toEqual([])
+  } finally {
+    process.off('unhandledRejection', hear)
+  }
+})
+
 test('nothing is the password of nobody, of a broken hash, or of another algorithm', async () => {
   const passwords = new Passwords(CHEAP)
   const bcrypt = await Bun.password.hash('password', { algorithm: 'bcrypt', cost: 4 })

@@ -32,10 +32,20 @@ export class Passwords {
    * @throws GatewayError `rate_limit` when too many wait already
    */
   async verify(password: string, hash: string | undefined): Promise<boolean> {
-    this.stranger ??= this.inTurn(() => this.hashNow(crypto.randomUUID()))
-    const compared = hash ?? (await this.stranger)
+    const compared = hash ?? (await this.strangersHash())
     const isSame = await this.inTurn(() => verifyNow(password, compared))
     return hash !== undefined && isSame
+  }
+
+  /** Made when it is first needed. One that could not be made is tried again: a busy moment must not mark unknown names for good. */
+  private async strangersHash(): Promise<string> {
+    const making = (this.stranger ??= this.hash(crypto.randomUUID()))
+    try {
+      return await making
+    } catch (error) {
+      if (this.stranger === making) this.stranger = undefined
+      throw error
+    }
   }
 
   /** Whether a hash was made with less than what is asked for now. */

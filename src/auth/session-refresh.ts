@@ -8,6 +8,7 @@ import type { Clock, Logger } from '../core/ports.ts'
 import type { LoginRepository, Session } from '../core/ports-people.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Accounts } from './accounts.ts'
+import { isSameClaims } from './claims.ts'
 import { describeLoginFailure, isGrantRefused } from './oidc-failure.ts'
 import type { OidcLogin } from './oidc-login.ts'
 import type { Sessions } from './sessions.ts'
@@ -16,7 +17,7 @@ export interface RefreshPorts {
   readonly sessions: Sessions
   readonly logins: Pick<LoginRepository, 'firstUse'>
   readonly oidc: Pick<OidcLogin, 'refresh'>
-  readonly accounts: Pick<Accounts, 'claims'>
+  readonly accounts: Pick<Accounts, 'claims' | 'renewed'>
   readonly clock: Clock
   readonly logger: Logger
   issuer(id: string): IssuerSettings | undefined
@@ -73,10 +74,16 @@ export class SessionRefresh {
     try {
       const { payload, ...secrets } = await oidc.refresh(issuer, { refreshToken, subject })
       const claims = payload && (await this.ports.accounts.claims(payload, issuer))
+      if (claims?.isTenantStated === true && claims.tenantId !== session.tenantId) {
+        // Their roles are those of the other one.
+        throw new GatewayError('permission', { cause: 'the issuer names another tenant now' })
+      }
       await sessions.renew(session.idHash, claims?.claimed ?? session.claimed, {
         ...held,
         ...secrets,
       })
+      if (claims === undefined || isSameClaims(session.claimed, claims.claimed)) return
+      await this.ports.accounts.renewed(session.tenantId, session.userId, claims)
     } catch (thrown) {
       if (!isEnd(thrown)) throw thrown
       await sessions.end(session.idHash)

@@ -103,12 +103,14 @@ export class Sessions {
   }
 
   private async rotateOnce(session: Session, mark: string): Promise<SessionToken | undefined> {
-    const { sessions } = this.ports
+    const { clock, rules, sessions } = this.ports
+    // As it is now: what the issuer said a moment ago must not be undone by what was read before.
+    const current = await sessions.find(session.idHash, clock.nowMs(), rules().idleMs)
     const secrets = await sessions.secrets(session.idHash)
     const token = newSessionToken(mark)
     // Only whoever ends the old one may begin the new one: else two replicas would make two.
-    if (!(await this.end(session.idHash))) return undefined
-    await sessions.create({ ...session, idHash: token.idHash }, secrets)
+    if (!(await this.end(session.idHash)) || current === undefined) return undefined
+    await sessions.create({ ...current, idHash: token.idHash }, secrets)
     return token
   }
 
@@ -137,7 +139,7 @@ export class Sessions {
     of: { readonly issuerSessionId?: string; readonly subject?: string },
   ): Promise<number> {
     const ended = await this.ports.sessions.endOf(issuer, of)
-    this.cache.clear()
+    if (ended > 0) this.cache.clear()
     return ended
   }
 

@@ -48,12 +48,13 @@ async function runningFinding(host: string, port: number, place: string): Promis
       todo: 'End it, or take another port with server.port or --port.',
     })
   }
-  if (answer.status === 200) return `Weir runs at ${place} and is ready`
   const failing = Object.keys(checks).filter((name) => checks[name] !== true)
+  const isReady = answer.status === 200
+  if (isReady && failing.length === 0) return `Weir runs at ${place} and is ready`
   return {
     result: `Weir runs at ${place}`,
     warning: {
-      reason: `it is not ready: ${failing.join(', ')}`,
+      reason: `it is ${isReady ? 'ready, but not whole' : 'not ready'}: ${failing.join(', ')}`,
       todo: 'See its log, and the steps below.',
     },
   }

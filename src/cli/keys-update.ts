@@ -2,6 +2,7 @@
 
 import { systemClock } from '../system.ts'
 import { cliActor } from './actor.ts'
+import { textOption } from './arguments.ts'
 import type { Command, CommandInput } from './command.ts'
 import { changeKey, refuseRevoked, stillThere } from './keys-change.ts'
 import { KEY_OPTIONS, keyChange } from './keys-options.ts'
@@ -41,8 +42,9 @@ async function run(input: CommandInput): Promise<number> {
   const change = keyChange(input, systemClock.nowMs())
   return await changeKey(input, async (key, { store, tenantId }) => {
     refuseRevoked(key)
-    // Of limits and budget that stays which is not named.
-    const own = change.own ? { own: { ...key.own, ...change.own } } : {}
+    // Of limits and budget what is not named stays, unless the budget is taken away.
+    const kept = textOption(input, 'budget') === 'none' ? {} : key.own
+    const own = change.own ? { own: { ...kept, ...change.own } } : {}
     const after = { ...change, ...own }
     const changed = await store.keys.update(tenantId, key.id, after, cliActor())
     return { key: stillThere(changed), words: 'is changed; running servers go by it from now on' }

@@ -246,6 +246,13 @@ describe('keys', () => {
       models: ['fast'],
       allowed_from: ['10.0.0.0/8', '::1'],
     })
+    const fewer = await json('keys', 'update', 'ci', '--requests-per-minute', '7')
+    expect(fewer).toMatchObject({ limits: { requests_per_minute: 7 }, budget: { usd: 0.5 } })
+    const more = await json('keys', 'update', 'ci', '--budget', '2')
+    expect(more).toMatchObject({ limits: { requests_per_minute: 7 }, budget: { usd: 2 } })
+    const free = ['--budget', 'none', '--requests-per-day', '9']
+    const unpriced = await json('keys', 'update', 'ci', ...free)
+    expect(unpriced).toMatchObject({ limits: { requests_per_day: 9 }, budget: null })
     const lifted = [
       '--models',
       'all',

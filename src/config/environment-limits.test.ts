@@ -48,6 +48,33 @@ describe('limits of the environment', () => {
     },
   )
 
+  test('a rule that is put in front of others leaves their counters and what was spent to them', () => {
+    const limits = [
+      { per: 'key', requests_per_minute: 5 },
+      { per: 'key', tokens_per_day: 9 },
+    ]
+    const budgets = [{ per: 'user', usd: 50, window: 'month' }]
+    const ids = ({ config }: ReturnType<typeof load>) => [
+      ...config.limits.map(({ id }) => id),
+      ...config.budgets.map(({ id }) => id),
+    ]
+    const before = ids(load({}, { limits, budgets }))
+    expect(before).toEqual(['file:0:key', 'file:1:key', 'file:0:user:month'])
+    const after = load(
+      {},
+      {
+        limits: [{ per: 'ip', requests_per_minute: 5 }, ...limits],
+        budgets: [{ per: 'user', only: 'bob', usd: 1, window: 'month' }, ...budgets],
+      },
+    )
+    expect(ids(after)).toEqual([
+      'file:0:ip',
+      ...before.slice(0, 2),
+      'file:0:user:month:bob',
+      before[2]!,
+    ])
+  })
+
   test('stand behind those of the file under names of their own, and say where they come from', () => {
     const { config, origins, settings } = load(
       { RATE_LIMIT_GLOBAL_RPM: ' 1000 ', RATE_LIMIT_PER_KEY_RPM: '0', RATE_LIMIT_PER_IP_RPM: '60' },

@@ -33,7 +33,7 @@ import { type ConfigDocument, findConfigFile, type FoundFile, readConfigFile } f
 import { checkRules } from './rules.ts'
 import { SCHEMA, type Settings } from './schema.ts'
 import type { ModelSettings } from './schema-catalog.ts'
-import { toBudgetRule, toIssuer, toLimitRule } from './team.ts'
+import { placeAmong, toBudgetRule, toIssuer, toLimitRule } from './team.ts'
 import { PROVIDER, type ProviderSettings } from './schema-provider.ts'
 import { processSurroundings, type Surroundings, variable } from './surroundings.ts'
 import { type Override, ProblemList, type SettingOrigin, validateSection } from './validate.ts'
@@ -82,10 +82,12 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     storage: toStorage(settings.storage),
     secrets: toSecrets(settings.secrets),
     auth: toAuth(settings, network),
-    limits: settings.limits.map((limit, index) =>
-      toLimitRule(limit, index, read.origins.get(`limits[${index}].per`)),
+    limits: settings.limits.map((limit, index, all) =>
+      toLimitRule(limit, placeAmong(all, index), read.origins.get(`limits[${index}].per`)),
     ),
-    budgets: settings.budgets.map(toBudgetRule),
+    budgets: settings.budgets.map((budget, index, all) =>
+      toBudgetRule(budget, placeAmong(all, index)),
+    ),
     budgetLeases: {
       share: settings.budget_leases.share,
       expiresMs: settings.budget_leases.expires,

@@ -13,17 +13,29 @@ const DEFAULT_ALERTS = [0.8, 1]
 const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const DEFAULT_SCOPES = ['openid', 'profile', 'email']
 
+type Ruled = Readonly<Partial<Record<'per' | 'only' | 'window', unknown>>>
+
+/**
+ * How many before it in its list are for the same: the part of a rule's id that tells twins apart. What stands elsewhere in the list
+ * does not change it, or whoever put a rule in would begin all those behind it anew.
+ */
+export function placeAmong(rules: readonly Ruled[], index: number): number {
+  const named = ({ only, per, window }: Ruled) => JSON.stringify([per, only, window])
+  const own = named(rules[index] ?? {})
+  return rules.slice(0, index).filter((rule) => named(rule) === own).length
+}
+
 export function toLimitRule(
   settings: Settings['limits'][number],
-  index: number,
+  place: number,
   from?: SettingOrigin,
 ): LimitRule {
   const { only, per, when_unavailable: whenUnavailable } = settings
   const isFile = from !== 'environment'
   return {
-    // Its place is part of what it is: the same rule twice is two counters, and both must let a request through.
+    // The same rule twice is two counters, and both must let a request through.
     id: isFile
-      ? `file:${index}:${per}${only === undefined ? '' : `:${only}`}`
+      ? `file:${place}:${per}${only === undefined ? '' : `:${only}`}`
       : `environment:${per}`,
     origin: isFile ? 'file' : 'environment',
     per,
@@ -33,10 +45,10 @@ export function toLimitRule(
   }
 }
 
-export function toBudgetRule(settings: Settings['budgets'][number], index: number): BudgetRule {
+export function toBudgetRule(settings: Settings['budgets'][number], place: number): BudgetRule {
   const { action, alert_at: alertAt, only, per, usd, webhook, window } = settings
   return {
-    id: `file:${index}:${per}:${window}${only === undefined ? '' : `:${only}`}`,
+    id: `file:${place}:${per}:${window}${only === undefined ? '' : `:${only}`}`,
     origin: 'file',
     per,
     ...(only === undefined ? {} : { only }),

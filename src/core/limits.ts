@@ -229,6 +229,8 @@ export const LIMITS = {
   /** Queries that wait for a connection, and how long one waits. */
   postgresQueueMax: 1_000,
   postgresQueueTimeoutMs: 5_000,
+  /** A change that waits for its turn longer than this behind one that failed fails with it. */
+  changeQueueTimeoutMs: 2_000,
   /** Connections that nobody uses are closed before a firewall forgets them in silence. */
   postgresIdleTimeoutMs: 60_000,
   postgresConnectionLifetimeMs: 45 * 60_000,
@@ -267,11 +269,13 @@ export const LIMITS = {
   /** Logins that have begun and not ended, and how long one may take. */
   loginAttemptsMax: 10_000,
   loginAttemptMs: 10 * 60_000,
-  /** Logins that one address may begin within the window (a company may be behind it), and fail at; passwords tried for one name. */
+  /** Logins that one address may begin within the window (a company may be behind it), and fail at; passwords tried for one name from there. */
   loginWindowMs: 60_000,
   loginsBegunPerAddressMax: 300,
   loginFailuresPerAddressMax: 30,
   loginFailuresPerNameMax: 15,
+  /** Of one name from wherever: so many that nobody alone can keep its owner out. */
+  loginFailuresPerNameAnywhereMax: 60,
   /** Addresses and names whose attempts are counted. */
   loginCountersMax: 20_000,
   /** Passwords hashed at once, each of which takes memory, and those that wait for it. */
@@ -299,6 +303,8 @@ export const LIMITS = {
   adminListItemsMax: 500,
   /** How long a key may go on beside the one that takes its place. */
   keyOverlapMs: 30 * 24 * 60 * 60_000,
+  /** API keys that somebody may have made for themselves and not yet given back. */
+  ownKeysMax: 100,
   /** A key is kept so long after nothing is sealed with it any more: a process that has not heard of the new one may still use it. */
   dataKeyGraceMs: 60 * 60_000,
   /** Times sealed values are gone over in one rotation: processes that have not heard of the new key seal with the old one. */
@@ -321,6 +327,8 @@ export const LIMITS = {
   /** Sessions and people whose tokens were called back, and how long that is known: longer than tokens live. */
   bearerForgottenMax: 10_000,
   bearerForgottenMs: 24 * 60 * 60_000,
+  /** What others have called back is read again from so long before the last that is known: their clocks are others. */
+  bearerRecallOverlapMs: 10 * 60_000,
   /** A request waits so long for its owner to be written down the first time; then it goes on, and it is tried again after the other. */
   newcomerWaitMs: 1_000,
   newcomerRetryMs: 5_000,

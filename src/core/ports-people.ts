@@ -15,6 +15,7 @@ import type {
   Tenant,
   User,
 } from './identity.ts'
+import type { CalledBack } from './recall.ts'
 
 /** Tenants are the one kind of row that belongs to none. */
 export interface TenantRepository {
@@ -191,7 +192,7 @@ export interface LoginAttempt {
 }
 
 /** What may be shown once. */
-export type OnceKind = 'logout-token' | 'setup-link' | 'session-refresh'
+export type OnceKind = 'logout-token' | 'setup-link' | 'session-refresh' | 'recall'
 
 export interface LoginRepository {
   /** Beyond `loginAttemptsMax` the oldest are forgotten. */
@@ -203,6 +204,13 @@ export interface LoginRepository {
    * one replica refreshes a session.
    */
   firstUse(kind: OnceKind, id: string, expiresMs: number): Promise<boolean>
+  /**
+   * Tokens by these names (`recallName`) are taken back: every replica is told.
+   * @param atMs wall clock; known for `bearerForgottenMs` from then on
+   */
+  callBack(names: readonly string[], atMs: number): Promise<void>
+  /** What was called back since then, the oldest first; of more than `bearerForgottenMax` the newest. */
+  calledBack(sinceMs: number): Promise<CalledBack[]>
 }
 
 export interface AuditFilter {

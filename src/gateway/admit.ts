@@ -3,6 +3,7 @@
 // computed.
 
 import type { Model } from '../core/catalog.ts'
+import type { DialectName } from '../core/ir/request.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { Arrival } from './inbound.ts'
@@ -15,10 +16,19 @@ export interface Asked {
   readonly modelName: string
   /** Absent where no model is asked for. */
   readonly model?: Model
-  /** Absent where it is none of JSON. */
+  /** Absent where it is none of JSON. With the turns that it refers to, where they are kept here. */
   readonly body?: JsonObject
+  /** Size of those turns, which are not among the bytes that came in. */
+  readonly earlierBytes?: number | undefined
   /** Whether the answer streams: for how much of it may still come. */
   readonly stream: boolean
+  /** What a raw request asks for and in whose words, where its path tells. */
+  readonly raw?: RawAsked | undefined
+}
+
+export interface RawAsked {
+  readonly dialect: DialectName
+  readonly operation: 'chat' | 'completion' | 'embedding' | 'token-count' | 'rerank' | 'moderation'
 }
 
 /** One kind of toll. */

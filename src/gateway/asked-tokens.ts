@@ -2,7 +2,7 @@
 // client allows it. An estimate that is taken from limits and put right when the provider has told the real number.
 
 import type { DialectName } from '../core/ir/request.ts'
-import { asNumber } from '../core/json.ts'
+import { asNumber, type JsonObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Operation } from '../dialects/dialect.ts'
 import type { Asked } from './admit.ts'
@@ -25,8 +25,9 @@ export interface AskedTokens {
 }
 
 /** The estimate for one request. */
-export function askedTokens({ body, inbound, model }: Asked): AskedTokens {
-  const { bytes, dialect, operation } = inbound
+export function askedTokens({ body, inbound, model, raw }: Asked): AskedTokens {
+  const { bytes } = inbound
+  const { dialect, operation } = raw ?? inbound
   if (!TOLD.has(operation) || bytes.length === 0) return { tokens: 0, certain: false }
   if (operation === 'embedding') return { tokens: tokensInBytes(bytes.length), certain: false }
   if (body === undefined || operation === 'proxy') {
@@ -41,8 +42,14 @@ export function askedTokens({ body, inbound, model }: Asked): AskedTokens {
   const byDefault = model?.defaults['max_completion_tokens'] ?? model?.defaults['max_tokens']
   const longest =
     answerTokens(dialect, body) ?? (typeof byDefault === 'number' ? byDefault : undefined)
-  const answer = (longest ?? LIMITS.limitAnswerTokensMax) * choices(dialect, body)
+  const answer = (longest ?? LIMITS.limitAnswerTokensMax) * choices(dialect, body) * promptsIn(body)
   return { tokens: Math.ceil(needs.inputTokens + answer), certain: longest !== undefined }
+}
+
+/** Prompts of a legacy completion: each is answered for itself. A list of numbers is one, in tokens. */
+export function promptsIn({ prompt }: JsonObject): number {
+  if (!Array.isArray(prompt) || typeof prompt[0] === 'number') return 1
+  return Math.max(1, prompt.length)
 }
 
 function choices(dialect: DialectName, body: NonNullable<Asked['body']>): number {

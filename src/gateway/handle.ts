@@ -29,12 +29,14 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
     if (loaded !== undefined) return answered(record, loaded)
 
     await deps.prices.ready()
-    const { body, stream } = peeked
-    const taking = admit({ inbound, modelName: peeked.model, model, body, stream }, record, deps)
-    if (taking !== undefined) await taking
+    // What it refers to is asked and paid as well, so it is looked up before.
     const whole = refersToEarlier(peeked, inbound)
       ? await withEarlierTurns(peeked, inbound, deps)
       : peeked
+    const { body, earlier, model: modelName, stream } = whole
+    const asked = { inbound, modelName, model, body, stream, earlierBytes: earlier?.bytes }
+    const taking = admit(asked, record, deps)
+    if (taking !== undefined) await taking
     const forms = new RequestForms(inbound, whole, model)
     const answer = await attemptAll(forms, catalog, record, deps)
     return replyTo(answer, answer.forms, record, deps)

@@ -20,6 +20,8 @@ export interface EarlierTurns {
   readonly responseId: string
   /** The turns are in the body now, which the client's bytes no longer say: it can't be relayed. */
   readonly ownInput?: JsonValue
+  /** How much they are. */
+  readonly bytes?: number
   /** The provider that holds them: only it can be asked. */
   readonly providerId?: string
   /** Which of its keys they were made with: another may be of another account, which has none of them. */
@@ -60,7 +62,8 @@ export async function withEarlierTurns(
   const { previous_response_id: _id, ...rest } = body
   const ownInput = body['input'] ?? []
   const input = [...earlier, ...inputItems(ownInput)]
-  return { ...peeked, body: { ...rest, input }, earlier: { responseId, ownInput } }
+  const bytes = Buffer.byteLength(JSON.stringify(earlier))
+  return { ...peeked, body: { ...rest, input }, earlier: { responseId, ownInput, bytes } }
 }
 
 /** True when a request has to be looked at by `withEarlierTurns`. */

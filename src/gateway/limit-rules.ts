@@ -70,7 +70,9 @@ class KindRules {
   }
 
   counters(tenantId: string, subject: Subject): readonly Counter[] {
-    const name = `${tenantId}|${subject.id}`
+    // Addresses of one block are counted as one, and a rule may name some of them.
+    const named = subject.id.includes('::/') ? `|${subject.names.join('|')}` : ''
+    const name = `${tenantId}|${subject.id}${named}`
     const known = this.known.get(name)
     if (known !== undefined) return known
     const found = this.rules

@@ -341,7 +341,7 @@ describe('whom a request counts for', () => {
   })
 
   test('addresses are counted by themselves, those of IPv6 by their /64, and a rule may name a block', async () => {
-    const { gateway } = world([
+    const { gateway, use } = world([
       rule({ per: 'ip', only: '2001:db8::/32', amounts: { requestsPerDay: 1 } }),
     ])
     const from = async (address: string) => {
@@ -367,6 +367,11 @@ describe('whom a request counts for', () => {
     expect(await from('2001:db8:0:2::5')).toBe(200)
     expect(await from('192.0.2.1')).toBe(200)
     expect(await from('192.0.2.1')).toBe(200)
+    // A rule for a few addresses of a block is not forgotten because another of the block came first.
+    use([rule({ per: 'ip', only: '2001:db8:0:3::/120', amounts: { requestsPerDay: 1 } })])
+    expect(await from('2001:db8:0:3:ffff::1')).toBe(200)
+    expect(await from('2001:db8:0:3::5')).toBe(200)
+    expect(await from('2001:db8:0:3::6')).toBe(429)
   })
 
   test('a rule that is changed keeps its counter', async () => {

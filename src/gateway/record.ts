@@ -33,6 +33,8 @@ export class RequestRecord {
   readonly inbound: Arrival
   readonly attempts: AttemptRecord[] = []
   model: string | undefined
+  /** The operation, of a raw request what it asks for where that is known: whether its text is paid for. */
+  asksFor: string
   stream = false
   responseBytes = 0
   /** Size of a body that is not among `inbound.bytes`. */
@@ -66,6 +68,7 @@ export class RequestRecord {
 
   constructor(inbound: Arrival, deps: GatewayDeps) {
     this.inbound = inbound
+    this.asksFor = inbound.operation
     this.deps = deps
     if (deps.settings().logRequests === 'content') this.responseBody = []
   }
@@ -187,7 +190,7 @@ export class RequestRecord {
    */
   completeUsage(): void {
     const { inbound, responseBytes, usage } = this
-    if (usage === undefined || !WITH_ANSWER.has(inbound.operation)) return
+    if (usage === undefined || !WITH_ANSWER.has(this.asksFor)) return
     const lacksInput = totalInputTokens(usage) === undefined
     const lacksOutput = usage.outputTokens === undefined
     if (!lacksInput && !lacksOutput) return

@@ -22,7 +22,7 @@ const OF_TEXT: ReadonlySet<string> = new Set(['chat', 'completion', 'embedding']
 /** The reply to a request that failed. */
 export function refuse(record: RequestRecord, thrown: unknown, deps: GatewayDeps): Reply {
   const error = cutShort(record.inbound.signal) ?? toGatewayError(thrown)
-  const { dialect, operation, requestId, bytes } = record.inbound
+  const { dialect, requestId, bytes } = record.inbound
   if (error.kind === 'internal') {
     const { cause } = error
     deps.logger.error('internal error', {
@@ -31,7 +31,7 @@ export function refuse(record: RequestRecord, thrown: unknown, deps: GatewayDeps
     })
   }
   const worked = record.mayBeBilled || MAY_BE_BILLED.has(error.kind)
-  const billed = worked && OF_TEXT.has(operation)
+  const billed = worked && OF_TEXT.has(record.asksFor)
   if (billed && record.wasSent() && !record.hasUsage()) {
     record.addUsage(estimateUsage(bytes.length, 0))
   }

@@ -2,7 +2,7 @@
 // its first and last bytes.
 
 import { GatewayError } from '../core/error.ts'
-import type { Dialect, Frame, TapReading } from '../dialects/dialect.ts'
+import type { Dialect, Frame, Framing, TapReading } from '../dialects/dialect.ts'
 import { createFramer } from '../dialects/sse.ts'
 import { estimateUsage } from './estimate.ts'
 import { responseIdIn, type ResponseKeeper } from './kept-responses.ts'
@@ -136,14 +136,17 @@ export class RelayPump implements Pump {
     return frames
   }
 
-  /** About one token an event, measured on the first ones and carried over to all bytes. */
   private estimatedOutputTokens(): number {
-    const first = this.seen.parts()[0]
-    if (first === undefined || first.length === 0) return 0
-    const framer = createFramer(this.options.dialect.framing)
-    const events = framer.push(first).length
-    return (events * this.seen.totalBytes) / first.length
+    return tokensInStream(this.seen, this.options.dialect.framing)
   }
+}
+
+/** About one token an event, measured on the first ones and carried over to all bytes. */
+export function tokensInStream(seen: TailBuffer, framing: Framing): number {
+  const first = seen.parts()[0]
+  if (first === undefined || first.length === 0) return 0
+  const events = createFramer(framing).push(first).length
+  return (events * seen.totalBytes) / first.length
 }
 
 /** The error of a stream that stopped before its proper end. */

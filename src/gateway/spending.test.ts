@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { join } from 'node:path'
-import type { Model } from '../core/catalog.ts'
+import type { Model, Provider } from '../core/catalog.ts'
 import type { BudgetRule } from '../core/money.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Principal } from '../core/principal.ts'
@@ -17,6 +17,7 @@ import { createTestGateway, testProvider, type TestGateway } from '../testing/ga
 import { memberGrants } from '../testing/principals.ts'
 import type { GatewayDeps } from './deps.ts'
 import type { Reply } from './inbound.ts'
+import { proxy } from './passthrough/proxy.ts'
 import { Spending } from './spending.ts'
 import { SpendingRules } from './spending-rules.ts'
 
@@ -55,7 +56,11 @@ interface World {
 }
 
 /** The real pipeline with the real ledger, log and totals behind it. */
-function world(rules: readonly BudgetRule[], models: readonly Model[] = MODELS): World {
+function world(
+  rules: readonly BudgetRule[],
+  models: readonly Model[] = MODELS,
+  others: readonly Provider[] = [],
+): World {
   const database = migratedDatabase(join(temporaryFolder(), 'log.db'), 'log')
   const db = drizzle(database)
   const ledger = new BudgetLeases({
@@ -69,7 +74,7 @@ function world(rules: readonly BudgetRule[], models: readonly Model[] = MODELS):
     clock: systemClock,
     companions: [new UsageCompanion(), ledger.companion],
   })
-  const gateway = createTestGateway({ providers: [MOCK], models })
+  const gateway = createTestGateway({ providers: [MOCK, ...others], models })
   const unpriced: string[] = []
   const refused: string[] = []
   const compiled = new SpendingRules(rules)
@@ -213,6 +218,23 @@ describe('what is refused', () => {
     await lax.end()
   })
 
+  test('a target without a price does not open a budget for those that have one', async () => {
+    const [echo] = priced('echo').targets
+    const unknown = { ...echo!, providerId: 'other', order: 1 }
+    const other = testProvider({ ...MOCK, id: 'other' })
+    const model = priced('echo', { targets: [echo!, unknown], price: undefined } as never)
+    const { end, gateway } = world(
+      [budget({ nanoUsd: 5, unknownPrice: 'allow' })],
+      [model],
+      [other],
+    )
+    gateway.deps.prices.find = ({ id }) =>
+      id === 'mock' ? { price: { input: 1_000_000, output: 1_000_000 } } : undefined
+    const replies = await Promise.all(Array.from({ length: 20 }, () => gateway.ask(chat('echo'))))
+    expect(replies.filter(({ status }) => status === 200).length).toBe(1)
+    await end()
+  })
+
   test('by any of its accounts: tenant, team, user, key, model, and by pattern and name', async () => {
     const principal: Principal = { ...CALLER, userId: 'u1', teamId: 't1' }
     for (const fields of [
@@ -343,6 +365,74 @@ describe('what is settled', () => {
     expect(gateway.outcomes[0]!.attempts.length).toBeGreaterThan(2)
     expect(gateway.outcomes[0]!.costNanoUsd).toBe(gateway.outcomes[1]!.costNanoUsd!)
     expect(sum(SPENT)).toBe(gateway.outcomes[0]!.costNanoUsd! * 2)
+    await end()
+  })
+
+  test('the turns that a request refers to are paid as well: they are held before it is sent', async () => {
+    const model = priced('echo', { price: { input: 1_000_000, output: 0 } })
+    const { end, gateway, settled } = world([budget({ nanoUsd: USD * 10 })], [model])
+    const dialect = 'openai-responses'
+    const first = await gateway.ask({
+      dialect,
+      principal: CALLER,
+      body: { model: 'echo', input: 'word '.repeat(5_000), max_output_tokens: 1 },
+    })
+    expect(first.status).toBe(200)
+    const { id } = JSON.parse(await text(first)) as { id: string }
+    await settled()
+    const body = { model: 'echo', previous_response_id: id, input: 'on', max_output_tokens: 1 }
+    const replies = await Promise.all(
+      Array.from({ length: 10 }, () => gateway.ask({ dialect, principal: CALLER, body })),
+    )
+    expect(replies.filter(({ status }) => status === 200).length).toBe(1)
+    await end()
+  })
+
+  test('raw requests: as long an answer as they ask for is held, and what nobody tells is estimated', async () => {
+    const { end, gateway, settled, sum } = world([budget({ nanoUsd: USD })])
+    gateway.deps.prices.find = () => ({ price: { input: 1, output: 1_000 } })
+    const raw = async (body: object, leaving?: AbortSignal) => {
+      const reply = await proxy(
+        {
+          dialect: 'openai-chat',
+          operation: 'proxy',
+          endpoint: '/test',
+          bytes: new TextEncoder().encode(JSON.stringify({ messages: [], ...body })),
+          headers: new Headers({ 'content-type': 'application/json' }),
+          principal: CALLER,
+          requestId: 'r',
+          signal: leaving ?? new AbortController().signal,
+          arrivedMs: Date.now(),
+          arrivedMonotonicMs: performance.now(),
+          method: 'POST',
+          provider: 'mock',
+          rest: 'chat/completions',
+          query: '',
+        },
+        gateway.deps,
+      )
+      return { reply, told: await text(reply) }
+    }
+    const message = { messages: [{ role: 'user', content: 'one two' }] }
+    const long = { model: 'echo', max_tokens: 900_000, ...message }
+    const both = await Promise.all([raw(long), raw(long)])
+    expect(both.map(({ reply }) => reply.status).toSorted()).toEqual([200, 429])
+    // A stream whose client did not ask for usage.
+    const { reply, told } = await raw({ model: 'echo', stream: true, ...message })
+    expect(reply.status).toBe(200)
+    expect(told).toContain('data: [DONE]')
+    expect(told).not.toContain('"usage":{')
+    const { outcomes } = gateway
+    expect(outcomes.at(-1)?.usage?.estimated).toBe(true)
+    expect(outcomes.at(-1)?.costNanoUsd).toBeGreaterThan(0)
+    const leaving = new AbortController()
+    const left = raw({ model: 'hang', ...message }, leaving.signal)
+    await Bun.sleep(20)
+    leaving.abort()
+    expect((await left).reply.status).toBe(499)
+    expect(outcomes.at(-1)?.costNanoUsd).toBeGreaterThan(0)
+    await settled()
+    expect(sum(SPENT)).toBe(sum(ROWS))
     await end()
   })
 

@@ -46,8 +46,10 @@ export class Spending implements Toll {
     const accounts = rules.accountsOf(principal, name, arrivedMs)
     if (accounts.length === 0) return
     const worst = worstCase(asked, catalog(principal.tenantId), prices, arrivedMs)
-    if (worst.nanoUsd === undefined) this.judgeUnknown(accounts, name ?? '')
-    const held = ledger.hold(accounts, worst.nanoUsd ?? 0)
+    if (worst.nanoUsd === undefined) {
+      this.judgeUnknown(accounts, name ?? '', asked.inbound.operation)
+    }
+    const held = ledger.hold(accounts, worst.knownNanoUsd)
     if (held instanceof Promise) {
       return held.then((result) => this.decide(result, accounts, worst, asked, record))
     }
@@ -55,13 +57,18 @@ export class Spending implements Toll {
   }
 
   /** @throws GatewayError where a budget does not allow what has no known price */
-  private judgeUnknown(accounts: readonly BudgetAccount[], modelName: string): void {
+  private judgeUnknown(
+    accounts: readonly BudgetAccount[],
+    modelName: string,
+    operation: string,
+  ): void {
+    const what = operation === 'batch' ? 'What a batch will cost' : 'The price of this model'
     for (const { rule } of accounts) {
       if (rule.unknownPrice === 'block') {
         this.ports.refused(rule.per, 'unknown_price')
         throw new GatewayError('insufficient_quota', {
           code: 'price_unknown',
-          message: `The price of this model is not known, and ${budgetName(rule)} allows no such requests.`,
+          message: `${what} is not known, and ${budgetName(rule)} allows no such requests.`,
         })
       }
       this.ports.unpriced(rule, modelName)

@@ -6,6 +6,7 @@ import { asNumber, isObject, type JsonObject, type JsonValue } from '../core/jso
 import { LIMITS } from '../core/limits.ts'
 import { worstCostNanoUsd, type Expected } from '../core/price.ts'
 import type { Asked } from './admit.ts'
+import { promptsIn } from './asked-tokens.ts'
 import type { PriceBook } from './deps.ts'
 import { answerTokens } from './request-needs.ts'
 import type { Catalog } from './snapshot.ts'
@@ -15,6 +16,8 @@ import { targetPrice } from './target-price.ts'
 export interface WorstCase {
   /** Undefined: the price of a target it may go to is not known. */
   readonly nanoUsd: number | undefined
+  /** At the dearest of those targets whose price is known: what is held where unknown prices are allowed. */
+  readonly knownNanoUsd: number
   /** Tokens of the answer that are in it. */
   readonly outputTokens: number
   /** What more of the answer costs, by the token. */
@@ -26,6 +29,7 @@ export interface WorstCase {
 /** Nothing is asked for that anybody is paid for. */
 export const FREE: WorstCase = {
   nanoUsd: 0,
+  knownNanoUsd: 0,
   outputTokens: 0,
   perOutputTokenNanoUsd: 0,
   isOpenEnded: false,
@@ -41,9 +45,11 @@ const SMALL_BYTES = 16_384
 const MEDIA_CHARS_MIN = 1_024
 const MEDIA_TOKENS = 1_600
 const CHOICES_MAX = 128
+/** No answer has more; a larger number would only be one that no sum can be told of. */
+const ANSWER_TOKENS_MAX = 1_000_000_000
 
 /** Operations that only count, keep or list. */
-const FREE_OPERATIONS: ReadonlySet<string> = new Set(['token-count', 'file', 'batch'])
+const FREE_OPERATIONS: ReadonlySet<string> = new Set(['token-count', 'file'])
 /** Operations whose answer has no tokens of its own. */
 const WITHOUT_ANSWER: ReadonlySet<string> = new Set(['embedding', 'moderation', 'rerank'])
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE'])
@@ -58,25 +64,30 @@ export function worstCase(
   if (isFree(asked)) return FREE
   const expected = expectedOf(asked)
   let nanoUsd: number | undefined = 0
+  let knownNanoUsd = 0
   let perOutputTokenNanoUsd = 0
   const found = pricesOf(asked, catalog, prices, atMs)
   for (const price of found) {
     const worst = worstCostNanoUsd(expected, price)
     if (worst === undefined || nanoUsd === undefined) nanoUsd = undefined
     else nanoUsd = Math.max(nanoUsd, worst)
+    knownNanoUsd = Math.max(knownNanoUsd, worst ?? 0)
     const perToken = Math.max(price?.output ?? 0, price?.reasoning ?? 0)
     perOutputTokenNanoUsd = Math.max(perOutputTokenNanoUsd, perToken)
   }
   return {
     nanoUsd: found.length === 0 ? undefined : nanoUsd,
+    knownNanoUsd,
     outputTokens: expected.outputTokens,
     perOutputTokenNanoUsd,
     isOpenEnded: expected.isOpenEnded,
   }
 }
 
-function isFree({ inbound, modelName }: Asked): boolean {
-  if (FREE_OPERATIONS.has(inbound.operation)) return true
+function isFree({ inbound, modelName, raw }: Asked): boolean {
+  // What runs later is paid for, and nobody can say how much of it there is.
+  if (inbound.operation === 'batch') return !('action' in inbound) || inbound.action !== 'create'
+  if (FREE_OPERATIONS.has(raw?.operation ?? inbound.operation)) return true
   return modelName === '' && 'method' in inbound && READING.has(String(inbound.method))
 }
 
@@ -87,25 +98,25 @@ function pricesOf(
   prices: PriceBook,
   atMs: number,
 ): (ModelPrice | undefined)[] {
-  if (model === undefined) {
-    const slash = modelName.indexOf('/')
-    const provider = catalog.providers.get(modelName.slice(0, Math.max(0, slash)))
-    if (provider === undefined) return []
-    return [targetPrice(undefined, provider, modelName.slice(slash + 1), prices, atMs)]
-  }
-  return [model, ...fallbacksOf(model, catalog)].flatMap((each) =>
+  const byTarget = (each: Model) =>
     each.targets.flatMap((target) => {
       const provider = catalog.providers.get(target.providerId)
       return provider === undefined ? [] : [targetPrice(each, provider, target.model, prices, atMs)]
-    }),
-  )
-}
-
-/** Models that may answer in its place. */
-function fallbacksOf({ routing }: Model, catalog: Catalog): Model[] {
-  if (routing === undefined) return []
-  const names = new Set(Object.values(routing.fallbacks).flat())
-  return [...names].flatMap((name) => catalog.models.get(name) ?? [])
+    })
+  const byName = (name: string) => {
+    const slash = name.indexOf('/')
+    const provider = catalog.providers.get(name.slice(0, Math.max(0, slash)))
+    if (provider === undefined) return []
+    return [targetPrice(undefined, provider, name.slice(slash + 1), prices, atMs)]
+  }
+  if (model === undefined) return byName(modelName)
+  // Models that may answer in its place are named as a client names one.
+  const others = new Set(Object.values(model.routing?.fallbacks ?? {}).flat())
+  const inItsPlace = [...others].flatMap((name) => {
+    const alias = catalog.models.get(name)
+    return alias === undefined ? byName(name) : byTarget(alias)
+  })
+  return [...byTarget(model), ...inItsPlace]
 }
 
 interface ExpectedAnswer extends Expected {
@@ -113,10 +124,11 @@ interface ExpectedAnswer extends Expected {
 }
 
 function expectedOf(asked: Asked): ExpectedAnswer {
-  const { body, inbound, model } = asked
-  const { bytes, dialect, operation } = inbound
+  const { body, earlierBytes = 0, inbound, model, raw } = asked
+  const { bytes } = inbound
+  const { dialect, operation } = raw ?? inbound
   const written = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const inputTokens = inputTokensOf(bytes.length, body)
+  const inputTokens = inputTokensOf(bytes.length + earlierBytes, body)
   const writesCache = written.includes('cache_control') || written.includes('cachePoint')
   const hasAudio = written.includes('audio')
   if (WITHOUT_ANSWER.has(operation)) {
@@ -127,7 +139,8 @@ function expectedOf(asked: Asked): ExpectedAnswer {
   const told = body === undefined ? undefined : answerTokens(dialect, body)
   const longest = told ?? byDefault ?? byOlderDefault
   const one = Math.ceil(longest ?? LIMITS.budgetOutputTokensMax)
-  const outputTokens = one * choicesOf(body)
+  const prompts = body === undefined ? 1 : promptsIn(body)
+  const outputTokens = Math.min(ANSWER_TOKENS_MAX, one * choicesOf(body) * prompts)
   return { inputTokens, outputTokens, writesCache, hasAudio, isOpenEnded: longest === undefined }
 }
 

@@ -17,11 +17,12 @@ export function parseRanges(texts: readonly string[]): readonly AddressRange[] {
 
 /**
  * The client's address in one spelling: dotted decimal, or lower-case RFC 5952 without a zone; an IPv4 address inside an IPv6 one is
- * told as IPv4. Undefined where the peer is not known any more.
+ * told as IPv4. Undefined where the peer is not known any more, or where proxies contradict each other.
  *
  * Each trusted proxy has added who asked it at the right end of `X-Forwarded-For` (or `Forwarded`, RFC 7239), so the first address
  * from the right that is none of theirs is the client's; what stands left of it anybody may have written. Where both header fields are
- * there and say otherwise, one of them went through a proxy that does not know it: then neither is believed.
+ * there and say otherwise, one of them went through a proxy that does not know it: then neither is believed, and the client is nobody
+ * known. It must not pass for the proxy, whose own address a key may be allowed from.
  */
 export function clientAddress(
   peer: string | undefined,
@@ -36,8 +37,8 @@ export function clientAddress(
     .filter((hops) => hops !== undefined)
     .map((hops) => nearest(hops, trusted))
   const [first, second] = claimed
-  const found = first === second || second === undefined ? first : undefined
-  return found ?? addressText(peer, address)
+  if (claimed.length > 1 && first !== second) return undefined
+  return first ?? addressText(peer, address)
 }
 
 /** The first from the right that is not trusted; where all are, the one furthest away. Undefined where none can be read. */

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { Passwords } from '../auth/passwords.ts'
+import type { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import { TEST_ACTOR } from '../storage/test-store.ts'
 import { TestBrowser } from '../testing/browser.ts'
@@ -220,6 +221,41 @@ describe('a password', () => {
     expect(rest.at(-1)).toBe(429)
     clock.advance(LIMITS.loginWindowMs)
     expect((await logIn('root', PASSWORD)).status).toBe(200)
+  })
+
+  test('that somebody guesses from one address keeps nobody out who is elsewhere; from many it is bounded', async () => {
+    const tried = async (from: string, password: string) => {
+      const asked = { name: 'root', password, returnTo: null }
+      try {
+        await world.login.desk.withPassword(asked, { from })
+        return 200
+      } catch (error) {
+        return (error as GatewayError).status
+      }
+    }
+    const times = LIMITS.loginFailuresPerNameMax + 1
+    const guess = async (from: string) => {
+      let status = 0
+      for (let nth = 0; nth < times; nth += 1) status = await tried(from, 'wrong password')
+      return status
+    }
+    expect(await guess('203.0.113.1')).toBe(429)
+    expect(await tried('203.0.113.1', PASSWORD)).toBe(429)
+    expect(await tried('198.51.100.1', PASSWORD)).toBe(200)
+    const most = LIMITS.loginFailuresPerNameAnywhereMax / LIMITS.loginFailuresPerNameMax
+    for (let nth = 2; nth <= most; nth += 1) await guess(`203.0.113.${nth}`)
+    expect(await tried('198.51.100.2', PASSWORD)).toBe(429)
+  })
+
+  test('is tried so often for a name, however its letters are written', async () => {
+    const spellings = ['Å', 'A\u030a', '\u212b']
+    const statuses: number[] = []
+    for (let nth = 0; nth <= LIMITS.loginFailuresPerNameMax; nth += 1) {
+      const name = `${spellings[nth % 3]}sa`
+      statuses.push((await logIn(name, `wrong password ${nth}`)).status)
+    }
+    expect(statuses.at(-2)).toBe(401)
+    expect(statuses.at(-1)).toBe(429)
   })
 
   test('from another site is not even looked at, so nobody is logged in as somebody else', async () => {

@@ -3,6 +3,7 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { AppLogin } from '../app-login.ts'
+import type { Sessions } from '../auth/sessions.ts'
 import { LIMITS } from '../core/limits.ts'
 import { scopes } from '../core/permission.ts'
 import { Rights } from '../core/rights.ts'
@@ -234,6 +235,17 @@ describe('rights that change (S51)', () => {
     expect(first.headers.get('x-weir-csrf')).toBe(state.csrf)
   })
 
+  test('do not bring back what the issuer took away while the new id was made', async () => {
+    await loggedIn('bob')
+    const [before] = await world.store.sessions.list('default')
+    const { sessions } = world.login as unknown as { sessions: Sessions }
+    const claimed = { roles: [], groups: [] }
+    expect(await world.store.sessions.renew(before!.idHash, claimed, {})).toBe(true)
+    const token = await sessions.rotate(before!, 'm'.repeat(11))
+    const [after] = await world.store.sessions.list('default')
+    expect(after).toMatchObject({ idHash: token!.idHash, claimed })
+  })
+
   test('keep the end that the session had', async () => {
     const browser = await loggedIn('bob')
     const [before] = await world.store.sessions.list('default')
@@ -441,6 +453,35 @@ describe('an issuer that is asked again (S55)', () => {
     expect((await stateOf(browser)).roles.map(({ role }) => role)).toEqual(['operator'])
   })
 
+  test('and takes a role away takes it from keys of the person as well', async () => {
+    provider.users.set('carol', { claims: { name: 'Carol', roles: ['admins'] } })
+    const browser = await loggedIn('carol')
+    const { id } = (await stateOf(browser)).user
+    const stored = async () => (await world.store.users.find('default', id))?.claimed
+    expect(await stored()).toEqual({ roles: ['admin'], groups: [] })
+    provider.users.set('carol', { claims: { name: 'Carol', roles: [] } })
+    clock.advance(INTERVAL_MS)
+    await get(browser)
+    await world.login.settled()
+    expect(await stored()).toEqual({ roles: [], groups: [] })
+  })
+
+  test('and names another tenant ends the session: roles of there are none here', async () => {
+    const alice = provider.users.get('alice')!
+    const of = (tenant: string, roles: string[]) =>
+      void provider.users.set('alice', { claims: { name: 'Alice', org: tenant, roles } })
+    world.auth.issuers = world.auth.issuers.map((issuer) => ({ ...issuer, tenantClaim: 'org' }))
+    of('default', ['operators'])
+    const browser = await loggedIn()
+    expect((await get(browser)).status).toBe(200)
+    of('acme', ['admins'])
+    clock.advance(INTERVAL_MS)
+    await get(browser)
+    await world.login.settled()
+    provider.users.set('alice', alice)
+    expect((await get(browser)).status).toBe(401)
+  })
+
   test('and names somebody else ends the session', async () => {
     const browser = await loggedIn()
     provider.faults.idToken = { sub: 'bob' }
@@ -561,6 +602,27 @@ describe('logged out by the issuer (S53)', () => {
     clock.advance(LIMITS.issuerKeysStaleMs)
     clock.setWallMs(Date.now())
     expect((await send(await provider.logoutToken({ sub: 'alice' }))).status).toBe(503)
+  })
+
+  test('on its page anybody may ask: names that no session had take nothing back, and are bounded', async () => {
+    const iss = encodeURIComponent(provider.issuer)
+    const front = (sid: string) =>
+      fetch(`${world.url}/auth/frontchannel/team?iss=${iss}&sid=${encodeURIComponent(sid)}`)
+    const browser = await loggedIn()
+    const sid = await sidOf()
+    world.recalls.length = 0
+    for (const bad of ['a\0b', 'a\nb', 'x'.repeat(400)]) {
+      expect((await front(bad)).status).toBe(400)
+    }
+    const guesses = Array.from({ length: LIMITS.loginsBegunPerAddressMax }, (_, nth) => nth)
+    const answers = await Promise.all(guesses.map((nth) => front(`guess-${nth}`)))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 429]))
+    expect(world.recalls).toEqual([])
+    expect((await get(browser)).status).toBe(200)
+    clock.advance(LIMITS.loginWindowMs)
+    expect((await front(sid)).status).toBe(200)
+    expect(world.recalls).toEqual([{ issuerId: 'team', sessionId: sid }])
+    expect((await get(browser)).status).toBe(401)
   })
 
   test('on its page: by name of the session, and without iss for Entra ID alone', async () => {

@@ -52,6 +52,8 @@ export interface BearerRig {
   storeFault: Error | undefined
   storeGate: Promise<void> | undefined
   directory(): Directory
+  /** Of the snapshot. */
+  readonly version: number
   /** As the snapshot after a change. */
   change(directory: Partial<Directory>): void
   ask(token: string): Promise<Principal>
@@ -97,6 +99,9 @@ export function bearerRig(
     storeFault: undefined,
     storeGate: undefined,
     directory: () => directory,
+    get version() {
+      return people.version
+    },
     change,
     ask: async (token) => await bearer.principal(token, sha256Hex(token)),
     async refusal(token) {
@@ -155,7 +160,7 @@ export function bearerRig(
       list: async (tenantId) => directory.services.filter((each) => each.tenantId === tenantId),
     },
   })
-  return Object.assign(rig, { bearer })
+  return Object.defineProperty(rig, 'bearer', { value: bearer }) as BearerRig
 }
 
 /** Seconds, as tokens say times. */

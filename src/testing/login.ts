@@ -8,6 +8,7 @@ import { toIssuer } from '../config/team.ts'
 import type { Config } from '../config/config.ts'
 import type { IssuerSettings } from '../core/issuer.ts'
 import type { Clock } from '../core/ports.ts'
+import type { Recall } from '../core/recall.ts'
 import { Rights } from '../core/rights.ts'
 import { LIMITS } from '../core/limits.ts'
 import {
@@ -43,6 +44,8 @@ export interface LoginWorld extends AsyncDisposable {
   readonly store: Store
   readonly server: TestServer
   readonly login: AppLogin
+  /** Whose bearer tokens were called back. */
+  readonly recalls: Recall[]
   readonly logger: MemoryLogger
   /** `http://127.0.0.1:port` */
   readonly url: string
@@ -109,6 +112,7 @@ export async function startLoginWorld(options: LoginWorldOptions = {}): Promise<
         issuers: auth.issuers,
       },
     }) as unknown as Config
+  const recalls: Recall[] = []
   const login = new AppLogin({
     store,
     transport,
@@ -116,7 +120,7 @@ export async function startLoginWorld(options: LoginWorldOptions = {}): Promise<
     logger,
     config,
     rights: () => rights,
-    recall() {},
+    recall: (facts) => void recalls.push(facts),
     clock,
     argon2: CHEAP_ARGON2,
   })
@@ -145,6 +149,7 @@ export async function startLoginWorld(options: LoginWorldOptions = {}): Promise<
     store,
     server,
     login,
+    recalls,
     logger,
     url: server.url,
     auth,

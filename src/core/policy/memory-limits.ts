@@ -57,9 +57,9 @@ export class MemoryLimits implements LimitCounters {
     return verdict
   }
 
-  /** Counts what was let through elsewhere. */
-  note(takes: readonly LimitTake[], holder: string): void {
-    this.record(takes, holder, this.clock.monotonicMs())
+  /** Counts what was let through elsewhere. @param atMs when: what is given back later is found by it */
+  note(takes: readonly LimitTake[], holder: string, atMs = this.clock.monotonicMs()): void {
+    this.record(takes, holder, atMs)
   }
 
   correct(key: string, windowMs: number, amount: number, takenMs?: number): void {

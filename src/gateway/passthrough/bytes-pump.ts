@@ -2,14 +2,17 @@
 // them to read usage from is bounded; a failure is told in an event stream and breaks anything else off.
 
 import type { GatewayError } from '../../core/error.ts'
+import type { Usage } from '../../core/ir/usage.ts'
 import { asObject, parseJson } from '../../core/json.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { Logger } from '../../core/ports.ts'
 import type { Dialect, Frame, TapReading } from '../../dialects/dialect.ts'
 import { SSE_KEEPALIVE } from '../../dialects/openai-chat/index.ts'
 import { createFramer } from '../../dialects/sse.ts'
+import { estimateUsage, tokensInBytes } from '../estimate.ts'
 import type { Pump } from '../pump.ts'
 import type { RequestRecord } from '../record.ts'
+import { tokensInStream } from '../relay-pump.ts'
 import { TailBuffer } from '../tail-buffer.ts'
 import { usageInText, usageOfAnswer } from './usage.ts'
 
@@ -74,10 +77,10 @@ export class BytesPump implements Pump {
     return this.ended
   }
 
-  conclude(_aborted: boolean): void {
+  conclude(aborted: boolean): void {
     const { record } = this.options
     try {
-      this.read(record)
+      this.read(record, aborted)
     } catch (error) {
       // Usage is read for the record alone: an answer nobody can read is still the client's.
       this.options.logger.debug('usage of an answer could not be read', { error: String(error) })
@@ -85,12 +88,31 @@ export class BytesPump implements Pump {
     this.options.onOver()
   }
 
-  private read(record: RequestRecord): void {
+  private read(record: RequestRecord, aborted: boolean): void {
     const reading = this.options.tapped ? this.tap() : undefined
     const usage = reading?.usage ?? this.sniff()
     if (usage !== undefined) record.addUsage(usage)
     if (reading?.finish !== undefined) record.setFinish(reading.finish)
     if (reading?.model !== undefined) record.setModelReported(reading.model)
+    const isTold = reading?.usage?.outputTokens !== undefined && (reading.complete || !aborted)
+    if (this.options.tapped && !isTold) this.estimate(record, usage)
+  }
+
+  /** What a provider has worked for and did not tell, as it is for every other answer of its kind. */
+  private estimate(record: RequestRecord, told: Usage | undefined): void {
+    const { bytes } = record.inbound
+    if (record.asksFor === 'embedding') {
+      if (told === undefined) record.addUsage(estimateUsage(bytes.length, 0))
+      return
+    }
+    if (record.asksFor !== 'chat' && record.asksFor !== 'completion') return
+    const framing = this.options.form === 'lines' ? 'ndjson' : 'sse'
+    const output = this.isFramed
+      ? tokensInStream(this.seen, framing)
+      : tokensInBytes(this.seen.totalBytes)
+    const estimate = estimateUsage(bytes.length, output)
+    if (told?.inputTokens === undefined) record.addUsage(estimate)
+    else record.addUsage({ outputTokens: estimate.outputTokens!, estimated: true })
   }
 
   private get isFramed(): boolean {

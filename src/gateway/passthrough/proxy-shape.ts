@@ -3,35 +3,43 @@
 
 import type { DialectName } from '../../core/ir/request.ts'
 import { asString, type JsonObject } from '../../core/json.ts'
+import type { RawAsked } from '../admit.ts'
 import { namedBeside } from '../named-models.ts'
 import type { FormFields } from './multipart-scanner.ts'
 
 export interface ProxyShape {
   /** The dialect of the answer, where it is an answer of one. */
   readonly dialect?: DialectName
+  /** What is asked of a model, where the path tells and it is paid by tokens. */
+  readonly operation?: RawAsked['operation']
   /** The path asks a model for something, and does nothing else. */
   readonly asksModel: boolean
   /** The model in the path. */
   readonly modelInPath?: string
 }
 
-const MODEL_PATHS: readonly (readonly [RegExp, DialectName | undefined])[] = [
-  [/\/chat\/completions$/, 'openai-chat'],
-  [/\/completions$/, 'openai-completions'],
-  [/\/responses$/, 'openai-responses'],
-  [/\/embeddings$/, 'openai-embeddings'],
-  [/\/v1\/messages(?:\/count_tokens)?$/, 'anthropic'],
-  [/\/api\/(?:chat|generate|embed|embeddings)$/, 'ollama'],
-  [/\/v2\/(?:chat|embed)$/, 'cohere'],
-  [/\/(?:v1\/|v2\/)?rerank$/, undefined],
-  [/\/moderations$/, undefined],
-  [/\/images\/(?:generations|edits|variations)$/, undefined],
-  [/\/audio\/(?:transcriptions|translations|speech)$/, undefined],
-  [/\/responses\/compact$/, undefined],
-]
+const MODEL_PATHS: readonly (readonly [RegExp, DialectName | undefined, RawAsked['operation']?])[] =
+  [
+    [/\/chat\/completions$/, 'openai-chat', 'chat'],
+    // Before OpenAI's: its path ends as theirs does.
+    [/\/api\/(?:embed|embeddings)$/, 'ollama', 'embedding'],
+    [/\/completions$/, 'openai-completions', 'completion'],
+    [/\/responses$/, 'openai-responses', 'chat'],
+    [/\/embeddings$/, 'openai-embeddings', 'embedding'],
+    [/\/v1\/messages$/, 'anthropic', 'chat'],
+    [/\/v1\/messages\/count_tokens$/, 'anthropic', 'token-count'],
+    [/\/api\/(?:chat|generate)$/, 'ollama', 'chat'],
+    [/\/v2\/chat$/, 'cohere', 'chat'],
+    [/\/v2\/embed$/, 'cohere', 'embedding'],
+    [/\/(?:v1\/|v2\/)?rerank$/, undefined, 'rerank'],
+    [/\/moderations$/, undefined, 'moderation'],
+    [/\/images\/(?:generations|edits|variations)$/, undefined],
+    [/\/audio\/(?:transcriptions|translations|speech)$/, undefined],
+    [/\/responses\/compact$/, undefined],
+  ]
 
 const GEMINI =
-  /\/models\/([^/:]+):(?:generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)$/
+  /\/models\/([^/:]+):(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)$/
 const DEPLOYMENT = /\/deployments\/([^/]+)\//
 
 /**
@@ -43,12 +51,18 @@ export function proxyShape(path: string, method: string): ProxyShape {
   const gemini = GEMINI.exec(plain)
   if (gemini !== null) {
     const modelInPath = decoded(gemini[1]!)
-    return { dialect: 'gemini', asksModel: method === 'POST', modelInPath }
+    const asked = { operation: geminiOperation(gemini[2]!), asksModel: true } as const
+    return {
+      dialect: 'gemini',
+      ...(method === 'POST' ? asked : { asksModel: false }),
+      modelInPath,
+    }
   }
   const known = MODEL_PATHS.find(([pattern]) => pattern.test(plain))
   const deployment = DEPLOYMENT.exec(plain)?.[1]
   return {
     ...(known?.[1] === undefined ? {} : { dialect: known[1] }),
+    ...(known?.[2] === undefined || method !== 'POST' ? {} : { operation: known[2] }),
     asksModel: method === 'POST' && known !== undefined,
     ...(deployment === undefined ? {} : { modelInPath: decoded(deployment) }),
   }
@@ -77,6 +91,11 @@ export function modelsNamed(
 /** The model to name in the log, where one is named. */
 export function modelShown(shape: ProxyShape, named: readonly string[], body?: JsonObject): string {
   return shape.modelInPath ?? named[0] ?? asString(body?.['model']) ?? ''
+}
+
+function geminiOperation(method: string): RawAsked['operation'] {
+  if (method === 'countTokens') return 'token-count'
+  return method.toLowerCase().includes('embed') ? 'embedding' : 'chat'
 }
 
 function bareGemini(name: string): string {

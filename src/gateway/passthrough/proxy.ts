@@ -64,12 +64,17 @@ export async function proxy(inbound: ProxyInbound, deps: GatewayDeps): Promise<R
     const { provider, kind } = chosen
     const url = proxyTarget(provider.baseUrl, inbound.rest, inbound.query)
     const shape = proxyShape(new URL(url).pathname, inbound.method)
-    const model = judge(inbound, shape, chosen, url)
+    const { body, model } = judge(inbound, shape, chosen, url)
     if (model !== '') record.model = `${provider.id}/${model}`
     await deps.prices.ready()
     const modelName = model === '' ? '' : `${provider.id}/${model}`
-    await admit({ inbound, modelName, stream: false }, record, deps)
     const dialect = shape.dialect ?? kind.dialects(provider, 'chat')[0] ?? 'openai-chat'
+    const { operation } = shape
+    if (operation !== undefined) record.asksFor = operation
+    const raw = operation === undefined ? {} : { raw: { dialect, operation } }
+    const json = body === undefined ? {} : { body }
+    const stream = asksForStream(shape, url, body)
+    await admit({ inbound, modelName, stream, ...json, ...raw }, record, deps)
     const result = await ask(questionFor(inbound, chosen, url, model, dialect), record, deps)
     if (isFailure(result)) throw result.error
     if (result.failed !== undefined) return failedReply(result, result.failed, record, deps, onOver)
@@ -81,8 +86,17 @@ export async function proxy(inbound: ProxyInbound, deps: GatewayDeps): Promise<R
   }
 }
 
+function asksForStream(
+  { dialect }: ProxyShape,
+  url: string,
+  body: JsonObject | undefined,
+): boolean {
+  if (dialect === 'gemini') return url.includes(':streamGenerateContent')
+  return body?.['stream'] === true || (dialect === 'ollama' && body?.['stream'] !== false)
+}
+
 /**
- * The model asked for, or '' where none is named.
+ * The model asked for, or '' where none is named, and the body where it can be read.
  * @throws GatewayError 404 for what the caller may not ask, the same as for a provider that is not there
  */
 function judge(
@@ -90,7 +104,7 @@ function judge(
   shape: ProxyShape,
   { provider, kind }: ChosenProvider,
   url: string,
-): string {
+): { readonly body: JsonObject | undefined; readonly model: string } {
   const { principal, received } = inbound
   const isRestricted = !mayUseEveryModel(principal)
   const body = inbound.bytes.length === 0 ? undefined : readBody(inbound.bytes, isRestricted)
@@ -104,7 +118,7 @@ function judge(
       message: `Ask for these under /v1/${operation === 'file' ? 'files' : 'batches'}, with the provider in 'x-weir-provider': there each tenant sees its own.`,
     })
   }
-  return modelShown(shape, named, body)
+  return { body, model: modelShown(shape, named, body) }
 }
 
 /** One whose models are counted must send a body that can be read in one way only. */

@@ -18,7 +18,7 @@ import { ruleOf, type RouteRule } from '../route-actions.ts'
 import { authorizeAdmin } from './authorize.ts'
 import { adminBody, invalidMember, notFound, tenantAsked } from './body.ts'
 import { KEY_MEMBERS, keyChange, keyInput, TENANT_KEY_MEMBERS, type KeyInput } from './key-input.ts'
-import { adminKeyJson } from './key-json.ts'
+import { adminKeyJson, keyState } from './key-json.ts'
 
 /** What the routes of keys need of the outside. */
 export interface KeysDeps {
@@ -102,6 +102,7 @@ class KeyRoutes {
     if (input.name === undefined) throw invalidMember('name', 'Missing.')
     const { key, wanted } = this.newKey(circle, { ...input, name: input.name })
     this.refuseBeyond(circle, wanted)
+    await this.refuseTooMany(circle)
     const made = await this.deps.keys.keys.create(wanted, circle.actor)
     return this.shown(request, made, 201, key)
   }
@@ -136,6 +137,7 @@ class KeyRoutes {
     const { key: secret, wanted } = this.newKey(circle, key)
     // By the old one's id: what was assigned to it goes over to the new one.
     this.refuseBeyond(circle, { ...wanted, id: key.id })
+    await this.refuseTooMany(circle, key.id)
     const made = await this.deps.keys.keys.rotate(
       circle.tenantId,
       key.id,
@@ -226,6 +228,27 @@ class KeyRoutes {
     if (reason === undefined) return
     this.deps.denials.note(actor, rule)
     throw new GatewayError('permission', { message: reason })
+  }
+
+  /**
+   * Whoever makes keys for themselves has some and not any number: every one is held by every replica.
+   * @param replacedId a key in whose place the new one comes
+   */
+  private async refuseTooMany(circle: Circle, replacedId?: string): Promise<void> {
+    if (circle.ownerId === undefined) return
+    const nowMs = this.deps.clock.nowMs()
+    const stored = await this.deps.keys.keys.list(circle.tenantId)
+    const open = stored.filter((key) => {
+      const state = keyState(key, nowMs)
+      const isOpen = state === 'active' || state === 'disabled'
+      return isOpen && key.id !== replacedId && isIn(circle, key)
+    })
+    if (open.length < LIMITS.ownKeysMax) return
+    throw new GatewayError('invalid_request', {
+      status: 409,
+      code: 'too_many_keys',
+      message: `You have ${LIMITS.ownKeysMax} keys. Revoke one first.`,
+    })
   }
 
   private async shown(

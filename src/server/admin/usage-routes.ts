@@ -85,7 +85,7 @@ export function usageRoutes(deps: ServerDeps) {
 function ownOf({ keyId, serviceId, userId }: Principal): Partial<UsageFilter> {
   if (keyId !== undefined) return { keyId }
   if (userId !== undefined) return { userId }
-  return serviceId === undefined ? { keyId: '' } : { serviceId }
+  return serviceId === undefined ? { keyId: '', serviceId: '', userId: '' } : { serviceId }
 }
 
 async function answered(
