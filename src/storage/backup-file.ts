@@ -11,6 +11,7 @@ import {
   linkSync,
   openSync,
   readSync,
+  renameSync,
   rmSync,
   writeSync,
 } from 'node:fs'
@@ -23,6 +24,8 @@ const HASH_BYTES = 32
 /** Length of a piece as it lies there and as it is read, unsigned, least significant byte first. */
 const PIECE_HEAD_BYTES = 8
 const READ_BYTES = 1024 * 1024
+/** What a file system says that has no second names for a file. */
+const LINKLESS = new Set<unknown>(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
 export interface BackupHead {
   /** Of the program that wrote it. */
@@ -80,17 +83,27 @@ export class BackupWriter {
     this.write(this.hash.digest())
     fsyncSync(this.descriptor)
     const { size } = fstatSync(this.descriptor)
-    closeSync(this.descriptor)
-    // Never over a file that has come meanwhile.
-    linkSync(this.partial, this.path)
-    rmSync(this.partial)
+    this.name()
+    this.abandon()
     return size
   }
 
-  /** Takes away what was written. */
+  /** Takes away what was written, and has no name. */
   abandon(): void {
     closeSync(this.descriptor)
     rmSync(this.partial, { force: true })
+  }
+
+  /** Never over a file that has come meanwhile. */
+  private name(): void {
+    try {
+      linkSync(this.partial, this.path)
+    } catch (error) {
+      if (existsSync(this.path)) refuse(this.path, 'is there already: choose another name')
+      // Not every file system has links.
+      if (!(error instanceof Error && 'code' in error && LINKLESS.has(error.code))) throw error
+      renameSync(this.partial, this.path)
+    }
   }
 
   private piece(piece: Piece): void {

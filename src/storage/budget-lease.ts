@@ -101,6 +101,11 @@ export class LedgerAccount {
     return this.leases.reduce((sum, { slice }) => sum + slice.beyond, 0)
   }
 
+  /** A charge without a lease is in the store, or never will be. Rows that an earlier process left were not counted here. */
+  written(): void {
+    this.counting = Math.max(0, this.counting - 1)
+  }
+
   /** Nothing more is held from the lease. */
   closeLease(): void {
     if (this.lease === undefined) return

@@ -5,6 +5,7 @@ import type { BudgetCharge } from '../core/outcome.ts'
 import type { BudgetRule } from '../core/money.ts'
 import type { BudgetAccount, BudgetHold, BudgetRefusal } from '../core/ports-money.ts'
 import * as fc from 'fast-check'
+import { LIMITS } from '../core/limits.ts'
 import { grantOf, windowOf } from '../core/policy/budget.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
 import { FakeClock } from '../testing/clock.ts'
@@ -184,6 +185,39 @@ describe('one process', () => {
     await process.end()
   })
 
+  test('where there are too many accounts, what the others hold for the request is given back', async () => {
+    const process = new Process(join(temporaryFolder(), 'log.db'), new FakeClock())
+    const account = process.account()
+    ;(await held(process.ledger.hold([account], 1))).settle(0)
+    const counting = rule({ id: 'counting', action: 'alert' })
+    const holds: BudgetHold[] = []
+    for (let at = 1; at < LIMITS.budgetAccountsMax; at += 1) {
+      const one = process.ledger.hold([process.account(counting, `s${at}`)], 1)
+      holds.push(one as BudgetHold)
+    }
+    const several = [account, process.account(counting, 'one too many')]
+    expect(() => process.ledger.hold(several, 1)).toThrow()
+    expect(process.ledger.heldNanoUsd).toBe(0)
+    for (const hold of holds) hold.settle(0)
+    await process.end()
+  })
+
+  test('charges that an earlier process has left on disk keep no account in memory', async () => {
+    const process = new Process(join(temporaryFolder(), 'log.db'), new FakeClock())
+    const counting = rule({ action: 'alert' })
+    const mine = await held(process.ledger.hold([process.account(counting)], 5))
+    const charges = mine.settle(5)
+    // The same account, charged by whoever ran before: nobody here has counted it.
+    process.record(charges, 5)
+    process.record(charges, 5)
+    await process.log.flush()
+    process.clock.advance(60_000)
+    await process.ledger.settled()
+    await process.ledger.settled()
+    expect(process.ledger.accountCount).toBe(0)
+    await process.end()
+  })
+
   test('an account that only alerts holds nothing, refuses nothing, and counts', async () => {
     const process = new Process(join(temporaryFolder(), 'log.db'), new FakeClock())
     const account = process.account(rule({ action: 'alert', nanoUsd: 100, alertAt: [0.5, 1] }))
@@ -352,7 +386,7 @@ describe('faults', () => {
       ]
       const rules = [
         rule({ id: 'a' }),
-        rule({ id: 'b', nanoUsd: USD / 3 }),
+        rule({ id: 'b', nanoUsd: Math.floor(USD / 3) }),
         rule({ id: 'c', action: 'alert', alertAt: [0.5] }),
       ]
       const open: { process: Process; hold: BudgetHold; worst: number }[] = []
@@ -364,7 +398,11 @@ describe('faults', () => {
           const accounts = rules.map((each) =>
             process.account(each, `k${seededInteger(random, 3)}`),
           )
-          const result = await process.ledger.hold(accounts, worst)
+          const holding = process.ledger.hold(accounts, worst)
+          // Whoever waits for what others have leased waits for a while, never for ever.
+          const moving = setInterval(() => clock.advance(500), 50)
+          const result = await holding
+          clearInterval(moving)
           if (isHold(result)) open.push({ process, hold: result, worst })
         } else if (kind < 9 && open.length > 0) {
           const [one] = open.splice(seededInteger(random, open.length), 1)

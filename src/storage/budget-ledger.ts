@@ -98,6 +98,11 @@ export class BudgetLeases implements BudgetLedger, ChargeBook {
     return sum
   }
 
+  /** Accounts that are kept in memory, for tests. */
+  get accountCount(): number {
+    return this.accounts.size
+  }
+
   hold(
     accounts: readonly BudgetAccount[],
     nanoUsd: number,
@@ -105,11 +110,16 @@ export class BudgetLeases implements BudgetLedger, ChargeBook {
     if (!isAmount(nanoUsd)) throw new GatewayError('internal', { cause: 'no amount' })
     const nowMs = this.clock.monotonicMs()
     const held: Held[] = []
-    for (const [index, each] of accounts.entries()) {
-      const account = this.accountOf(each, nowMs)
-      const lease = this.heldAtOnce(account, nanoUsd, nowMs)
-      if (lease === 'ask') return this.holdRest(accounts, index, held, nanoUsd)
-      held.push({ account, lease })
+    try {
+      for (const [index, each] of accounts.entries()) {
+        const account = this.accountOf(each, nowMs)
+        const lease = this.heldAtOnce(account, nanoUsd, nowMs)
+        if (lease === 'ask') return this.holdRest(accounts, index, held, nanoUsd)
+        held.push({ account, lease })
+      }
+    } catch (error) {
+      for (const one of held) one.lease?.slice.release(nanoUsd)
+      throw error
     }
     return new Hold(this, held, nanoUsd)
   }
@@ -184,7 +194,7 @@ export class BudgetLeases implements BudgetLedger, ChargeBook {
       const account = this.accounts.get(windowKey(charge))
       if (account !== undefined) {
         account.isChanged = true
-        if (charge.lease === '') account.counting -= 1
+        if (charge.lease === '') account.written()
       }
       this.leases.get(leaseKey({ window: charge, lease: charge.lease }))?.slice.written(charge)
     }
@@ -196,7 +206,7 @@ export class BudgetLeases implements BudgetLedger, ChargeBook {
       const lease = this.leases.get(leaseKey({ window: charge, lease: charge.lease }))
       if (lease === undefined) {
         const account = this.accounts.get(windowKey(charge))
-        if (account !== undefined && charge.lease === '') account.counting -= 1
+        if (charge.lease === '') account?.written()
         this.care.orphan(charge)
         continue
       }

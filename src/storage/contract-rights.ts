@@ -227,6 +227,38 @@ export function assignmentsContract(open: OpenPeople): void {
 }
 
 export function removalsContract(open: OpenPeople): void {
+  test('of a key that is replaced the assignments are its successor’s too, here and everywhere', async () => {
+    const people = await twoTenants(open)
+    const { assignments, keys } = people
+    const [key, other] = [sampleKey({ tenantId: 'acme' }), sampleKey({ tenantId: 'acme' })]
+    for (const each of [key, other]) await keys.create(each, BY)
+    const assignee = { kind: 'key', id: key.id } as const
+    await assignments.create(assignment('acme', { assignee, effect: 'deny' }), BY)
+    await assignments.create(assignment(PLATFORM_TENANT_ID, { assignee, roleId: 'auditor' }), BY)
+    const next = sampleKey({ tenantId: 'acme', createdMs: 9 })
+    expect(await keys.rotate('acme', key.id, next, 99, BY)).toBeDefined()
+    const { assignments: given } = await people.directory.all()
+    const of = (id: string) =>
+      given
+        .filter((each) => each.assignee.id === id)
+        .map(({ effect, roleId, scope, tenantId }) => [tenantId, effect, roleId, scope])
+        .toSorted()
+    expect(of(next.id)).toEqual([
+      [PLATFORM_TENANT_ID, 'allow', 'auditor', '/'],
+      ['acme', 'deny', 'member', scopes.tenant('acme')],
+    ])
+    expect(of(key.id)).toEqual(of(next.id))
+    expect(given).toHaveLength(4)
+    expect((await auditOf(people)).slice(-4, -2)).toEqual([
+      `key.rotate ${key.id}`,
+      `key.create ${next.id}`,
+    ])
+    expect(
+      await keys.rotate('acme', key.id, sampleKey({ tenantId: 'acme' }), 99, BY),
+    ).toBeUndefined()
+    expect((await people.directory.all()).assignments).toHaveLength(4)
+  })
+
   test('with a user go memberships, assignments, sessions and keys, and nobody else’s', async () => {
     const people = await twoTenants(open)
     const { assignments, keys, memberships, users } = people

@@ -7,6 +7,8 @@ import { BY, twoTenants, user, type OpenPeople } from './contract-people.ts'
 
 const IDLE_MS = 60_000
 const END_MS = 9e12
+/** Not over for whatever clock the store has. */
+const RECENT_MS = 8e12
 
 const session = (fields: Partial<Session> = {}): Session => ({
   idHash: Bun.randomUUIDv7(),
@@ -178,5 +180,24 @@ export function loginsContract(open: OpenPeople): void {
     expect(await logins.firstUse('session-refresh', 'c', 1)).toBe(true)
     expect(await logins.firstUse('session-refresh', 'c', END_MS)).toBe(true)
     expect(await logins.firstUse('session-refresh', 'c', END_MS)).toBe(false)
+  })
+
+  test('what is called back is known to all, the oldest first, and once with its last time', async () => {
+    const { logins } = await open()
+    await logins.callBack([], RECENT_MS)
+    expect(await logins.calledBack(0)).toEqual([])
+    await logins.callBack(['kc\nsid\ns1', 'kc\nsub\nalice'], RECENT_MS + 1)
+    await logins.callBack(['kc\nsub\nbob'], RECENT_MS + 2)
+    await logins.callBack(['kc\nsid\ns1'], RECENT_MS + 3)
+    const all = [
+      { name: 'kc\nsub\nalice', atMs: RECENT_MS + 1 },
+      { name: 'kc\nsub\nbob', atMs: RECENT_MS + 2 },
+      { name: 'kc\nsid\ns1', atMs: RECENT_MS + 3 },
+    ]
+    expect(await logins.calledBack(0)).toEqual(all)
+    expect(await logins.calledBack(RECENT_MS + 2)).toEqual(all.slice(1))
+    // What may be shown once is another thing, by whatever name.
+    expect(await logins.firstUse('logout-token', 'kc\nsid\ns1', END_MS)).toBe(true)
+    expect(await logins.calledBack(0)).toEqual(all)
   })
 }

@@ -85,6 +85,28 @@ export function usersContract(open: OpenPeople): void {
     expect(await auditOf(people, 'acme')).toContain(`user.update ${alice.id}`)
   })
 
+  test('tokens of who is removed are called back with them: else the next one would make them anew', async () => {
+    const people = await twoTenants(open)
+    const { logins, services, users } = people
+    const [local, foreign] = [
+      await users.create(user('acme', 'alice'), BY),
+      await users.create(user('acme', 'bob', { issuer: 'keycloak' }), BY),
+    ]
+    const client = { issuer: 'keycloak', clientId: 'ci' }
+    for (const [id, named] of [
+      ['robot', {}],
+      ['ci', client],
+    ] as const) {
+      await services.create({ tenantId: 'acme', id, name: id, createdMs: 1, ...named }, BY)
+    }
+    expect(await users.remove('globex', foreign.id, BY)).toBe(false)
+    expect(await logins.calledBack(0)).toEqual([])
+    for (const { id } of [local, foreign]) await users.remove('acme', id, BY)
+    for (const id of ['robot', 'ci']) await services.remove('acme', id, BY)
+    const names = (await logins.calledBack(0)).map(({ name }) => name)
+    expect(names.toSorted()).toEqual(['keycloak\nsub\nbob', 'keycloak\nsub\nci'])
+  })
+
   test('names as issuers have them never keep anybody out; what a person types must be right', async () => {
     const { users } = await twoTenants(open)
     const odd = { name: `a\u0000\n${'x'.repeat(500)}`, email: 'not mail' }

@@ -98,23 +98,29 @@ export class ControlDatabase {
     by: Actor,
     plan: () => AuditedChange<Q> | undefined | Promise<AuditedChange<Q> | undefined>,
   ): Promise<Results<Q> | undefined> {
-    // One after the other within this process: changes would only meet at the end of the chain.
-    const before = this.changing
-    const done = Promise.allSettled([before]).then(() => this.changeNow(by, plan, 'told'))
-    this.changing = done
-    const results = await done
+    const results = await this.inTurn(() => this.changeNow(by, plan, 'told'))
     if (results !== undefined) await this.options.changed()
     return results
   }
 
   /** As `change`, for what no snapshot is made of: this process's listener is not told. */
   async record(by: Actor, events: readonly AuditEvent[]): Promise<void> {
-    const before = this.changing
-    const done = Promise.allSettled([before]).then(() =>
-      this.changeNow(by, () => ({ events, build: () => [] }), 'untold'),
-    )
+    await this.inTurn(() => this.changeNow(by, () => ({ events, build: () => [] }), 'untold'))
+  }
+
+  /**
+   * One after the other within this process: changes would only meet at the end of the chain. Whoever has waited for long behind one that
+   * the store did not take does not try as well: each would wait as long again, and those behind it for all of them.
+   */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const startedMs = performance.now()
+    const done = Promise.allSettled([this.changing]).then(async ([before]) => {
+      const waitedMs = performance.now() - startedMs
+      if (waitedMs > LIMITS.changeQueueTimeoutMs && isUnavailable(before)) throw before.reason
+      return await work()
+    })
     this.changing = done
-    await done
+    return done
   }
 
   private async changeNow<const Q extends readonly AtomicQuery[]>(
@@ -195,4 +201,11 @@ export class ControlDatabase {
     marker.marked(results.pop())
     return results as Results<Q>
   }
+}
+
+function isUnavailable(
+  before: PromiseSettledResult<unknown> | undefined,
+): before is PromiseRejectedResult {
+  if (before?.status !== 'rejected') return false
+  return before.reason instanceof GatewayError && before.reason.kind === 'storage_unavailable'
 }

@@ -73,10 +73,11 @@ export async function openPostgresEnd(options: PostgresEndOptions): Promise<Copy
 async function requireAlone(pool: PostgresPool, name: string): Promise<void> {
   const deadlineMs = performance.now() + SESSION_END_MS
   for (;;) {
+    // Of other users' sessions the server hides what kind they are.
     const rows = await pool.query<{ others: number }>(
       `SELECT count(*) AS others FROM pg_stat_activity WHERE datname = current_database()
        AND pid <> pg_backend_pid() AND application_name = current_setting('application_name')
-       AND application_name <> '' AND backend_type = 'client backend'`,
+       AND application_name <> '' AND coalesce(backend_type, 'client backend') = 'client backend'`,
     )
     if ((rows[0]?.others ?? 0) === 0) return
     if (performance.now() > deadlineMs) break
@@ -152,7 +153,8 @@ class PostgresEnd implements CopyTarget {
   }
 
   async close(): Promise<void> {
-    await this.forget()
+    // A reading that has failed has told so.
+    await Promise.allSettled([this.forget()])
     await this.pool.close()
   }
 

@@ -29,6 +29,7 @@ import {
   storeIn,
   temporaryFolder,
   TEST_ACTOR,
+  until,
 } from './test-store.ts'
 
 const missing = postgresMissing()
@@ -328,6 +329,46 @@ describe('what is refused', () => {
     20_000,
   )
 
+  test.skipIf(missing !== undefined)(
+    'a database that a server is connected to as another user',
+    async () => {
+      const target = await place('postgres')
+      if (target.engine !== 'postgres') throw new Error('not Postgres')
+      const name = new URL(target.url).pathname.slice(1)
+      await server.sql(`CREATE ROLE mover LOGIN PASSWORD 'x'; ALTER DATABASE ${name} OWNER TO mover;
+        ALTER ROLE mover IN DATABASE ${name} SET search_path = public`)
+      await server.sql('GRANT ALL ON SCHEMA public TO mover', name)
+      const url = new URL(target.url)
+      url.username = 'mover'
+      url.password = 'x'
+      const theirs = new PostgresPool(target, { connections: 1, logger })
+      await theirs.query('SELECT 1')
+      const opening = openEnd({ ...target, url: url.href }, 'made', ends)
+      await expect(opening).rejects.toThrow('in use')
+      await theirs.close()
+    },
+    20_000,
+  )
+
+  test.skipIf(missing !== undefined)(
+    'a source that goes away in the middle: told as it is, and nothing stays open',
+    async () => {
+      const source = await place('postgres')
+      if (source.engine !== 'postgres') throw new Error('not Postgres')
+      await fillEveryTable(source, 3)
+      const name = new URL(source.url).pathname.slice(1)
+      const end = await openEnd(source, 'shared', ends)
+      await end.rowsAfter(COPY_TABLES[0]!, undefined)
+      const sessions = `FROM pg_stat_activity WHERE datname = '${name}' AND pid <> pg_backend_pid()`
+      await server.sql(`SELECT count(pg_terminate_backend(pid)) ${sessions}`)
+      await expect(end.rowsAfter(COPY_TABLES[0]!, undefined)).rejects.toThrow()
+      await end.setting('anything')
+      await end.close()
+      await until('none is left', async () => (await server.sql(`SELECT 1 ${sessions}`)) === '')
+    },
+    20_000,
+  )
+
   test('a source that was written to between two runs is copied anew where it changed', async () => {
     const [source, target] = [await place('sqlite'), await place('sqlite')]
     await fillEveryTable(source, 4)
@@ -389,6 +430,22 @@ describe('a backup', () => {
     },
     20_000,
   )
+
+  test('whose name is taken while it is written: told, the other file stays, and no part of ours', async () => {
+    const source = await place('sqlite')
+    await fillEveryTable(source, 1)
+    const path = join(temporaryFolder(), 'weir.backup')
+    const end = await openEnd(source, 'shared', ends)
+    const told: string[] = []
+    const tell = ({ table }: { table: string }): void => {
+      if (told.push(table) === 1) writeFileSync(path, 'mine')
+    }
+    const failing = backUpStore(end, { ...options(path, 'sqlite'), tell })
+    await expect(failing).rejects.toThrow('is there already')
+    await end.close()
+    expect(readdirSync(dirname(path))).toEqual(['weir.backup'])
+    expect(readFileSync(path, 'utf8')).toBe('mine')
+  })
 
   test('never holds the master key, nor a secret in clear', async () => {
     const location = await place('sqlite')

@@ -73,7 +73,7 @@ function connectionCode(error: unknown): string | undefined {
     if (code === undefined || code.startsWith('SQLITE_')) continue
     if (
       at instanceof PoolError ||
-      /^(CONNECT|SASL_|UNABLE_|ERR_(TLS|SSL|SOCKET|STREAM)|E(?!RR_)[A-Z]{3,}|[A-Z_]*CERT)/.test(
+      /^(CONNECT|SASL_|UNABLE_|ERR_(TLS|SSL|SOCKET|STREAM)|E(?!RR_)[A-Z_]{3,}|[A-Z_]*CERT)/.test(
         code,
       )
     ) {
@@ -104,6 +104,11 @@ export function isDeadConnection(error: unknown): boolean {
 
 const DEAD_CONNECTION = /^(57P0[12]|CLOSED|CONNECTION_(CLOSED|DESTROYED|ENDED)|ECONNRESET|EPIPE)$/
 
+/** The server behind this connection takes no changes; another one may. */
+export function isReadOnlyRefusal(error: unknown): boolean {
+  return postgresCode(error) === '25006'
+}
+
 /** Somebody else holds the lock, or two transactions met: trying again is right. */
 export function isBusy(error: unknown): boolean {
   const code = sqliteCode(error) ?? postgresCode(error)
@@ -119,10 +124,15 @@ export function isSerializationFailure(error: unknown): boolean {
 /** True when the row itself was refused, so that trying again cannot help; false when the store is at fault. */
 export function isRowFault(error: unknown): boolean {
   const code = storeCode(error)
+  if (code === undefined) return !hasForeignCode(error)
   // Postgres: data exception, integrity constraint violation, program limit exceeded.
-  return (
-    code === undefined ||
-    /^(SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)|22...$|23...$|54000$)/.test(code)
+  return /^(SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)|22...$|23...$|54000$)/.test(code)
+}
+
+/** A code that is of none of the engines: something on the way to the store. What a value does to the program is a TypeError or RangeError. */
+function hasForeignCode(error: unknown): boolean {
+  return [...causes(error)].some(
+    (at) => codeOf(at) !== undefined && !(at instanceof TypeError || at instanceof RangeError),
   )
 }
 

@@ -10,6 +10,7 @@ import { describeFailure, isRowFault, toRepositoryError } from './errors.ts'
 import { KeptQueue, type KeptChange, type KeptQueueLimits } from './kept-queue.ts'
 import type { LogTables } from './requests.ts'
 import * as sqliteTables from './schema-log.sqlite.ts'
+import { within } from './within.ts'
 
 export interface KeptLimits extends KeptQueueLimits {
   readonly rowsMax: number
@@ -186,9 +187,12 @@ export class Kept implements KeptRepository {
   private async finish(): Promise<void> {
     clearTimeout(this.timer)
     const deadlineMs = this.clock.monotonicMs() + this.limits.closeTimeoutMs
-    while (!(await this.flush()) && this.clock.monotonicMs() < deadlineMs) {
+    for (let leftMs = this.limits.closeTimeoutMs; leftMs > 0;) {
+      // A store that gives no answer is not waited for either.
+      if ((await within(this.flush(), leftMs)) === true) break
       const waitMs = Math.min(100, this.limits.retryIntervalMs)
       await new Promise((resolve) => setTimeout(resolve, waitMs))
+      leftMs = deadlineMs - this.clock.monotonicMs()
     }
     clearTimeout(this.timer)
     if (this.queue.size > 0) {

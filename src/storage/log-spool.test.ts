@@ -98,6 +98,22 @@ describe('rows on disk', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  test('a row that is on its way to the disk while the last before it goes is not lost with it', async () => {
+    const folder = join(temporaryFolder(), 'spool')
+    const spool = spoolIn(folder)
+    const rows = numbered(100)
+    const got: Outcome[] = []
+    await spool.append(rows.slice(0, 1))
+    for (const row of rows.slice(1)) {
+      got.push(...(await spool.peek(7)))
+      await Promise.all([spool.append([row]), spool.remove()])
+    }
+    got.push(...(await drain(spool)))
+    expect(ids(got)).toEqual(ids(rows))
+    await spool.close()
+    expect(files(folder)).toEqual([])
+  })
+
   test('what JSON cannot say is dropped alone', async () => {
     const spool = spoolIn(temporaryFolder())
     const circular: unknown[] = []

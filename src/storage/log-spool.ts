@@ -71,6 +71,7 @@ export class LogSpool {
   private readonly segments: Segment[] = []
   private own: HeldFolder | undefined
   private writing: { readonly segment: Segment; readonly handle: FileHandle } | undefined
+  private isAppending = false
   private made = 0
   /** Lengths of the records given last, for `remove`. */
   private given: number[] = []
@@ -124,7 +125,12 @@ export class LogSpool {
       records.push(record.bytes)
       total += record.bytes.length
     }
-    if (records.length > 0) await this.write(records)
+    this.isAppending = true
+    try {
+      if (records.length > 0) await this.write(records)
+    } finally {
+      this.isAppending = false
+    }
     return { kept: records.length, withoutBodies: bare, dropped }
   }
 
@@ -290,6 +296,8 @@ export class LogSpool {
       if (segment === undefined) return false
       if (segment.offset < segment.bytes) return true
       if (segment === this.writing?.segment) {
+        // What is on its way into it is not counted yet.
+        if (this.isAppending) return false
         const { handle } = this.writing
         this.writing = undefined
         await handle.close()

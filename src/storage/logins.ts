@@ -1,11 +1,13 @@
 // The repository of logins that have begun, and of what may be shown once. Each is given out by the statement that takes it away, so that
 // of two who ask at the same time, on whatever replica, one gets it.
 
-import { desc, eq, inArray, lte } from 'drizzle-orm'
+import { and, asc, desc, eq, gte, inArray, lte } from 'drizzle-orm'
 import { PLATFORM_TENANT_ID } from '../core/identity.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { LoginAttempt, LoginRepository, OnceKind } from '../core/ports-people.ts'
-import type { ControlDatabase } from './control-database.ts'
+import type { CalledBack } from '../core/recall.ts'
+import type { AtomicQuery, QueryBuilder } from './atomically.ts'
+import type { ControlDatabase, ControlTables } from './control-database.ts'
 import { toRepositoryError } from './errors.ts'
 import type { Keyring } from './keyring.ts'
 import type { SealPlace } from './seal.ts'
@@ -22,6 +24,24 @@ function placeOf(stateHash: string): SealPlace {
     column: 'sealed_proof',
   }
 }
+
+/** What takes tokens back, within whatever transaction is the reason for it. */
+export function recallQueries(
+  tx: QueryBuilder,
+  { usedOnce }: Pick<ControlTables, 'usedOnce'>,
+  names: readonly string[],
+  atMs: number,
+): AtomicQuery[] {
+  const expiresMs = atMs + LIMITS.bearerForgottenMs
+  return names.map((id) =>
+    tx
+      .insert(usedOnce)
+      .values({ kind: RECALL, id, expiresMs })
+      .onConflictDoUpdate({ target: [usedOnce.kind, usedOnce.id], set: { expiresMs } }),
+  )
+}
+
+const RECALL: OnceKind = 'recall'
 
 /** Logins of one store; see the port for the contract. */
 export class Logins implements LoginRepository {
@@ -83,6 +103,29 @@ export class Logins implements LoginRepository {
         .returning({ id: usedOnce.id }),
     ])
     return first.length > 0
+  }
+
+  async callBack(names: readonly string[], atMs: number): Promise<void> {
+    if (names.length === 0) return
+    const { tables } = this.database
+    await this.database.write((tx) => [
+      tx.delete(tables.usedOnce).where(lte(tables.usedOnce.expiresMs, this.database.nowMs())),
+      ...recallQueries(tx, tables, names, atMs),
+    ])
+  }
+
+  async calledBack(sinceMs: number): Promise<CalledBack[]> {
+    const { usedOnce } = this.database.tables
+    const forgottenMs = LIMITS.bearerForgottenMs
+    const rows = await this.database.read((db) =>
+      db
+        .select({ name: usedOnce.id, expiresMs: usedOnce.expiresMs })
+        .from(usedOnce)
+        .where(and(eq(usedOnce.kind, RECALL), gte(usedOnce.expiresMs, sinceMs + forgottenMs)))
+        .orderBy(desc(usedOnce.expiresMs), asc(usedOnce.id))
+        .limit(LIMITS.bearerForgottenMax),
+    )
+    return rows.map(({ expiresMs, name }) => ({ name, atMs: expiresMs - forgottenMs })).toReversed()
   }
 
   private async opened(stateHash: string, sealedProof: string): Promise<Proof> {

@@ -22,7 +22,7 @@ import {
   unlock,
   type SecretsOptions,
 } from './master-key.ts'
-import { masterKeyFromKeychain } from './master-key-sources.ts'
+import { masterKeyFromCommand, masterKeyFromKeychain } from './master-key-sources.ts'
 import * as tables from './schema.sqlite.ts'
 import { migratedDatabase, removeFolders, runScript, temporaryFolder } from './test-store.ts'
 

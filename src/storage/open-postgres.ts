@@ -15,7 +15,7 @@ import { moneyStore, type MoneyOptions } from './money.ts'
 import { makePrivateFolder } from './open.ts'
 import { connectPostgres, openFailure, type ConnectedPostgres } from './postgres-connect.ts'
 import { PostgresLimits } from './postgres-limits.ts'
-import { followingOn } from './postgres-following.ts'
+import { settledOn } from './postgres-following.ts'
 import { PostgresLogKeeper } from './postgres-log-keeper.ts'
 import { PostgresLogTable } from './postgres-log-table.ts'
 import { PostgresLogWriter } from './postgres-log-writer.ts'
@@ -29,6 +29,7 @@ import { Requests, type LogTables } from './requests.ts'
 import * as postgresLogTables from './schema-log.postgres.ts'
 import * as postgresTables from './schema.postgres.ts'
 import type { Store, StoreOptions } from './store.ts'
+import { within } from './within.ts'
 
 /** Of `storage.connections`: one hears of changes, one writes the log, one counts limits where they are counted here. */
 const CONNECTIONS_APART = 3
@@ -85,19 +86,23 @@ async function openOn(
   const close = async (): Promise<void> => {
     await Promise.all([watcher.stop(), upkeep.stop()])
     await Promise.all([log.close(), kept.close()])
-    await money.budgets.close()
+    // Leases that are not given back end by themselves.
+    const isAway = watcher.problem !== undefined || log.problem !== undefined
+    const closeMs = isAway ? LIMITS.postgresCloseTimeoutMs : LIMITS.logCloseTimeoutMs
+    await within(money.budgets.close(), closeMs)
     await pool.close()
   }
   return {
     ...controlRepositories(control, keyring, options),
     ...money,
-    requests: new Requests(queries, logTables, followingOn(store)),
+    requests: new Requests(queries, logTables, settledOn(store)),
     log,
     kept,
     upkeep,
     watcher,
     limitBackend: () => new PostgresLimits({ location, logger, timeouts }),
     problems: () => storeProblems({ watcher, log, kept }),
+    isFit: () => !log.isExhausted,
     close: () => {
       closed ??= close()
       return closed

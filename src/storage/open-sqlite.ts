@@ -137,6 +137,7 @@ export async function openSqliteStore(options: StoreOptions, file?: string): Pro
       upkeep,
       watcher,
       problems: () => storeProblems({ watcher, log, kept }),
+      isFit: () => storeProblems({ watcher, log, kept }).length === 0,
       close: () => {
         closed ??= close()
         return closed

@@ -25,7 +25,12 @@ export interface PostgresConnectionOptions {
   readonly connectTimeoutMs?: number
   /** What notifications bring, once something is listened to. */
   readonly hear?: (payload: string) => void
+  /** Ends it at once, made or not. */
+  readonly signal?: AbortSignal
 }
+
+/** The socket, and the words with the server. */
+const CONNECT_STEPS = 2
 
 /** A connection that is there; once it has ended every question is refused. */
 export class PostgresConnection implements PostgresQueries {
@@ -54,12 +59,18 @@ export class PostgresConnection implements PostgresQueries {
         if (isMade) throw new PoolError('CLOSED')
         isMade = true
         this.socket = await reach(location, connectTimeoutMs)
-        return this.socket
+        if (!this.hasEnded) return this.socket
+        this.socket.destroy()
+        throw new PoolError('CLOSED')
       },
     }
     this.client = postgres(settings) as unknown as PostgresClient
     // It teaches the client to leave jsonb and times to the query builder.
     drizzle(this.client)
+    const discard = (): void => this.discard()
+    options.signal?.addEventListener('abort', discard)
+    void promise.then(() => options.signal?.removeEventListener('abort', discard))
+    if (options.signal?.aborted === true) discard()
   }
 
   /** @throws the engine's error, or of the system below it; then nothing is left */
@@ -68,12 +79,21 @@ export class PostgresConnection implements PostgresQueries {
     options: PostgresConnectionOptions,
   ): Promise<PostgresConnection> {
     const connection = new PostgresConnection(location, options)
+    const late = Promise.withResolvers<never>()
+    const { connectTimeoutMs = LIMITS.postgresConnectTimeoutMs } = options
+    // A pooler lets in at once, and keeps the first question until it has a server: the client itself waits for that without end.
+    const timer = setTimeout(
+      () => late.reject(new PoolError('CONNECT_TIMEOUT')),
+      CONNECT_STEPS * connectTimeoutMs,
+    )
     try {
-      await connection.query('SELECT 1')
+      await Promise.race([connection.query('SELECT 1'), late.promise])
       return connection
     } catch (error) {
       connection.discard()
       throw error
+    } finally {
+      clearTimeout(timer)
     }
   }
 

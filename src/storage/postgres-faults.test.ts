@@ -237,6 +237,44 @@ function restartTests(): void {
     await store.keys.create(sampleKey(), TEST_ACTOR)
     await store.close()
   })
+
+  test('read-only without a word, as before a planned switch: every connection is made anew, so that all find the next one', async () => {
+    const { name, url } = await server.createDatabase()
+    const store = await storeOn(url)
+    const pool = poolOn(url)
+    let runs = 0
+    store.watcher.start(() => void (runs += 1))
+    const pid = async () => (await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'))[0]
+    const listener = `SELECT pid FROM pg_stat_activity WHERE datname = '${name}' AND query LIKE '%transaction_read_only%control_version%' OR query LIKE '%control_version%transaction_read_only%' AND pid <> pg_backend_pid() ORDER BY pid LIMIT 1`
+    const turn = async (to: 'on' | 'off') =>
+      await server.sql(
+        `SET default_transaction_read_only = off;
+         ALTER SYSTEM SET default_transaction_read_only = ${to};
+         SELECT pg_reload_conf();`,
+      )
+    try {
+      const before = await pid()
+      await until('it listens', async () => (await server.sql(listener)) !== '')
+      const listening = await server.sql(listener)
+      await turn('on')
+      await until('it is told', () => store.problems().some((each) => each.includes('read-only')))
+      await failureOf(pool.query("INSERT INTO settings VALUES ('x', 'y')"))
+      expect(await pid()).not.toEqual(before)
+      await until('it listens anew', async () => {
+        const now = await server.sql(listener)
+        return now !== '' && now !== listening
+      })
+      // Nothing changed, so nothing is read anew.
+      expect(runs).toBe(0)
+      expect(store.problems()).toHaveLength(1)
+    } finally {
+      await turn('off')
+    }
+    await until('it is over', () => store.problems().length === 0)
+    await store.keys.create(sampleKey(), TEST_ACTOR)
+    await pool.close()
+    await store.close()
+  })
 }
 
 function refusalTests(): void {
@@ -327,6 +365,48 @@ function silenceTests(): void {
     await until('it hears again', () => runs > 2)
     await watcher.stop()
   })
+
+  test('a pooler that lets in and has no server behind it: given up in time, and stopping waits for nothing', async () => {
+    using pooler = listenTcp((client) => {
+      // AuthenticationOk and ReadyForQuery, and no word more.
+      void client
+        .received((raw) => raw.includes('\0\0'))
+        .then(() => client.write(Buffer.from('5200000008000000005a0000000549', 'hex')))
+    })
+    const url = `postgres://u:p@127.0.0.1:${pooler.port}/d?sslmode=disable`
+    const pool = poolOn(url, { answerTimeoutMs: 100 })
+    const startMs = performance.now()
+    expect(isConnectionLoss(await failureOf(pool.query('SELECT 1')))).toBe(true)
+    expect(performance.now() - startMs).toBeLessThan(1_000)
+    await pool.close()
+    const watcher = new PostgresWatcher(locationOf(url), {
+      logger,
+      version: 0,
+      renew: () => undefined,
+    })
+    watcher.start(() => undefined)
+    await Bun.sleep(50)
+    const stopMs = performance.now()
+    await watcher.stop()
+    expect(performance.now() - stopMs).toBeLessThan(1_000)
+  })
+
+  test('a store whose Postgres fell silent: fit for requests, and closed before anybody loses patience', async () => {
+    const { url } = await server.createDatabase()
+    using proxy = startFaultProxy({ port: server.port })
+    const store = await storeOn(url.replace(`:${server.port}`, `:${proxy.port}`))
+    store.watcher.start(() => undefined)
+    await store.keys.create(sampleKey(), TEST_ACTOR)
+    proxy.set(NEVER_ANSWER)
+    store.log.record(sampleOutcome())
+    await until('the row is on disk', () => store.log.counters.spooled === 1)
+    // Every replica would be in the same case: no reason to send requests elsewhere.
+    await until('it is told', () => store.problems().length > 0)
+    expect(store.isFit()).toBe(true)
+    const closeMs = performance.now()
+    await store.close()
+    expect(performance.now() - closeMs).toBeLessThan(4_000)
+  }, 30_000)
 
   test('a connection into a black hole is given up in time', async () => {
     await withBlackHole(async (hole) => {
@@ -440,6 +520,16 @@ function transactionTests(): void {
       '40\n40',
     )
     await pool.close()
+  })
+
+  test('a name that is not found now, or a file that is gone, is no fault of a row', () => {
+    for (const code of ['EAI_AGAIN', 'AUTH_TYPE_NOT_IMPLEMENTED', 'HOSTNAME_MISMATCH']) {
+      expect([code, isRowFault(Object.assign(new Error(code), { code }))]).toEqual([code, false])
+    }
+    expect(isConnectionLoss(Object.assign(new Error(), { code: 'EAI_AGAIN' }))).toBe(true)
+    expect(isRowFault(new StorageError('cannot_open', 'no certificate'))).toBe(false)
+    expect(isRowFault(new TypeError('circular'))).toBe(true)
+    expect(isRowFault(Object.assign(new TypeError(), { code: 'ERR_INVALID_ARG_TYPE' }))).toBe(true)
   })
 
   test('errors are told apart by what can be done about them', async () => {

@@ -2,7 +2,8 @@
 // that neither waits for anybody. It knows how a batch gets in; when, and what becomes of those that do not, is the writer's.
 
 import type { Outcome } from '../core/outcome.ts'
-import { isBusy, isRowFault } from './errors.ts'
+import { CountedRows } from './counted-rows.ts'
+import { isBusy, isRowFault, postgresCode } from './errors.ts'
 import type { LogCompanion } from './log-companion.ts'
 import { BEFORE_ROWS } from './postgres-following.ts'
 import {
@@ -44,6 +45,7 @@ interface Inserted {
 
 export class PostgresLogTable implements LogTable {
   private readonly pool: PostgresPool
+  private readonly known = new CountedRows()
 
   /** @param pool of one connection, for this alone; `close` closes it */
   constructor(pool: PostgresPool) {
@@ -96,12 +98,20 @@ export class PostgresLogTable implements LogTable {
     }
     for (let tries = 0; ; tries += 1) {
       try {
-        return await this.pool.transaction((tx) => insertAll(tx, fit, json, companions))
+        await this.known.resolve(this.pool)
+        await this.pool.transaction((tx) => insertAll(tx, fit, json, companions, this.known))
+        this.known.committed()
+        return
       } catch (error) {
-        if (!isBusy(error) || tries >= COLLISIONS_MAX) throw error
+        if (!isCollision(error) || tries >= COLLISIONS_MAX) throw error
       }
     }
   }
+}
+
+/** A month that is made meanwhile refuses rows that were on their way to the default partition, once. */
+function isCollision(error: unknown): boolean {
+  return isBusy(error) || postgresCode(error) === '23514'
 }
 
 function jsonOf(rows: readonly Outcome[]): string {
@@ -122,7 +132,10 @@ async function insertAll(
   rows: readonly Outcome[],
   json: string,
   companions: readonly LogCompanion[],
+  known: CountedRows,
 ): Promise<void> {
+  const counted = rows.filter((row) => !hasRow(row) && !known.has(row))
+  await known.begin(tx, counted)
   await tx.query(BEFORE_ROWS)
   const inserted = await tx.query<Inserted>(INSERT_REQUESTS, [json])
   const sequences = new Map(
@@ -133,7 +146,7 @@ async function insertAll(
   const bodies: string[] = []
   for (const row of rows) {
     if (!hasRow(row)) {
-      fresh.push(row)
+      if (!known.has(row)) fresh.push(row)
       continue
     }
     const key = identity(row.logId, row.timestampMs)

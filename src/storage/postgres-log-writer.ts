@@ -17,6 +17,7 @@ import {
   type LogWriterOptions,
   type RequestLog,
 } from './request-log.ts'
+import { within } from './within.ts'
 
 export interface PostgresLogWriterOptions extends Omit<LogWriterOptions, 'limits'> {
   readonly table: LogTable
@@ -46,6 +47,8 @@ export class PostgresLogWriter implements RequestLog {
   private holdsQueue = false
   private failure: string | undefined
   private spoolFailure: string | undefined
+  /** The disk refused rows last time. */
+  private hasNoRoom = false
   /** Since when nothing got in, though something was to. */
   private stuckSinceMs: number | undefined
   private retryAtMs = 0
@@ -123,6 +126,11 @@ export class PostgresLogWriter implements RequestLog {
     return this.failure
   }
 
+  /** Rows can be kept nowhere: the database does not take them, and the disk has no room or fails. */
+  get isExhausted(): boolean {
+    return this.failure !== undefined && (this.hasNoRoom || this.spoolFailure !== undefined)
+  }
+
   private waits(): boolean {
     return this.queue.size > 0 || this.spool.rows > 0
   }
@@ -145,7 +153,8 @@ export class PostgresLogWriter implements RequestLog {
     const deadlineMs = this.clock.monotonicMs() + this.limits.closeTimeoutMs
     while (this.queue.size > 0 && this.clock.monotonicMs() < deadlineMs) {
       const isDirect = this.spool.rows === 0 && this.failure === undefined
-      if (isDirect && (await within(this.writeOnce(), this.limits.closeTimeoutMs))) continue
+      if (isDirect && (await within(this.writeOnce(), this.limits.closeTimeoutMs)) === true)
+        continue
       await this.move(true)
       if (this.queue.size > 0) await pause(Math.min(100, this.limits.retryIntervalMs))
     }
@@ -250,6 +259,7 @@ export class PostgresLogWriter implements RequestLog {
         const { dropped, withoutBodies } = await this.spool.append(batch)
         this.queue.remove(batch.length)
         this.withoutBodies += withoutBodies
+        this.hasNoRoom = dropped.length > 0
         if (dropped.length > 0) {
           this.drop(dropped)
           this.report('There is no room on disk for rows of the request log; they are dropped.', {
@@ -365,19 +375,6 @@ export class PostgresLogWriter implements RequestLog {
     this.reportedMs = nowMs
     this.logger.error(message, fields)
     return true
-  }
-}
-
-/** False where it takes longer. */
-async function within(work: Promise<boolean>, timeoutMs: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -9,7 +9,7 @@ import { postgresMissing, startPostgres, type TestPostgres } from '../testing/po
 import { keptContract } from './contract-kept.ts'
 import { Kept } from './kept.ts'
 import type { LogCompanion } from './log-companion.ts'
-import { followingOn } from './postgres-following.ts'
+import { settledOn } from './postgres-following.ts'
 import { LogSpool, type LogSpoolLimits } from './log-spool.ts'
 import { type BatchResult, type LogTable, PostgresLogTable } from './postgres-log-table.ts'
 import { PostgresLogWriter, type PostgresLogWriterOptions } from './postgres-log-writer.ts'
@@ -239,7 +239,56 @@ describe.skipIf(missing !== undefined)('the log on Postgres', () => {
   })
 })
 
+test.skipIf(missing !== undefined)(
+  'a row that comes while its month is made is in it, and counted',
+  async () => {
+    const companion = counter()
+    const { pool, writer } = await make({ companions: [companion] })
+    const timestampMs = Date.UTC(2026, 10, 5)
+    await pool.transaction(async (tx) => {
+      await tx.query('CREATE TABLE requests_2026_11 (LIKE requests INCLUDING DEFAULTS)')
+      await tx.query('LOCK TABLE requests_default IN SHARE ROW EXCLUSIVE MODE')
+      writer.record(sampleOutcome({ timestampMs, requestId: 'early' }))
+      await until('it waits', async () => {
+        const waiting = 'SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = $1'
+        return (await pool.query(waiting, ['relation'])).length === 1
+      })
+      await tx.query(
+        `ALTER TABLE requests ATTACH PARTITION requests_2026_11 FOR VALUES FROM (${Date.UTC(2026, 10)}) TO (${Date.UTC(2026, 11)})`,
+      )
+    })
+    expect(await writer.flush()).toBe(true)
+    expect(await storedIds(pool)).toEqual(['early'])
+    expect([await counted(pool), writer.counters.uncounted]).toEqual([1, 0])
+  },
+)
+
 describe.skipIf(missing !== undefined)('following', () => {
+  test('who follows holds no lock while reading, whatever there is to read through', async () => {
+    const { pool, url, writer } = await make()
+    const reader = poolOf(url)
+    const settled = settledOn(reader.database)
+    for (const row of numbered(3)) writer.record(row)
+    expect(await writer.flush()).toBe(true)
+    const reading = await pool.transaction(async (tx) => {
+      const following = new Requests(reader.queries, tables, settled).list({
+        tenantId: 'default',
+        afterSequence: 0,
+        limit: 9,
+      })
+      // A reader that waits, here for the table, as it might for a disk.
+      await tx.query('LOCK TABLE requests IN ACCESS EXCLUSIVE MODE')
+      await until('it reads', async () => {
+        const waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"
+        return (await tx.query(waiting)).length > 0
+      })
+      const held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"
+      expect(await tx.query(held)).toEqual([])
+      return { following }
+    })
+    expect(ids((await reading.following).map((row) => row.outcome))).toEqual(['r0', 'r1', 'r2'])
+  })
+
   test('several replicas that write at once: who follows by number misses no row', async () => {
     const url = await freshUrl()
     // What is counted holds each transaction open for another while behind its rows.
@@ -257,7 +306,7 @@ describe.skipIf(missing !== undefined)('following', () => {
     )
     const [first] = made
     if (first === undefined) throw new Error('nothing made')
-    const requests = new Requests(first.pool.queries, tables, followingOn(first.pool.database))
+    const requests = new Requests(first.pool.queries, tables, settledOn(first.pool.database))
     const sent = new Set<string>()
     const seen: string[] = []
     let cursor = 0
@@ -306,6 +355,44 @@ describe.skipIf(missing !== undefined)('a commit whose answer is lost', () => {
     expect(await counted(pool)).toBe(20)
     expect(writer.counters.written).toBe(20)
     expect(companion.committedRows).toHaveLength(20)
+  })
+
+  test('rows that are only counted are counted once too, though nothing of them is in the store', async () => {
+    const companion = counter()
+    let losses = 0
+    /** The commit happens, and its answer does not come. */
+    const around = (_table: LogTable, pool: PostgresPool): LogTable => {
+      const losing = Object.create(pool) as PostgresPool
+      losing.transaction = async (work) => {
+        const result = await pool.transaction(work)
+        losses -= 1
+        if (losses < 0) return result
+        throw Object.assign(new Error('closed'), { code: 'CONNECTION_CLOSED' })
+      }
+      const table = new PostgresLogTable(losing)
+      return {
+        write: async (batch, companions): Promise<BatchResult> => {
+          const result = await table.write(batch, companions)
+          losses -= 1
+          if (losses !== 0) return result
+          throw Object.assign(new Error('closed'), { code: 'CONNECTION_CLOSED' })
+        },
+        close: () => table.close(),
+      }
+    }
+    const { pool, writer } = await make({
+      around,
+      companions: [companion],
+      limits: { retryIntervalMs: 3_600_000, spoolAfterMs: 3_600_000 },
+    })
+    losses = 2
+    for (const row of numbered(10, { withoutRow: true })) writer.record(row)
+    for (let tries = 0; !(await writer.flush()); tries += 1) expect(tries).toBeLessThan(5)
+    for (const row of numbered(5, { withoutRow: true }, 10)) writer.record(row)
+    expect(await writer.flush()).toBe(true)
+    expect(await storedIds(pool)).toEqual([])
+    expect(await counted(pool)).toBe(15)
+    expect(companion.committedRows).toHaveLength(15)
   })
 
   test('given up while the server still works at it: the second waits for the first', async () => {
@@ -451,6 +538,8 @@ describe.skipIf(missing !== undefined)('a database that is away', () => {
     expect(withoutBodies).toBeGreaterThan(0)
     expect(companion.lostRows).toHaveLength(dropped)
     expect(logger.at('error').length).toBeLessThanOrEqual(2)
+    // Of no use to anybody who sends requests.
+    expect(writer.isExhausted).toBe(true)
     await writer.close()
     // What is on disk is not lost by closing.
     expect(writer.counters.dropped).toBe(dropped)
@@ -469,6 +558,7 @@ describe.skipIf(missing !== undefined)('a database that is away', () => {
       writer.record(row)
       await until('it is on disk', () => writer.counters.spooled === index + 1)
     }
+    expect(writer.isExhausted).toBe(false)
     expect(writer.counters).toMatchObject({ queued: 0, dropped: 0, written: 0 })
   })
 

@@ -128,7 +128,8 @@ function checkParameters(parameters: ReadonlyMap<string, string>): void {
     const why =
       name === 'channel_binding'
         ? 'channel_binding=require, which cannot be had; use sslmode=verify-full instead.'
-        : `'${name.slice(0, 60)}', which is not understood (${PARAMETERS.join(', ')} are).`
+        : // A password with a ? in it ends up here.
+          `${/^[a-z_]{1,60}$/.test(name) ? `'${name}'` : 'something'}, which is not understood (${PARAMETERS.join(', ')} are).`
     throw refused(`storage.url asks for ${why}`)
   }
 }

@@ -6,7 +6,7 @@ import type postgres from 'postgres'
 import { LIMITS } from '../core/limits.ts'
 import type { Logger } from '../core/ports.ts'
 import type { QueryBuilder, StoreDatabase } from './atomically.ts'
-import { describeFailure, isDeadConnection, PoolError } from './errors.ts'
+import { describeFailure, isDeadConnection, isReadOnlyRefusal, PoolError } from './errors.ts'
 import {
   PostgresConnection,
   type PostgresClient,
@@ -125,7 +125,8 @@ export class PostgresPool implements PostgresQueries {
       }
     } catch (error) {
       // Where one has died the others have as a rule, and only nobody has noticed.
-      if (isDeadConnection(error)) this.discardIdle()
+      // And one that takes no changes any more may lead to yesterday's server.
+      if (isDeadConnection(error) || isReadOnlyRefusal(error)) this.discardIdle()
       throw error
     } finally {
       this.places.leave()

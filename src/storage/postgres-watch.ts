@@ -9,7 +9,11 @@ import type { AtomicQuery, QueryBuilder } from './atomically.ts'
 import { ChangeRuns, type ChangeListener, type StoreWatcher } from './change-runs.ts'
 import type { ControlTables } from './control-database.ts'
 import { describeFailure, PoolError } from './errors.ts'
-import { PostgresConnection, type PostgresQueries } from './postgres-connection.ts'
+import {
+  PostgresConnection,
+  type PostgresConnectionOptions,
+  type PostgresQueries,
+} from './postgres-connection.ts'
 import { retryDelayMs, type PostgresLocation } from './postgres-options.ts'
 
 const CHANNEL = 'weir_control'
@@ -43,11 +47,12 @@ export class PostgresWatcher implements StoreWatcher {
   private readonly self = crypto.randomUUID()
   /** Ends the pause that is on. */
   private wake: (() => void) | undefined
-  private isStopped = false
+  private readonly stopping = new AbortController()
   private watching: Promise<void> | undefined
   private lastVersion: number
   private isReadOnly = false
   private hasBeenUp = false
+  private isLost = false
   private trouble: string | undefined
 
   /** How often control data was changed so far. */
@@ -71,7 +76,7 @@ export class PostgresWatcher implements StoreWatcher {
   }
 
   async stop(): Promise<void> {
-    this.isStopped = true
+    this.stopping.abort()
     this.wake?.()
     await this.watching
     await this.runs.stop()
@@ -79,6 +84,10 @@ export class PostgresWatcher implements StoreWatcher {
 
   changed(): Promise<void> {
     return this.runs.changed()
+  }
+
+  private get isStopped(): boolean {
+    return this.stopping.signal.aborted
   }
 
   get problem(): string | undefined {
@@ -123,7 +132,11 @@ export class PostgresWatcher implements StoreWatcher {
     for (let failures = 0; !this.isStopped; failures += 1) {
       let session: Session | undefined
       try {
-        session = await Session.open(this.location, timeoutMs, (payload) => this.hear(payload))
+        session = await Session.open(this.location, timeoutMs, {
+          timeouts: undefined,
+          hear: (payload) => this.hear(payload),
+          signal: this.stopping.signal,
+        })
         this.isUp(await session.look())
         failures = 0
         await this.follow(session)
@@ -136,7 +149,10 @@ export class PostgresWatcher implements StoreWatcher {
     }
   }
 
-  /** Until it is stopped, or throws because the session has ended. */
+  /**
+   * Until it is stopped, or throws because the session has ended. A read-only server may have a successor under the same name, of which a
+   * connection that lives on would never learn.
+   */
   private async follow(session: Session): Promise<void> {
     const intervalMs = this.options.pollIntervalMs ?? LIMITS.postgresPollIntervalMs
     void session.closed.then(() => this.wake?.())
@@ -145,27 +161,31 @@ export class PostgresWatcher implements StoreWatcher {
       if (this.isStopped) return
       const look = await session.look()
       this.tellReadOnly(look.isReadOnly)
-      if (look.version === this.lastVersion && !this.runs.failedLastTime) continue
-      this.lastVersion = look.version
-      void this.runs.changed()
+      if (look.version !== this.lastVersion || this.runs.failedLastTime) {
+        this.lastVersion = look.version
+        void this.runs.changed()
+      }
+      if (look.isReadOnly) return
     }
   }
 
   private isUp(look: Look): void {
     // Notifications of the time between were lost, and a restored or failed-over database may count as before.
-    const isSame = !this.hasBeenUp && look.version === this.lastVersion
-    if (this.trouble !== undefined) this.logger.info('Postgres is reached again.')
+    const isStill = !this.hasBeenUp || (this.isReadOnly && look.isReadOnly && !this.isLost)
+    const isSame = isStill && look.version === this.lastVersion
+    if (this.isLost) this.logger.info('Postgres is reached again.')
     this.trouble = undefined
     this.hasBeenUp = true
+    this.isLost = false
     this.lastVersion = look.version
     this.tellReadOnly(look.isReadOnly)
     if (!isSame) void this.runs.changed()
   }
 
   private isDown(reason: string): void {
-    const before = this.trouble
     this.trouble = `Postgres is not reached (${reason}).`
-    if (before === undefined) {
+    if (!this.isLost) {
+      this.isLost = true
       this.logger.error('Postgres is not reached; requests go on with what is known.', { reason })
     }
   }
@@ -206,9 +226,9 @@ class Session {
   static async open(
     location: PostgresLocation,
     timeoutMs: number,
-    hear: (payload: string) => void,
+    options: PostgresConnectionOptions,
   ): Promise<Session> {
-    const connection = await PostgresConnection.open(location, { timeouts: undefined, hear })
+    const connection = await PostgresConnection.open(location, options)
     const session = new Session(connection, timeoutMs)
     try {
       await session.answered(connection.query(`LISTEN ${CHANNEL}`))

@@ -65,9 +65,15 @@ async function newStore(): Promise<Store> {
   const { url } = await server.createDatabase(template)
   const store = await storeOn(url)
   const location = { engine: 'postgres', url, connections: 1 } as const
-  databases.set(store, new PostgresPool(location, { connections: 1, logger: new MemoryLogger() }))
+  const pool = new PostgresPool(location, { connections: 1, logger: new MemoryLogger() })
+  databases.set(store, pool)
+  await pool.query(KEEP_BEGINNING)
   return store
 }
+
+/** The audit's mark as a new store has it: an emptied one without it would be one whose audit was taken away. */
+const KEEP_BEGINNING =
+  "INSERT INTO settings SELECT 'beginning', value FROM settings WHERE key = 'audit_head'"
 
 /** Everything but the steps taken, and the keys that a store has in memory. */
 const EMPTY = `DO $$ DECLARE name text; BEGIN
@@ -77,6 +83,7 @@ const EMPTY = `DO $$ DECLARE name text; BEGIN
       AND relname NOT LIKE '\\_\\_weir%' AND relname NOT IN ('settings', 'data_keys')
   LOOP EXECUTE 'DELETE FROM ' || quote_ident(name); END LOOP;
   DELETE FROM settings WHERE key LIKE 'audit%';
+  INSERT INTO settings SELECT 'audit_head', value FROM settings WHERE key = 'beginning';
 END $$`
 
 async function failure(run: () => Promise<unknown>): Promise<StorageError> {

@@ -6,7 +6,7 @@ interface Writer {
   readonly problem: string | undefined
 }
 
-/** In words for `/readyz` and the operator; empty while all is well. */
+/** In words for the operator; empty while all is well. */
 export function storeProblems(parts: {
   readonly watcher: StoreWatcher
   readonly log: Writer

@@ -1,13 +1,13 @@
 // Reads of the request log, always of one tenant. Writing is the log writer's alone.
 
-import { and, asc, count, desc, eq, gt, gte, lt, or, type SQL } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, gte, lt, lte, or, type SQL } from 'drizzle-orm'
 import type { Usage } from '../core/ir/usage.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { RequestFilter, RequestRepository, StoredRequest } from '../core/ports.ts'
 import type { QueryBuilder } from './atomically.ts'
 import { toRepositoryError } from './errors.ts'
 import { logMs } from './log-row.ts'
-import type { Following } from './postgres-following.ts'
+import type { Settled } from './postgres-following.ts'
 import * as sqliteTables from './schema-log.sqlite.ts'
 
 /** Each engine has its own; Postgres' are cast to SQLite's, which schema.test.ts makes safe. */
@@ -97,13 +97,13 @@ function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
 export class Requests implements RequestRepository {
   private readonly db: QueryBuilder
   private readonly tables: LogTables
-  private readonly following: Following
+  private readonly settled: Settled
 
-  /** @param following where several processes write: sees to it that no row is passed over */
-  constructor(db: QueryBuilder, tables: LogTables = sqliteTables, following?: Following) {
+  /** @param settled where several processes write: how far a reader may go and pass over no row */
+  constructor(db: QueryBuilder, tables: LogTables = sqliteTables, settled?: Settled) {
     this.db = db
     this.tables = tables
-    this.following = following ?? (async (read) => await read(db))
+    this.settled = settled ?? (() => Promise.resolve(undefined))
   }
 
   /** With `afterSequence` the next rows, oldest first; without it the newest, newest first. Bodies are left out. */
@@ -114,14 +114,20 @@ export class Requests implements RequestRepository {
     const order = following
       ? [asc(requests.sequence)]
       : [desc(requests.timestampMs), desc(requests.sequence)]
-    const read = (db: QueryBuilder) =>
-      db
+    const last = following ? await this.run(this.settled()) : undefined
+    const rows = await this.run(
+      this.db
         .select()
         .from(requests)
-        .where(this.condition(filter))
+        .where(
+          and(
+            this.condition(filter),
+            last === undefined ? undefined : lte(requests.sequence, last),
+          ),
+        )
         .orderBy(...order)
-        .limit(limit)
-    const rows = await this.run(following ? this.following(read) : read(this.db))
+        .limit(limit),
+    )
     return rows.map((row) => toStoredRequest(row))
   }
 

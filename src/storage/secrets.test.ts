@@ -168,6 +168,45 @@ describe('a rotation', () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  test('tokens of sessions, proofs of logins and webhooks go along, and open for who has not yet heard', async () => {
+    const folder = temporaryFolder()
+    const [one, two] = [
+      await storeIn(folder, { secrets: FIRST }),
+      await storeIn(folder, { secrets: FIRST }),
+    ]
+    const tokens = { idToken: 'the id token', refreshToken: 'the refresh token' }
+    const seen = { createdMs: 1, lastSeenMs: 1, expiresMs: 9e12 }
+    const claimed = { roles: [], groups: [] }
+    await one.sessions.create(
+      { idHash: 's', tenantId: 'default', userId: 'u', issuer: 'i', claimed, ...seen },
+      tokens,
+    )
+    const begun = { stateHash: 'h', issuer: 'i', browserHash: 'b', returnTo: '/ui' }
+    const attempt = { ...begun, nonce: 'the nonce', codeVerifier: 'the verifier', expiresMs: 9e12 }
+    await one.logins.begin(attempt)
+    const webhookUrl = 'https://hooks.example.com/a-token'
+    const rule = {
+      id: 'r',
+      tenantId: 'default',
+      origin: 'store',
+      per: 'tenant',
+      nanoUsd: 5,
+      window: 'day',
+      action: 'block',
+      alertAt: [],
+      unknownPrice: 'allow',
+      webhookUrl,
+    } as const
+    await one.budgetRules.save(rule, TEST_ACTOR)
+    const { keyId, values } = await one.secrets.rotate(TEST_ACTOR)
+    expect(values).toBe(3)
+    expect([...envelopes(one.files!.control)]).toEqual([[keyId, 3]])
+    expect(await two.sessions.secrets('s')).toEqual(tokens)
+    expect(await two.logins.take('h', 5)).toEqual(attempt)
+    expect((await two.budgetRules.all()).map((each) => each.webhookUrl)).toEqual([webhookUrl])
+    await Promise.all([one.close(), two.close()])
+  })
+
   test('a value that does not open stops it and stays as it is', async () => {
     const store = await storeIn(temporaryFolder(), { secrets: FIRST })
     await store.providers.save('default', provider('p'), TEST_ACTOR)

@@ -4,8 +4,10 @@ import { and, asc, eq } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { Service } from '../core/identity.ts'
 import type { ServiceRepository } from '../core/ports-people.ts'
+import { recallNames } from '../core/recall.ts'
 import type { ControlDatabase } from './control-database.ts'
 import { dependentsOf } from './dependents.ts'
+import { recallQueries } from './logins.ts'
 import { changeEvent, checkId, checkName, refused, requireTenant } from './people-rows.ts'
 import type { services } from './schema.sqlite.ts'
 
@@ -99,15 +101,25 @@ export class Services implements ServiceRepository {
     return after === undefined ? undefined : toService(after)
   }
 
+  /** Tokens of before are taken back: else the next request with one would make the service anew. */
   async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
-    const { services } = this.database.tables
+    const { tables } = this.database
+    const { services } = tables
     const done = await this.database.change(by, async () => {
       const before = await this.row(tenantId, id)
       if (before === undefined) return undefined
       const dependents = await dependentsOf(this.database, tenantId, 'service', id)
+      const { clientId, issuer } = before
+      const isNamed = issuer !== null && clientId !== null
+      const names = isNamed ? recallNames({ issuerId: issuer, subject: clientId }) : []
+      const nowMs = this.database.nowMs()
       return {
         events: [...dependents.events, event('service.delete', before)],
-        build: (tx) => [...dependents.build(tx), tx.delete(services).where(this.one(tenantId, id))],
+        build: (tx) => [
+          ...dependents.build(tx),
+          tx.delete(services).where(this.one(tenantId, id)),
+          ...recallQueries(tx, tables, names, nowMs),
+        ],
       }
     })
     return done !== undefined

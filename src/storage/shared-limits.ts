@@ -166,10 +166,14 @@ export class SharedLimits implements LimitCounters {
   private async ask(asking: readonly Waiting[], batch: LimitBatch): Promise<void> {
     const refused = new Set<LimitRequest>()
     const verdicts = await this.exchange(batch, (late) => this.takeBack(batch, refused, late))
+    // The same moment for all of them: by it what was taken is found again when it is given back.
+    const hereMs = this.options.clock.monotonicMs()
+    const takenMs = verdicts?.[0]?.takenMs
+    if (takenMs !== undefined) this.remember(takenMs, hereMs)
     for (const [index, { request, tell }] of asking.entries()) {
       const { holder, takes } = request
       const told = verdicts?.[index]
-      if (told?.admitted === true) this.options.local.note(takes, holder)
+      if (told?.admitted === true) this.options.local.note(takes, holder, hereMs)
       const verdict = told ?? this.decideAlone(takes, holder)
       if (!verdict.admitted) refused.add(request)
       tell(verdict)
@@ -194,7 +198,7 @@ export class SharedLimits implements LimitCounters {
     batch: LimitBatch,
     late: (verdicts: readonly LimitVerdict[]) => void = () => {},
   ): Promise<readonly LimitVerdict[] | undefined> {
-    const { backend, clock } = this.options
+    const { backend } = this.options
     const limit = Promise.withResolvers<undefined>()
     let isLate = false
     const timer = setTimeout(() => {
@@ -216,8 +220,6 @@ export class SharedLimits implements LimitCounters {
         return undefined
       }
       this.failures = 0
-      const takenMs = verdicts[0]?.takenMs
-      if (takenMs !== undefined) this.remember(takenMs, clock.monotonicMs())
       return verdicts
     } catch (error) {
       // What says that it cannot is asked no more; silence may be a moment's.
@@ -336,6 +338,7 @@ export class SharedLimits implements LimitCounters {
       local.note(
         takes.filter((take) => !counted.includes(take)),
         holder,
+        verdict.takenMs,
       )
     const { refusedAt, ...rest } = verdict
     const refused = refusedAt === undefined ? undefined : counted[refusedAt]

@@ -38,8 +38,13 @@ export interface Store extends ControlRepositories, MoneyStore {
   readonly watcher: StoreWatcher
   /** Counts limits for all that share this store; absent where nobody can. */
   limitBackend?(): LimitBackend
-  /** What is wrong with the store now, in words for `/readyz` and the operator; empty while all is well. */
+  /** What is wrong with the store now, in words for the operator; empty while all is well. */
   problems(): readonly string[]
+  /**
+   * Whether this process may be sent requests. A database that all replicas share is no reason against it: without it they go on with what
+   * they know, as long as there is room for the rows of the log. A file is this process's own.
+   */
+  isFit(): boolean
   /** Writes the log to its end and closes everything; idempotent. */
   close(): Promise<void>
 }

@@ -5,8 +5,10 @@ import { and, asc, eq, isNull, lte, or } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { Claimed, Status, User } from '../core/identity.ts'
 import type { NewUser, UserRepository } from '../core/ports-people.ts'
+import { recallNames } from '../core/recall.ts'
 import type { ControlDatabase } from './control-database.ts'
 import { dependentsOf } from './dependents.ts'
+import { recallQueries } from './logins.ts'
 import { changeEvent, refused, requireTenant, tidyEmail, tidyName } from './people-rows.ts'
 import { MASKED } from './provider-audit.ts'
 import type { users } from './schema.sqlite.ts'
@@ -161,13 +163,17 @@ export class Users implements UserRepository {
     return after === undefined ? undefined : toUser(after)
   }
 
+  /** Tokens of before are taken back: else the next request with one would make the user anew. */
   async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
-    const { users } = this.database.tables
+    const { tables } = this.database
+    const { users } = tables
     const done = await this.database.change(by, async () => {
       const before = await this.row(tenantId, id)
       if (before === undefined) return undefined
       const dependents = await dependentsOf(this.database, tenantId, 'user', id)
       const gone = { ...shown(before), memberships: dependents.members }
+      const names = recallNames({ issuerId: before.issuer, subject: before.subject })
+      const nowMs = this.database.nowMs()
       return {
         events: [
           ...dependents.events,
@@ -177,6 +183,7 @@ export class Users implements UserRepository {
           ...dependents.build(tx),
           tx.delete(this.sessions).where(this.own(tenantId, id)),
           tx.delete(users).where(this.one(tenantId, id)),
+          ...recallQueries(tx, tables, before.issuer === LOCAL ? [] : names, nowMs),
         ],
       }
     })
