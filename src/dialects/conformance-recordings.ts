@@ -1,5 +1,5 @@
 // The recordings as exchanges of known dialects, and the book-keeping of what fails among many of them. It serves
-// `recordings.test.ts` alone and reads through `testing/recordings.ts`, so that it never names a folder.
+// `recordings.system.test.ts` alone and reads through `testing/recordings.ts`, so that it never names a folder.
 
 import { expect } from 'bun:test'
 import { GatewayError } from '../core/error.ts'

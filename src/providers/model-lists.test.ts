@@ -154,8 +154,12 @@ describe('what is a list', () => {
   })
 })
 
-describe.skipIf(!haveRecordings('model lists of real accounts'))('recorded', () => {
-  const lists = [...recordings({ endpoints: ['models'] })].filter(
+const areRecorded = haveRecordings('model lists of real accounts')
+
+describe.skipIf(!areRecorded)('recorded', () => {
+  // The body of a suite runs though its tests are left out.
+  const recorded = areRecorded ? [...recordings({ endpoints: ['models'] })] : []
+  const lists = recorded.filter(
     ({ response }) => response.status === 200 && isModelList(response.body ?? null),
   )
   const bodies = (provider: string) =>
