@@ -133,8 +133,13 @@ environment['WEIR_EXECUTABLE'] = join(
   'dist',
   process.platform === 'win32' ? 'weir.exe' : 'weir',
 )
-// The unit tests share nothing; the end-to-end tests share a machine, and some watch its memory and its clock.
-for (const [folder, ...more] of [['src', '--parallel=3'], ['tests']] as const) {
+// The unit tests share nothing; those that start other programs share a machine, and some watch its memory and its clock.
+const SYSTEM = '.system.test.ts'
+for (const [folder, ...more] of [
+  ['src', '--parallel=3', `--path-ignore-patterns=**/*${SYSTEM}`],
+  [SYSTEM],
+  ['tests'],
+] as const) {
   const result = await test(folder, ...more)
   counts.passed += result.passed
   counts.failed += result.failed

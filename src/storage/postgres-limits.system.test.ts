@@ -248,7 +248,7 @@ describe.skipIf(reason !== undefined)('limits in Postgres', () => {
       await tx.query('SELECT * FROM limit_counters FOR UPDATE')
       const startMs = performance.now()
       expect(await one.limits.take([closed], '')).toMatchObject({ admitted: false, degraded: true })
-      expect(performance.now() - startMs).toBeLessThan(2 * LIMITS.limitAnswerMs + 60)
+      expect(performance.now() - startMs).toBeLessThan(2 * LIMITS.limitAnswerMs + 1_000)
     })
     await pool.close()
     await until('it answers again', () => one.limits.connected)
@@ -259,7 +259,7 @@ describe.skipIf(reason !== undefined)('limits in Postgres', () => {
       await takeAll(one.limits, [local], 1)
       waits.push(performance.now() - startMs)
     }
-    expect(Math.max(...waits)).toBeLessThan(2 * LIMITS.limitAnswerMs + 60)
+    expect(Math.max(...waits)).toBeLessThan(2 * LIMITS.limitAnswerMs + 1_000)
     expect(await one.limits.take([closed], '')).toMatchObject({ admitted: false, degraded: true })
     expect(await one.limits.take([local], '')).toMatchObject({ admitted: false, degraded: true })
     await server.restart()

@@ -271,13 +271,13 @@ describe.skipIf(missing !== undefined)('following', () => {
     for (const row of numbered(3)) writer.record(row)
     expect(await writer.flush()).toBe(true)
     const reading = await pool.transaction(async (tx) => {
+      // A reader that waits, here for the table, as it might for a disk.
+      await tx.query('LOCK TABLE requests IN ACCESS EXCLUSIVE MODE')
       const following = new Requests(reader.queries, tables, settled).list({
         tenantId: 'default',
         afterSequence: 0,
         limit: 9,
       })
-      // A reader that waits, here for the table, as it might for a disk.
-      await tx.query('LOCK TABLE requests IN ACCESS EXCLUSIVE MODE')
       await until('it reads', async () => {
         const waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"
         return (await tx.query(waiting)).length > 0
@@ -399,12 +399,15 @@ describe.skipIf(missing !== undefined)('a commit whose answer is lost', () => {
     const companion = counter()
     const { pool, url, writer } = await make({ answerTimeoutMs: 400, companions: [companion] })
     const other = poolOf(url)
+    const locked = Promise.withResolvers<void>()
     const held = Promise.withResolvers<void>()
     const holding = other.transaction(async (tx) => {
       // The rows are in, what counts them waits.
       await tx.query('LOCK TABLE key_uses IN ACCESS EXCLUSIVE MODE')
+      locked.resolve()
       await held.promise
     })
+    await locked.promise
     for (const row of numbered(5)) writer.record(row)
     expect(await writer.flush()).toBe(false)
     held.resolve()
