@@ -14,7 +14,7 @@ import { groupText, USAGE_COLUMNS, usageJson, usageValues } from '../core/usage-
 import { systemClock } from '../system.ts'
 import { integerOption, isOn, listOption, textOption } from './arguments.ts'
 import { UsageError, type Command, type CommandInput } from './command.ts'
-import { formatUsd, jsonText } from './format.ts'
+import { counted, formatUsd, jsonText } from './format.ts'
 import { timeOption } from './span.ts'
 import { withExistingStore } from './store.ts'
 import { renderTable, tableStyle, type Column } from './table.ts'
@@ -94,7 +94,7 @@ async function run(input: CommandInput): Promise<number> {
   output.out(renderTable(columns, cells, tableStyle(output)))
   const unpriced = rows.reduce((sum, row) => sum + row.unpricedRequests, 0)
   if (unpriced > 0) {
-    output.error(`The cost of ${unpriced} requests is not known: their model has no price.\n`)
+    output.error(`${counted(unpriced, 'request')} without a known cost: the model has no price.\n`)
   }
   return 0
 }
