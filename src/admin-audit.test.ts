@@ -1,52 +1,30 @@
 // The audit through the management API of a whole program: each tenant its own, refusals in it, and exports that a spreadsheet can open.
 
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startApp, type App } from './app.ts'
-import { loadConfig } from './config/load.ts'
+import type { App } from './app.ts'
 import type { JsonObject } from './core/json.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
-import { SILENT_LOGGER } from './telemetry/log.ts'
+import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
 const AUDITOR = 'the-key-of-an-auditor-long-enough-0000001'
 const MEMBER = 'the-key-of-a-member-long-enough-000000001'
 const THEIRS = 'the-key-of-another-tenant-long-enough-01'
 
-let folder: string
+let whole: WholeApp
 let app: App
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'weir-admin-audit-'))
-  const config = join(folder, 'weir.json')
   const keys = [
     { name: 'owner', key: OWNER, roles: ['owner'] },
     { name: 'auditor', key: AUDITOR, roles: ['auditor'] },
     { name: 'member', key: MEMBER },
     { name: 'theirs', key: THEIRS, roles: ['owner'], tenant: 'other' },
   ]
-  writeFileSync(
-    config,
-    JSON.stringify({ discovery: { local: false }, auth: { anonymous: 'never' }, keys }),
-  )
-  const { config: loaded } = loadConfig({
-    flags: { config, data: join(folder, 'data'), port: '0' },
-    surroundings: {
-      platform: process.platform,
-      environment: {},
-      home: folder,
-      workingFolder: folder,
-    },
-  })
-  app = await startApp(loaded, SILENT_LOGGER)
-  await app.store.tenants.create({ id: 'other', name: 'Other', createdMs: 1 }, TEST_ACTOR)
+  whole = await startWholeApp(keys)
+  app = whole.app
 })
-afterEach(async () => {
-  await app.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => whole.stop())
 
 function get(path: string, key: string): Promise<Response> {
   return fetch(`${app.server.url}${path}`, { headers: { authorization: `Bearer ${key}` } })

@@ -2,54 +2,32 @@
 // else; the secret is told once and nothing tells more of a key than those who may know it.
 
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startApp, type App } from './app.ts'
-import { loadConfig } from './config/load.ts'
+import type { App } from './app.ts'
 import type { JsonObject } from './core/json.ts'
 import { sha256Hex } from './auth/authenticate.ts'
 import { LIMITS } from './core/limits.ts'
 import { sampleKey, TEST_ACTOR, until } from './storage/test-store.ts'
-import { SILENT_LOGGER } from './telemetry/log.ts'
+import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
 const ADMIN = 'the-key-of-the-admin-long-enough-00000001'
 const MEMBER = 'the-key-of-a-member-long-enough-000000001'
 const OTHERS_ADMIN = 'the-key-of-another-tenant-long-enough-01'
 
-let folder: string
+let whole: WholeApp
 let app: App
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'weir-admin-keys-'))
-  const config = join(folder, 'weir.json')
   const keys = [
     { name: 'owner', key: OWNER, roles: ['owner'] },
     { name: 'admin', key: ADMIN, roles: ['admin'] },
     { name: 'member', key: MEMBER },
     { name: 'theirs', key: OTHERS_ADMIN, roles: ['admin'], tenant: 'other' },
   ]
-  writeFileSync(
-    config,
-    JSON.stringify({ discovery: { local: false }, auth: { anonymous: 'never' }, keys }),
-  )
-  const { config: loaded } = loadConfig({
-    flags: { config, data: join(folder, 'data'), port: '0' },
-    surroundings: {
-      platform: process.platform,
-      environment: {},
-      home: folder,
-      workingFolder: folder,
-    },
-  })
-  app = await startApp(loaded, SILENT_LOGGER)
-  await app.store.tenants.create({ id: 'other', name: 'Other', createdMs: 1 }, TEST_ACTOR)
+  whole = await startWholeApp(keys)
+  app = whole.app
 })
-afterEach(async () => {
-  await app.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => whole.stop())
 
 interface Told {
   readonly status: number
