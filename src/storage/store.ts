@@ -9,7 +9,6 @@ import type { StoreFiles, StoreLocation } from './locate.ts'
 import type { LogUpkeep } from './log-upkeep.ts'
 import type { SecretsOptions } from './master-key.ts'
 import type { MoneyStore } from './money.ts'
-import { openPostgresStore } from './open-postgres.ts'
 import { openSqliteStore } from './open-sqlite.ts'
 import type { ControlRepositories } from './repositories.ts'
 import type { RequestLog } from './request-log.ts'
@@ -55,6 +54,10 @@ export interface Store extends ControlRepositories, MoneyStore {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { location } = options
-  if (location?.engine === 'postgres') return await openPostgresStore(options, location)
+  if (location?.engine === 'postgres') {
+    // Loaded where it is needed: a laptop's start does not pay for it.
+    const { openPostgresStore } = await import('./open-postgres.ts')
+    return await openPostgresStore(options, location)
+  }
   return await openSqliteStore(options, location?.file)
 }
