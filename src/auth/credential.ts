@@ -7,7 +7,7 @@ import { isTokenShaped } from './token-parts.ts'
 /** What SDKs that insist on a key may send to say "none": it is no secret and names nobody. */
 export const PLACEHOLDER_KEY = 'anonymous'
 
-const KEY_HEADERS = ['x-api-key', 'api-key', 'x-goog-api-key'] as const
+const PLACES = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const
 
 /**
  * The one credential of a request, or undefined when there is none.
@@ -16,8 +16,10 @@ const KEY_HEADERS = ['x-api-key', 'api-key', 'x-goog-api-key'] as const
  */
 export function credentialOf(headers: Headers, fromPath?: string): string | undefined {
   let found = fromPath === '' ? undefined : fromPath
-  const bearer = bearerOf(headers.get('authorization'))
-  for (const value of [bearer, ...KEY_HEADERS.map((name) => headers.get(name)?.trim())]) {
+  for (const name of PLACES) {
+    const text = headers.get(name)?.trim()
+    if (text === undefined || text === '') continue
+    const value = name === 'authorization' ? bearerOf(text) : text
     if (value === undefined || value === '') continue
     // A client with its key in the path may have to send something here as well.
     if (value === PLACEHOLDER_KEY && found !== undefined) continue
@@ -37,9 +39,7 @@ export function credentialOf(headers: Headers, fromPath?: string): string | unde
 }
 
 /** The token of a Bearer header; another scheme is a wrong credential, not an absent one. */
-function bearerOf(header: string | null): string | undefined {
-  const text = header?.trim() ?? ''
-  if (text === '') return undefined
+function bearerOf(text: string): string | undefined {
   // The scheme alone is looked at: a token behind it is long, and this is done for every request.
   const scheme = text.slice(0, SCHEME.length + 1).toLowerCase()
   if (scheme === SCHEME) return undefined

@@ -3,7 +3,6 @@
 
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { SignJWT } from 'jose'
 import type { EntraSettings } from '../core/catalog.ts'
 import { tokenEndpoint } from '../core/azure-cloud.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -28,6 +27,7 @@ export async function clientAssertion(
 ): Promise<string> {
   const { certificate, key } = await readPair(entra, nowMs)
   const nowSeconds = Math.floor(nowMs / 1_000)
+  const { SignJWT } = await import('jose')
   return await new SignJWT({})
     .setProtectedHeader({
       alg: 'PS256',

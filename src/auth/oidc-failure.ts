@@ -1,7 +1,7 @@
 // What goes wrong at a login, in the gateway's words: an issuer that does not answer, one that refuses us, an answer that proves
 // nothing. The issuer's own words are for the log alone.
 
-import { AuthorizationResponseError, ResponseBodyError } from 'openid-client'
+import type { AuthorizationResponseError, ResponseBodyError } from 'openid-client'
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 
@@ -31,8 +31,8 @@ export function loginFailure(thrown: unknown): GatewayError {
       ? issuerUnavailable(ours)
       : ours
   }
-  if (thrown instanceof AuthorizationResponseError) return answered(thrown)
-  if (thrown instanceof ResponseBodyError) {
+  if (isAuthorizationError(thrown)) return answered(thrown)
+  if (isBodyError(thrown)) {
     const isTheirs = thrown.status >= 500 || thrown.status === 429
     return isTheirs || thrown.error === 'temporarily_unavailable'
       ? issuerUnavailable(thrown)
@@ -43,7 +43,7 @@ export function loginFailure(thrown: unknown): GatewayError {
 
 /** Whether the issuer itself says that a grant holds no more. Anything else may be a moment of weakness. */
 export function isGrantRefused(thrown: unknown): boolean {
-  return thrown instanceof ResponseBodyError && thrown.error === 'invalid_grant'
+  return isBodyError(thrown) && thrown.error === 'invalid_grant'
 }
 
 /** In words for the log: never what was sent. */
@@ -71,6 +71,19 @@ function answered(error: AuthorizationResponseError): GatewayError {
   return error.error === 'temporarily_unavailable' || error.error === 'server_error'
     ? issuerUnavailable(error)
     : loginRefused(error)
+}
+
+// Told by their codes, which openid-client promises as well as their classes: to ask for those it would have to be loaded.
+function isAuthorizationError(thrown: unknown): thrown is AuthorizationResponseError {
+  return hasCode(thrown, 'OAUTH_AUTHORIZATION_RESPONSE_ERROR')
+}
+
+function isBodyError(thrown: unknown): thrown is ResponseBodyError {
+  return hasCode(thrown, 'OAUTH_RESPONSE_BODY_ERROR')
+}
+
+function hasCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof Error && (thrown as { code?: unknown }).code === code
 }
 
 const NO_ANSWER = new Set([

@@ -1,18 +1,8 @@
 // The OpenID providers that people log in with, each with what it says of itself. Metadata is read when it is first needed, kept for a
 // while, and one question is asked at a time; a provider that does not answer is left alone for a moment. Nothing is read at start.
 
-import {
-  allowInsecureRequests,
-  ClientSecretBasic,
-  ClientSecretPost,
-  clockTolerance,
-  Configuration,
-  customFetch,
-  discovery,
-  enableNonRepudiationChecks,
-  None,
-  type ClientAuth,
-} from 'openid-client'
+import type * as OpenidClient from 'openid-client'
+import type { ClientAuth, Configuration } from 'openid-client'
 import type { GatewayError } from '../core/error.ts'
 import type { IssuerSettings } from '../core/issuer.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -96,12 +86,16 @@ export class OidcIssuers {
   }
 
   private async discover(issuer: IssuerSettings): Promise<Configuration> {
+    // Loaded with the first login: it takes a fifth of the time in which a whole program starts that nobody logs in to.
+    const library = await import('openid-client')
+    const { allowInsecureRequests, clockTolerance, discovery } = library
+    const { ClientSecretPost, enableNonRepudiationChecks, None } = library
     const fetcher = issuerFetch(issuer, this.ports.transport)
     const metadata = { [clockTolerance]: issuer.clockSkewMs / 1_000 }
     // Whoever configures an issuer by http has a network of their own, or a test.
     const isPlain = issuer.issuer.startsWith('http:')
     const options = {
-      [customFetch]: fetcher,
+      [library.customFetch]: fetcher,
       timeout: LIMITS.oidcTimeoutMs / 1_000,
       ...(isPlain ? { execute: [allowInsecureRequests] } : {}),
     }
@@ -119,9 +113,9 @@ export class OidcIssuers {
     if (!isSameIssuer(server.issuer, issuer)) {
       throw issuerUnavailable('its discovery document names another issuer')
     }
-    const auth = clientAuth(issuer, server.token_endpoint_auth_methods_supported)
-    const client = new Configuration(server, clientId, metadata, auth)
-    client[customFetch] = fetcher
+    const auth = clientAuth(library, issuer, server.token_endpoint_auth_methods_supported)
+    const client = new library.Configuration(server, clientId, metadata, auth)
+    client[library.customFetch] = fetcher
     client.timeout = LIMITS.oidcTimeoutMs / 1_000
     if (isPlain) allowInsecureRequests(client)
     // The signature of an id token is checked as well, not only the way it came.
@@ -132,6 +126,7 @@ export class OidcIssuers {
 
 /** As the issuer takes it; where it says nothing, OpenID Connect Discovery 1.0 §3 says `client_secret_basic`. */
 function clientAuth(
+  { ClientSecretBasic, ClientSecretPost, None }: typeof OpenidClient,
   { clientSecret }: IssuerSettings,
   supported: readonly string[] | undefined,
 ): ClientAuth {

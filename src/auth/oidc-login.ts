@@ -2,13 +2,6 @@
 // issuer's own name in the answer (RFC 9207). It ends with what the issuer's tokens say; who that is here is decided elsewhere.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import {
-  authorizationCodeGrant,
-  buildAuthorizationUrl,
-  calculatePKCECodeChallenge,
-  randomPKCECodeVerifier,
-  refreshTokenGrant,
-} from 'openid-client'
 import type { IssuerSettings } from '../core/issuer.ts'
 import { isObject, parseJson, type JsonObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -70,14 +63,15 @@ export class OidcLogin {
     const client = await issuers.client(issuer)
     const state = randomBytes(32).toString('base64url')
     const nonce = randomBytes(32).toString('base64url')
-    const codeVerifier = randomPKCECodeVerifier()
-    const url = buildAuthorizationUrl(client, {
+    const library = await import('openid-client')
+    const codeVerifier = library.randomPKCECodeVerifier()
+    const url = library.buildAuthorizationUrl(client, {
       redirect_uri: facts.redirectUri,
       scope: issuer.scopes.join(' '),
       response_type: 'code',
       state,
       nonce,
-      code_challenge: await calculatePKCECodeChallenge(codeVerifier),
+      code_challenge: await library.calculatePKCECodeChallenge(codeVerifier),
       code_challenge_method: 'S256',
     })
     if (url.protocol !== 'https:' && url.protocol !== 'http:') {
@@ -128,6 +122,7 @@ export class OidcLogin {
     answered.search = query.toString()
     try {
       const client = await this.ports.issuers.client(issuer)
+      const { authorizationCodeGrant } = await import('openid-client')
       const tokens = await authorizationCodeGrant(client, answered, {
         expectedState: state,
         expectedNonce: attempt.nonce,
@@ -155,6 +150,7 @@ export class OidcLogin {
     held: { readonly refreshToken: string; readonly subject: string },
   ): Promise<RefreshedLogin> {
     const client = await this.ports.issuers.client(issuer)
+    const { refreshTokenGrant } = await import('openid-client')
     const tokens = await refreshTokenGrant(client, held.refreshToken)
     const { access_token: accessToken, id_token: idToken, refresh_token: refreshToken } = tokens
     const next = refreshToken === undefined ? {} : { refreshToken }

@@ -1,8 +1,6 @@
 // Ends of sessions that an issuer or its page asks for: the address a browser is sent to after it has logged out here (RP-Initiated
 // Logout 1.0), tokens by which an issuer logs somebody out (Back-Channel Logout 1.0), and Entra ID's front channel.
 
-import { buildEndSessionUrl } from 'openid-client'
-import { compactVerify } from 'jose'
 import { GatewayError } from '../core/error.ts'
 import type { IssuerSettings } from '../core/issuer.ts'
 import { isObject, parseJson, type JsonObject } from '../core/json.ts'
@@ -45,6 +43,7 @@ export class OidcLogout {
     try {
       const client = await this.ports.issuers.client(issuer)
       if (client.serverMetadata().end_session_endpoint === undefined) return undefined
+      const { buildEndSessionUrl } = await import('openid-client')
       const url = buildEndSessionUrl(client, {
         post_logout_redirect_uri: facts.returnTo,
         ...(facts.idToken === undefined ? {} : { id_token_hint: facts.idToken }),
@@ -123,6 +122,7 @@ export class OidcLogout {
     }
     const name = typeof kid === 'string' ? { kid } : {}
     const found = await this.key(issuer, { alg, ...name })
+    const { compactVerify } = await import('jose')
     const verified = await compactVerify(token, await found.key.imported(alg), {
       algorithms: [alg],
     }).catch((cause: unknown) => {

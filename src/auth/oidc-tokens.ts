@@ -1,7 +1,7 @@
 // What an issuer says of somebody, gathered from where it says it: the id token first, the access token where roles stand there alone
 // (Keycloak), and user info where neither has them. All three come straight from the issuer; none is taken from a browser.
 
-import { fetchUserInfo, type Configuration } from 'openid-client'
+import type { Configuration } from 'openid-client'
 import type { IssuerSettings } from '../core/issuer.ts'
 import { asArray, asString, isObject, parseJson, type JsonObject } from '../core/json.ts'
 
@@ -24,6 +24,7 @@ export async function claimsOfTokens(
   const rights = [...issuer.rolesClaims, issuer.groupsClaim].map(firstPart)
   const hasRights = rights.some((name) => Object.hasOwn(all, name))
   if (!hasRights && client.serverMetadata().userinfo_endpoint !== undefined) {
+    const { fetchUserInfo } = await import('openid-client')
     const said = await fetchUserInfo(client, accessToken, subject)
     addMissing(all, said as unknown as JsonObject, [...wanted, 'name', 'email'])
   }

@@ -1,7 +1,7 @@
 // One public key of an issuer's JSON Web Key Set (RFC 7517), judged when it is read: for signatures, public, and long enough. What it
 // is for is decided by its own fields, never by what a token says of it.
 
-import { importJWK, type CryptoKey, type JWK } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
 import { asArray, asObject, asString, type JsonObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 
@@ -86,6 +86,7 @@ async function publicKey(jwk: JsonObject, algorithm: string): Promise<CryptoKey>
   const bare = Object.fromEntries(
     Object.entries({ kty, n, e, crv, x, y }).filter(([, value]) => typeof value === 'string'),
   ) as JWK
+  const { importJWK } = await import('jose')
   const key = await importJWK(bare, algorithm)
   if (key instanceof Uint8Array) throw new TypeError('a shared secret is no public key')
   return key

@@ -1,7 +1,6 @@
 // One bearer token from text to believed claims, in the order in which it costs least to refuse it. Keys come from the issuer that is
 // configured and from nowhere else; nothing is remembered here.
 
-import { compactVerify } from 'jose'
 import { GatewayError } from '../core/error.ts'
 import type { IssuerSettings } from '../core/issuer.ts'
 import { claimsOf, type TokenClaims } from './claims.ts'
@@ -63,6 +62,8 @@ async function checkSignature(
     ...(kid === undefined ? {} : { kid }),
   })
   checkIssuer(payload, issuer, description.issuer, key.issuer)
+  // Loaded with the first token: a program without issuers never needs it, and its start would pay for it.
+  const { compactVerify } = await import('jose')
   try {
     await compactVerify(token, await key.imported(algorithm), { algorithms: [algorithm] })
   } catch (error) {

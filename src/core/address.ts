@@ -122,17 +122,20 @@ function unmapped(address: IpAddress): IpAddress {
   return { version: 4, value: address.value & 0xffffffffn }
 }
 
-function ranges(...texts: string[]): AddressRange[] {
-  return texts.map((text) => {
-    const range = parseAddressRange(text)
-    if (range === undefined) throw new Error(`not an address range: ${text}`)
-    return range
-  })
+/** Read when an address is first judged by them: not at every start. */
+function ranges(...texts: string[]): () => readonly AddressRange[] {
+  let read: readonly AddressRange[] | undefined
+  return () =>
+    (read ??= texts.map((text) => {
+      const range = parseAddressRange(text)
+      if (range === undefined) throw new Error(`not an address range: ${text}`)
+      return range
+    }))
 }
 
-function within(list: readonly AddressRange[], address: IpAddress): boolean {
+function within(list: () => readonly AddressRange[], address: IpAddress): boolean {
   const bits = address.version === 4 ? 32 : 128
-  return list.some((range) => {
+  return list().some((range) => {
     const shift = BigInt(bits - range.prefix)
     return range.value >> shift === address.value >> shift
   })

@@ -14,7 +14,6 @@ import {
   isScope,
   isTargetDenied,
   mayAskProvider,
-  mayAssign,
   mayUseEveryModel,
   mayUseModel,
   roleGives,
@@ -23,6 +22,7 @@ import {
   tenantOfScope,
   type Action,
 } from './permission.ts'
+import { beyond, mayAssign } from './policy/giving.ts'
 import type { Grant, Principal } from './principal.ts'
 import { BUILT_IN_ROLES, builtInRole, impliedGrant } from './roles.ts'
 
@@ -114,6 +114,19 @@ function expectNoMore(before: readonly boolean[], after: readonly boolean[]): vo
 }
 
 describe('laws', () => {
+  test('what is asked in short is what is explained, for nobody too', () => {
+    const where = fc.oneof(
+      fc.constant(undefined),
+      place,
+      fc.array(place, { minLength: 1, maxLength: 2 }),
+    )
+    law(
+      fc.property(fc.option(principal, { nil: undefined }), action, where, (who, act, at) => {
+        expect(can(who, act, at)).toBe(decide(who, act, at).allowed)
+      }),
+    )
+  })
+
   test('a denial beats every permission at the same place and below it', () => {
     law(
       fc.property(principal, role, scope, place, action, (who, denied, at, where, act) => {
@@ -430,6 +443,37 @@ describe('who gives roles', () => {
       ),
     )
     expect(given).toBeGreaterThan(20)
+  })
+
+  test('what those who come by it are denied as well, the giver need not have', () => {
+    let given = 0
+    law(
+      fc.property(
+        giver,
+        fc.array(fc.record({ role, scope }), { minLength: 1, maxLength: 2 }),
+        role,
+        scope,
+        place,
+        action,
+        name,
+        (who, denials, assigned, at, where, act, model) => {
+          const shared = denials.map((each) => ({
+            ...each,
+            effect: 'deny' as const,
+            because: 'everyone',
+          }))
+          const denied = { ...who, grants: [...who.grants, ...shared] }
+          if (beyond(denied, [{ scope: at, role: assigned }], shared) !== undefined) return
+          given += 1
+          const allowed = { scope: at, effect: 'allow', role: assigned, because: '' } as const
+          const other = holder([allowed, ...shared])
+          if (can(other, act, where)) expect(can(denied, act, where)).toBe(true)
+          if (mayUseModel(other, model)) expect(mayUseModel(denied, model)).toBe(true)
+          if (mayAskProvider(other, 'p', [])) expect(mayAskProvider(denied, 'p', [])).toBe(true)
+        },
+      ),
+    )
+    expect(given).toBeGreaterThan(10)
   })
 
   test.each([

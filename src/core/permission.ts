@@ -2,7 +2,7 @@
 // assigned at scopes, denial beating permission. Every route names an action; who may do what is decided here alone and nowhere
 // near a path.
 
-import type { RoleAssignment, Scope } from './identity.ts'
+import type { Scope } from './identity.ts'
 import { DEFAULT_TENANT_ID, matchesPattern, type Grant, type Principal } from './principal.ts'
 
 /** Every action there is, each with who it is for in a few words. */
@@ -138,34 +138,45 @@ export function decide(
   if (!isWithinKey(principal, action)) {
     return { allowed: false, reason: 'the key is narrowed to other actions' }
   }
-  const asked = where ?? scopes.tenant(principal.tenantId)
-  const covers = (grant: Grant) =>
-    typeof asked === 'string'
-      ? scopeContains(grant.scope, asked)
-      : asked.some((scope) => scopeContains(grant.scope, scope))
-  let allowing: Grant | undefined
-  for (const grant of principal.grants) {
-    if (!covers(grant) || !roleGives(grant.role, action)) continue
-    if (grant.effect === 'deny') {
-      return { allowed: false, grant, reason: `denied by role ${grant.role.id} at ${grant.scope}` }
-    }
-    allowing ??= grant
-  }
-  if (allowing === undefined) return { allowed: false, reason: 'no role gives it there' }
-  return {
-    allowed: true,
-    grant: allowing,
-    reason: `role ${allowing.role.id} at ${allowing.scope} by ${allowing.because}`,
-  }
+  const grant = decidingGrant(principal, action, where)
+  if (grant === undefined) return { allowed: false, reason: 'no role gives it there' }
+  const { because, effect, role, scope } = grant
+  return effect === 'deny'
+    ? { allowed: false, grant, reason: `denied by role ${role.id} at ${scope}` }
+    : { allowed: true, grant, reason: `role ${role.id} at ${scope} by ${because}` }
 }
 
-/** Whether the principal may act; see `decide`. */
+/** The first denial, else the first permission. */
+function decidingGrant(
+  principal: Principal,
+  action: Action,
+  where: Scope | readonly Scope[] | undefined,
+): Grant | undefined {
+  const asked = where ?? scopes.tenant(principal.tenantId)
+  let allowing: Grant | undefined
+  for (const grant of principal.grants) {
+    if (!covers(grant.scope, asked) || !roleGives(grant.role, action)) continue
+    if (grant.effect === 'deny') return grant
+    allowing ??= grant
+  }
+  return allowing
+}
+
+function covers(outer: Scope, asked: Scope | readonly Scope[]): boolean {
+  return typeof asked === 'string'
+    ? scopeContains(outer, asked)
+    : asked.some((scope) => scopeContains(outer, scope))
+}
+
+/** Whether the principal may act, as `decide` says it: asked several times for each request, so it puts nothing into words. */
 export function can(
   principal: Principal | undefined,
   action: Action,
   where?: Scope | readonly Scope[],
 ): boolean {
-  return decide(principal, action, where).allowed
+  if (action === 'public.read') return true
+  if (principal === undefined || !isWithinKey(principal, action)) return false
+  return decidingGrant(principal, action, where)?.effect === 'allow'
 }
 
 /**
@@ -329,38 +340,4 @@ function isNamed(principal: Principal, entry: string, isHome: boolean): boolean 
     default:
       return false
   }
-}
-
-/**
- * Whether somebody may give this role at this scope: only who may do everything the role gives, there and at every place below it, and
- * may assign at all. Nobody gives more than they have.
- */
-export function mayAssign(
-  principal: Principal,
-  assignment: Pick<RoleAssignment, 'scope' | 'effect'>,
-  role: Grant['role'],
-): boolean {
-  const { effect, scope } = assignment
-  if (!can(principal, 'assignment.write', scope)) return false
-  if (effect === 'deny') return true
-  const given = (Object.keys(ACTIONS) as Action[]).filter((action) => roleGives(role, action))
-  // A key that is held to some models cannot give all of them.
-  if (principal.models !== undefined && given.includes('model.invoke')) return false
-  const below = principal.grants.filter(
-    (grant) => grant.effect === 'deny' && mayOverlap(scope, grant.scope),
-  )
-  return given.every(
-    (action) =>
-      can(principal, action, scope) && !below.some((denied) => roleGives(denied.role, action)),
-  )
-}
-
-/**
- * Whether what lies at one scope may lie at the other too. Models and providers of a tenant always may: a model is known by several
- * names, and any provider may be behind them.
- */
-function mayOverlap(one: Scope, other: Scope): boolean {
-  if (scopeContains(one, other)) return true
-  const place = /^\/tenants\/[^/]+\/(?:models|providers)\//
-  return place.test(one) && place.test(other) && tenantOfScope(one) === tenantOfScope(other)
 }

@@ -55,9 +55,13 @@ export interface Grant {
 
 /** True when a name matches a pattern in which `*` stands for any text. Linear in both. */
 export function matchesPattern(pattern: string, name: string): boolean {
+  // Of nearly every question: nothing is cut into parts.
+  if (pattern === '*' || pattern === name) return true
+  const star = pattern.indexOf('*')
+  if (star < 0) return false
+  if (star === pattern.length - 1) return name.startsWith(pattern.slice(0, star))
   const parts = pattern.split('*')
   const first = parts[0] ?? ''
-  if (parts.length === 1) return pattern === name
   if (!name.startsWith(first)) return false
   let at = first.length
   for (const part of parts.slice(1, -1)) {

@@ -2,7 +2,7 @@
 // two CRC-32 sums. Bytes to frames for any split of them, and back. A message over its bound, or with a sum that is wrong, is
 // an error, not memory.
 
-import { crc32 } from 'node:zlib'
+import type * as Zlib from 'node:zlib'
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Frame } from './dialect.ts'
@@ -26,6 +26,14 @@ const BYTE_ARRAY = 6
 const STRING = 7
 
 const utf8 = new TextDecoder()
+
+/** Loaded with the first message: every start would pay for the module otherwise. */
+let zlib: Pick<typeof Zlib, 'crc32'> | undefined
+
+function crc32(data: string | Uint8Array, before = 0): number {
+  zlib ??= process.getBuiltinModule('node:zlib')
+  return zlib.crc32(data, before)
+}
 
 /**
  * Cuts a byte stream into frames: the event's type and its payload, or for an exception its name (which ends in `Exception`) and
@@ -147,20 +155,32 @@ function readHeaders(bytes: Uint8Array): Map<string, string> {
 /** The high bits of the four bytes of a length or a sum. */
 const HIGH_BITS = 0x80808080 | 0
 const ZEROS = '\0\0\0\0'
-const ZEROS_SUM = crc32(ZEROS)
+
+interface Endings {
+  readonly zerosSum: number
+  readonly byBits: ReadonlyMap<number, string>
+}
+
+let madeEndings: Endings | undefined
 
 /**
  * Endings of a payload, two letters of padding and the closing of the text and the object, one for each pattern of the high bits
  * that its sum may have: a sum over fixed lengths is the sum of what comes before, carried on, xor that of the ending.
  */
-const ENDINGS: ReadonlyMap<number, string> = new Map(
-  [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].flatMap((first) =>
-    [...'abcdefghijklmnopqrstuvwxyz'].map((second): [number, string] => {
-      const ending = `${first}${second}"}`
-      return [crc32(ending) & HIGH_BITS, ending]
-    }),
-  ),
-)
+function endings(): Endings {
+  madeEndings ??= {
+    zerosSum: crc32(ZEROS),
+    byBits: new Map(
+      [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].flatMap((first) =>
+        [...'abcdefghijklmnopqrstuvwxyz'].map((second): [number, string] => {
+          const ending = `${first}${second}"}`
+          return [crc32(ending) & HIGH_BITS, ending]
+        }),
+      ),
+    ),
+  }
+  return madeEndings
+}
 const ENDING_CHARS = 4
 
 /** Headers by their message's kind and type: there are a dozen. */
@@ -192,8 +212,9 @@ export function eventStreamText(
   }
   const start = `${prelude}${headers}${open}${'a'.repeat(total - least)}`
   const before = crc32(Buffer.from(start, 'latin1'))
-  const carried = crc32(ZEROS, before) ^ ZEROS_SUM
-  const ending = ENDINGS.get(carried & HIGH_BITS)
+  const { byBits, zerosSum } = endings()
+  const carried = crc32(ZEROS, before) ^ zerosSum
+  const ending = byBits.get(carried & HIGH_BITS)
   if (ending === undefined) throw new Error('An ending for these bits is missing.')
   return `${start}${ending}${bytesText(crc32(ending, before))}`
 }

@@ -93,7 +93,8 @@ class AnswerStream implements Watched {
 
   /** A chunk of the upstream's. True when the client has got something of it. */
   private take(chunk: Uint8Array, controller: Controller): boolean {
-    const { pump } = this.options
+    const { pump, record } = this.options
+    record.bodies?.answered(chunk)
     const bytes = pump.push(chunk)
     if (bytes !== undefined) this.send(controller, bytes)
     if (pump.broken !== undefined) this.fail(pump.broken)
@@ -214,7 +215,7 @@ class AnswerStream implements Watched {
     const { record, deps } = this.options
     record.firstByte()
     record.responseBytes += bytes.length
-    if (record.keepsBodies) record.keepResponse(() => new TextDecoder().decode(bytes))
+    record.bodies?.responded(bytes)
     this.lastSentMs = deps.clock.monotonicMs()
     controller.enqueue(bytes)
   }

@@ -55,13 +55,13 @@ interface Waiting<T> {
  * @param candidates in the order to ask them
  * @throws GatewayError of the failure that says most when none does
  */
-export async function firstAnswer<T extends { readonly upstream: UpstreamResponse }>(
+export function firstAnswer<T extends { readonly upstream: UpstreamResponse }>(
   candidates: readonly Candidate<T>[],
   rules: CandidateRules,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<T> {
-  return await new Search(candidates, rules, record, deps).run()
+  return new Search(candidates, rules, record, deps).run()
 }
 
 class Search<T extends { readonly upstream: UpstreamResponse }> {
@@ -117,11 +117,15 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
   }
 
   /** The next go, whichever it is; undefined when nobody is left. */
-  private async next(): Promise<Reached<T> | TargetFailure | undefined> {
+  private next(): Promise<Reached<T> | TargetFailure | undefined> {
     const fresh = this.fresh.shift()
-    if (fresh !== undefined) return await this.askFresh(fresh)
+    if (fresh !== undefined) return this.askFresh(fresh)
     const busy = this.busy.shift()
-    if (busy !== undefined) return await this.ask(busy, { mayQueue: true, signal: this.signal })
+    if (busy !== undefined) return this.ask(busy, { mayQueue: true, signal: this.signal })
+    return this.askWaiting()
+  }
+
+  private async askWaiting(): Promise<Reached<T> | TargetFailure | undefined> {
     const waiting = this.soonest()
     if (waiting === undefined) return undefined
     const { provider, candidate, atMs } = waiting
@@ -133,7 +137,7 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
     return await this.ask(candidate, { as: 'retry', mayQueue: true, signal: this.signal })
   }
 
-  private async askFresh(candidate: Candidate<T>): Promise<Reached<T> | TargetFailure> {
+  private askFresh(candidate: Candidate<T>): Promise<Reached<T> | TargetFailure> {
     const { as, hedgeAfterMs } = this.rules
     const mayQueue = this.fresh.length === 0 && this.waiting.length === 0
     if (candidate.provider !== undefined) {
@@ -141,9 +145,9 @@ class Search<T extends { readonly upstream: UpstreamResponse }> {
     }
     if (hedgeAfterMs === undefined || this.fresh.length === 0) {
       const going = { mayQueue, signal: this.signal }
-      return await this.ask(candidate, as === undefined ? going : { ...going, as })
+      return this.ask(candidate, as === undefined ? going : { ...going, as })
     }
-    return await hedged<T>({
+    return hedged<T>({
       afterMs: hedgeAfterMs,
       signal: this.signal,
       first: (signal) => this.ask(candidate, { mayQueue, signal }),

@@ -24,8 +24,8 @@ import type { StreamWatch } from './stream-watch.ts'
 
 /** Prices and context windows of models, from data inside the program. */
 export interface PriceBook {
-  /** Resolves once the data is loaded; cheap afterwards. */
-  ready(): Promise<void>
+  /** Resolves once the data is loaded; nothing to wait for afterwards. */
+  ready(): void | Promise<void>
   /**
    * Undefined when unknown: never zero.
    * @param atMs the moment whose price is asked for; absent: now

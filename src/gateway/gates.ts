@@ -13,6 +13,8 @@ import { shuttingDown } from './shutdown.ts'
 export interface Slot {
   /** Gives it back; the second time does nothing. */
   release(): void
+  /** How long it was waited for; absent where it was not. */
+  readonly queuedMs?: number
 }
 
 export interface Gate {

@@ -28,7 +28,8 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
     const loaded = loadedAnswer(inbound, peeked, deps.clock.nowMs())
     if (loaded !== undefined) return answered(record, loaded)
 
-    await deps.prices.ready()
+    const warming = deps.prices.ready()
+    if (warming !== undefined) await warming
     // What it refers to is asked and paid as well, so it is looked up before.
     const whole = refersToEarlier(peeked, inbound)
       ? await withEarlierTurns(peeked, inbound, deps)

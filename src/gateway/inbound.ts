@@ -18,8 +18,8 @@ export interface Arrival {
   readonly headers: Headers
   readonly principal: Principal
   readonly requestId: string
-  /** Address of the client, as far as it is known; see `server/client-address.ts`. */
-  readonly from?: string
+  /** Address of the client, as far as it is known; see `server/client-address.ts`. Found out when it is read: most requests need none. */
+  readonly from?: string | undefined
   /** Fires when the client leaves or this server stops; `endReason` tells which. */
   readonly signal: AbortSignal
   /** Its place among all that run; given back when the record is settled. */

@@ -21,6 +21,8 @@ import { AttemptFailure, bytesInTime } from './upstream.ts'
 export interface WholeAnswer {
   /** The provider's bytes, for relay; absent when the provider streamed instead. */
   readonly bytes?: Uint8Array
+  /** The same where it did. */
+  readonly streamed?: Uint8Array
   readonly body?: JsonObject
   /** In the IR, where it has to be said in another form than it came. */
   readonly chat?: ChatResponse
@@ -44,7 +46,7 @@ export async function readWhole(
   const leftMs = Math.max(1, plan.provider.timeouts.totalMs - elapsedMs)
   const bytes = await bytesInTime(response, LIMITS.responseBodyBytesMax, leftMs, deps)
   if (streamed && plan.operation !== 'embedding' && looksFramed(bytes)) {
-    return { chat: fold(plan, bytes) }
+    return { chat: fold(plan, bytes), streamed: bytes }
   }
   const text = decoder.decode(bytes)
   const body = answerObject(text)

@@ -1,6 +1,7 @@
 // What is known of OpenAI-compatible services by their host name, for providers of type `custom`: where they depart from the
 // protocol, and what they take beyond it. Data with its sources; a host that is not here is taken for a server such as vLLM.
 
+import { LIMITS } from '../core/limits.ts'
 import type { Quirks } from '../dialects/dialect.ts'
 import { MISTRAL_QUIRKS } from './mistral.ts'
 import { OPENROUTER_QUIRKS } from './openrouter.ts'
@@ -63,8 +64,21 @@ const HABITS: Readonly<Record<string, Quirks>> = {
 
 const HOST = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/?#]*@)?([^:/?#]+)/i
 
+/** By base URL, as they are asked for several times for each request. */
+const known = new Map<string, Quirks>()
+
 /** Quirks of the service at a base URL. A subdomain (`api.`) has its domain's. */
 export function habitsOf(baseUrl: string): Quirks {
+  let habits = known.get(baseUrl)
+  if (habits === undefined) {
+    habits = lookUp(baseUrl)
+    if (known.size >= LIMITS.parsedUrlEntriesMax) known.clear()
+    known.set(baseUrl, habits)
+  }
+  return habits
+}
+
+function lookUp(baseUrl: string): Quirks {
   const host = HOST.exec(baseUrl)?.[1]?.toLowerCase() ?? ''
   for (let name = host; name !== '';) {
     if (Object.hasOwn(HABITS, name)) return HABITS[name] ?? SELF_HOSTED

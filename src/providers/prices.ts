@@ -81,7 +81,8 @@ export class PriceBook {
     atMs: number,
   ): KnownModel | undefined {
     if (this.catalogue === undefined) return undefined
-    const key = JSON.stringify([provider.type, provider.baseUrl, model])
+    // Neither of the first two holds a line end.
+    const key = `${provider.type}\n${provider.baseUrl}\n${model}`
     const cached = this.entries.get(key)
     if (cached !== undefined && atMs >= cached.validFromMs && atMs < cached.validUntilMs) {
       return cached.known

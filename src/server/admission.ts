@@ -10,11 +10,13 @@ import type { ServerDeps } from './context.ts'
 export class Place implements Slot {
   /** Fires when the client leaves, and when running requests are broken off at the end of this process. */
   readonly signal: AbortSignal
+  readonly queuedMs?: number
   private readonly slot: Slot
   private readonly bound: RequestSignal
 
-  constructor(slot: Slot, bound: RequestSignal) {
+  constructor(slot: Slot, bound: RequestSignal, queuedMs?: number) {
     this.slot = slot
+    if (queuedMs !== undefined) this.queuedMs = queuedMs
     this.bound = bound
     this.signal = bound.signal
   }
@@ -47,6 +49,8 @@ const ANONYMOUS = ''
 
 async function queued(request: Request, principal: Principal, deps: ServerDeps): Promise<Place> {
   const { gates, shutdown } = deps.gateway
+  const fromMs = deps.clock.monotonicMs()
   const slot = await gates.all.enter(callerOf(principal) ?? ANONYMOUS, request.signal)
-  return new Place(slot, shutdown.follow(request.signal))
+  const queuedMs = deps.clock.monotonicMs() - fromMs
+  return new Place(slot, shutdown.follow(request.signal), queuedMs)
 }

@@ -5,7 +5,7 @@ import { Elysia } from 'elysia'
 import { GatewayError } from '../core/error.ts'
 import { countTokens } from '../gateway/count-tokens.ts'
 import { handle } from '../gateway/handle.ts'
-import type { Inbound } from '../gateway/inbound.ts'
+import type { Inbound, Reply } from '../gateway/inbound.ts'
 import { RequestRecord } from '../gateway/record.ts'
 import { refuse } from '../gateway/refuse.ts'
 import type { Principal } from '../core/principal.ts'
@@ -13,7 +13,7 @@ import { takePlace, type Place } from './admission.ts'
 import { admissionOf, authorize, NOBODY, type ServerDeps } from './context.ts'
 import { readBody, requireJsonType } from './request-body.ts'
 import { asJsonArray } from './json-array.ts'
-import { respond, respondError } from './respond.ts'
+import { pathOf, respond, respondError } from './respond.ts'
 import { ruleOf, type RouteRule } from './route-actions.ts'
 import { GEMINI_PREFIXES, geminiRoute, MODEL_ROUTES, type ModelRoute } from './routes.ts'
 
@@ -47,6 +47,27 @@ export function dataPlane(deps: ServerDeps) {
     }
   }
   return app
+}
+
+/**
+ * Answers the routes whose whole path is fixed, which most requests ask for, without the router: it costs a tenth of what the rest of a
+ * small request does. The routes are registered all the same, for their prefixes, for other methods and for the API's description.
+ * @returns undefined for what is the router's
+ */
+export function directRoutes(
+  deps: ServerDeps,
+): (request: Request) => Promise<Response> | undefined {
+  const known = new Map(
+    MODEL_ROUTES.filter(({ path }) => !/[:*]/.test(path)).map((route) => [
+      route.path,
+      { route, rule: ruleOf('POST', route.path) },
+    ]),
+  )
+  return (request) => {
+    if (request.method !== 'POST') return undefined
+    const found = known.get(pathOf(request))
+    return found === undefined ? undefined : answer(request, found.route, found.rule, {}, deps)
+  }
 }
 
 interface GeminiParams {
@@ -94,11 +115,26 @@ async function answer(
   params: PathParams,
   deps: ServerDeps,
 ): Promise<Response> {
+  const identify = () => authorize(request, rule, params.key, deps)
+  return respond(request, await askModel(request, route, params, identify, deps))
+}
+
+/**
+ * Puts a request to a model, whoever it is that lets it in. Never rejects: what goes wrong is recorded, and said as the route's dialect says it.
+ * @param identify who asks; rejects for whom nobody lets in
+ */
+export async function askModel(
+  request: Request,
+  route: ModelRoute,
+  params: PathParams,
+  identify: () => Principal | Promise<Principal>,
+  deps: ServerDeps,
+): Promise<Reply> {
   let principal = NOBODY
   let place: Place | undefined
   let bytes = new Uint8Array()
   try {
-    const asking = authorize(request, rule, params.key, deps)
+    const asking = identify()
     principal = asking instanceof Promise ? await asking : asking
     requireJsonType(request.headers, route.dialect === 'ollama')
     const taking = takePlace(request, principal, deps)
@@ -113,11 +149,11 @@ async function answer(
       inboundOf(request, route, params, principal, place, bytes),
       deps.gateway,
     )
-    return respond(request, refuse(record, thrown, deps.gateway))
+    return refuse(record, thrown, deps.gateway)
   }
   const inbound = inboundOf(request, route, params, principal, place, bytes)
   const ask = route.operation === 'token-count' ? countTokens : handle
-  return respond(request, await ask(inbound, deps.gateway))
+  return await ask(inbound, deps.gateway)
 }
 
 function inboundOf(
@@ -128,8 +164,8 @@ function inboundOf(
   place: Place | undefined,
   bytes: Uint8Array,
 ): Inbound {
-  const { requestId, arrivedMs, arrivedMonotonicMs, from: addressOf } = admissionOf(request)
-  const from = addressOf()
+  const admission = admissionOf(request)
+  const { arrivedMonotonicMs, arrivedMs, requestId } = admission
   return {
     dialect: route.dialect,
     operation: route.operation,
@@ -145,7 +181,9 @@ function inboundOf(
     headers: request.headers,
     principal,
     requestId,
-    ...(from === undefined ? {} : { from }),
+    get from() {
+      return admission.from()
+    },
     signal: place?.signal ?? request.signal,
     ...(place === undefined ? {} : { slot: place }),
     arrivedMs,

@@ -18,6 +18,10 @@ function isRefusal(error: unknown): boolean {
   return error instanceof GatewayError && error.kind === 'authentication'
 }
 
+function hashOf(credential: string): string {
+  return Bun.SHA256.hash(credential, 'hex')
+}
+
 export class RefusedCredentials {
   private readonly clock: Pick<Clock, 'monotonicMs'>
   private readonly addresses = new Map<string, Failing>()
@@ -44,23 +48,32 @@ export class RefusedCredentials {
   ): T | Promise<T> {
     const credential = this.read(from, read)
     if (credential === undefined) return ask(undefined)
-    const hash = () => Bun.SHA256.hash(credential, 'hex')
-    if (!this.isQuiet) this.check(from(), hash)
-    const good = (found: T) => {
-      if (!this.isQuiet) this.succeeded(from(), hash)
-      return found
-    }
-    const failed = (error: unknown): never => {
-      if (isRefusal(error)) this.failed(from())
-      throw error
-    }
+    if (!this.isQuiet) this.check(from(), () => hashOf(credential))
     let asking: T | Promise<T>
     try {
       asking = ask(credential)
     } catch (error) {
-      return failed(error)
+      if (isRefusal(error)) this.failed(from())
+      throw error
     }
-    return asking instanceof Promise ? asking.then(good, failed) : good(asking)
+    if (asking instanceof Promise) return this.guardLater(asking, from, credential)
+    if (!this.isQuiet) this.succeeded(from(), () => hashOf(credential))
+    return asking
+  }
+
+  private async guardLater<T>(
+    asking: Promise<T>,
+    from: () => string | undefined,
+    credential: string,
+  ): Promise<T> {
+    try {
+      const found = await asking
+      if (!this.isQuiet) this.succeeded(from(), () => hashOf(credential))
+      return found
+    } catch (error) {
+      if (isRefusal(error)) this.failed(from())
+      throw error
+    }
   }
 
   /** What cannot be a credential is one that is refused. */

@@ -110,6 +110,7 @@ function tooLarge(maxBytes: number): GatewayError {
  */
 export function requireJsonType(headers: Headers, lenient: boolean): void {
   const type = headers.get('content-type')?.toLowerCase() ?? ''
+  if (type === 'application/json') return
   const [media, ...parameters] = type.split(';').map((part) => part.trim())
   const json = media === 'application/json' || (media?.endsWith('+json') ?? false)
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))

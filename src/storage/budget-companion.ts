@@ -91,7 +91,10 @@ export class BudgetCompanion implements LogCompanion {
 }
 
 function chargesOf(batch: readonly Outcome[]): readonly BudgetCharge[] {
-  return batch.flatMap(({ charges }) => charges ?? [])
+  const found: BudgetCharge[] = []
+  // Of most requests there are none: no list is made for each.
+  for (const { charges } of batch) if (charges !== undefined) found.push(...charges)
+  return found
 }
 
 /** One group for each lease of each window, sorted by window and then by lease. */

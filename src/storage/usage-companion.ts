@@ -40,6 +40,11 @@ export const AMOUNT_COLUMNS = {
   unpricedRequests: 'unpriced_requests',
   estimatedRequests: 'estimated_requests',
   totalMs: 'total_ms',
+  serverErrors: 'server_errors',
+  fallbacks: 'fallbacks',
+  cacheHits: 'cache_hits',
+  firstTokenMs: 'first_token_ms',
+  firstTokenRequests: 'first_token_requests',
 } as const satisfies Record<keyof RollupAmounts, string>
 
 const KEYS = Object.keys(KEY_COLUMNS) as (keyof RollupKey)[]
@@ -71,13 +76,22 @@ export class UsageCompanion implements LogCompanion {
 
 function totals(batch: readonly Outcome[]): LogStatement[] {
   const lines = new Map<string, Line>()
+  let line: Line | undefined
   for (const outcome of batch) {
     const key = rollupKey(outcome)
     const amounts = rollupAmounts(outcome)
-    const name = JSON.stringify(KEYS.map((column) => key[column]))
-    const line = lines.get(name)
-    if (line === undefined) lines.set(name, { name, key, amounts })
-    else for (const column of AMOUNTS) line.amounts[column] += amounts[column]
+    // Neighbours mostly go to one line: then no name is made.
+    if (line === undefined || !isSame(line.key, key)) {
+      const name = JSON.stringify(KEYS.map((column) => key[column]))
+      const known = lines.get(name)
+      if (known === undefined) {
+        line = { name, key, amounts }
+        lines.set(name, line)
+        continue
+      }
+      line = known
+    }
+    for (const column of AMOUNTS) line.amounts[column] += amounts[column]
   }
   const sorted = [...lines.values()].toSorted((a, b) => compareText(a.name, b.name))
   return sorted.map(({ amounts, key }) => ({
@@ -86,13 +100,30 @@ function totals(batch: readonly Outcome[]): LogStatement[] {
   }))
 }
 
+function isSame(a: RollupKey, b: RollupKey): boolean {
+  return KEYS.every((column) => a[column] === b[column])
+}
+
+interface Use {
+  readonly tenantId: string
+  readonly keyId: string
+  timestampMs: number
+}
+
 function uses(batch: readonly Outcome[]): LogStatement[] {
-  const last = new Map<string, { tenantId: string; keyId: string; timestampMs: number }>()
+  const last = new Map<string, Use>()
+  let use: Use | undefined
   for (const { apiKeyId, tenantId, timestampMs } of batch) {
     if (apiKeyId === undefined) continue
-    const name = JSON.stringify([tenantId, apiKeyId])
-    if ((last.get(name)?.timestampMs ?? -1) >= timestampMs) continue
-    last.set(name, { tenantId, keyId: apiKeyId, timestampMs })
+    if (use?.keyId !== apiKeyId || use.tenantId !== tenantId) {
+      const name = JSON.stringify([tenantId, apiKeyId])
+      use = last.get(name)
+      if (use === undefined) {
+        use = { tenantId, keyId: apiKeyId, timestampMs }
+        last.set(name, use)
+      }
+    }
+    if (use.timestampMs < timestampMs) use.timestampMs = timestampMs
   }
   return [...last]
     .toSorted(([a], [b]) => compareText(a, b))
