@@ -11,6 +11,7 @@ import { measureHeld } from './measure-held.ts'
 import { measureMemory } from './measure-memory.ts'
 import { measurePairs } from './measure-pairs.ts'
 import { measureLogging, measurePlain, type PlainOptions } from './measure-plain.ts'
+import { measureSearch } from './measure-search.ts'
 import { measureStart } from './measure-start.ts'
 import { measureTeam } from './measure-team.ts'
 import { measureStreams } from './measure-streams.ts'
@@ -43,6 +44,16 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   logging: {
     heading: 'Request log',
     run: (stage, quick) => measureLogging(stage, { ...plainOptions(quick), rounds: quick ? 2 : 7 }),
+  },
+  search: {
+    heading: 'Searches of the request log',
+    run: (stage, quick) =>
+      measureSearch(
+        stage,
+        quick
+          ? { rows: 100_000, rounds: 2, windowMs: 1_000 }
+          : { rows: 1_000_000, rounds: 5, windowMs: 2_000 },
+      ),
   },
   streams: {
     heading: 'Streams',

@@ -33,6 +33,8 @@ export interface StartWeirOptions {
   readonly log?: 'metadata' | 'none'
   readonly dataFolder?: string
   readonly pairs?: boolean
+  /** More keys than the run's own. */
+  readonly keys?: readonly object[]
   /** More settings of the model that is asked. */
   readonly model?: object
   /** More sections of the configuration. */
@@ -192,7 +194,7 @@ export class Stage {
 
   private config(
     log: 'metadata' | 'none',
-    { model, more = {}, pairs: withPairs }: StartWeirOptions,
+    { keys = [], model, more = {}, pairs: withPairs }: StartWeirOptions,
   ): object {
     const pairs: readonly ChatDialect[] = withPairs === true ? CHAT_DIALECTS : []
     return {
@@ -221,7 +223,7 @@ export class Stage {
           targets: [{ provider: `bench-${dialect}`, model: PROVIDERS[dialect].model }],
         })),
       ],
-      keys: [{ name: 'bench', key: this.key }],
+      keys: [{ name: 'bench', key: this.key }, ...keys],
       log: { requests: log },
     }
   }

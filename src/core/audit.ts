@@ -13,6 +13,11 @@ export interface Actor {
   /** Address of the client. */
   readonly from?: string
   readonly requestId?: string
+  /**
+   * What must hold for a change to be made at all. It is asked within the change, on the state that the change is made on, and rejects
+   * where that is not the one it was decided upon (`If-Match`). Not recorded.
+   */
+  readonly precondition?: () => Promise<void>
 }
 
 /** The program itself, for changes that nobody asked for. */
@@ -79,6 +84,7 @@ export const AUDIT_ACTIONS = [
   'access.denied',
   'secret.used',
   'secret.rotate',
+  'settings.update',
   'setup.link',
   'store.copy',
   'store.restore',

@@ -19,6 +19,10 @@ export interface AttemptRecord {
   /** What it was besides the first try: another one, beside a slow one, or the rest of an answer that broke off. */
   readonly as?: 'retry' | 'hedge' | 'continuation'
   readonly durationMs: number
+  /** Milliseconds after the request arrived at which it began; absent in rows of before this was kept. */
+  readonly startedMs?: number
+  /** The same of the head of its answer; absent where none came. */
+  readonly firstByteMs?: number
 }
 
 /** One target in a decision: at which place it was taken, or why it was passed over. */
@@ -106,12 +110,17 @@ export interface Outcome {
   readonly providerMs?: number
   /** From the client's request until the first byte of the answer's body. */
   readonly firstTokenMs?: number
+  /** Of `totalMs`: for a place among those that run, here or at a provider. Absent where it did not wait. */
+  readonly queuedMs?: number
   readonly requestBytes: number
   readonly responseBytes: number
   readonly userAgent?: string
   /** Only with the log policy `content`, each cut at its limit. */
   readonly requestBody?: string
   readonly responseBody?: string
+  /** What the provider was sent and what it sent back, where that was something else than the client's. Bounded alike. */
+  readonly providerRequestBody?: string
+  readonly providerResponseBody?: string
   /** What it takes out of budgets; for the ledger, not kept in the row. */
   readonly charges?: readonly BudgetCharge[]
   /** It is counted, and leaves no row: the log policy is `none`. */

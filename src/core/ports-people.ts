@@ -94,6 +94,8 @@ export interface MembershipRepository {
   add(membership: Membership, by: Actor): Promise<boolean>
   remove(membership: Membership, by: Actor): Promise<boolean>
   list(tenantId: string, kind: Membership['kind'], id: string): Promise<Membership[]>
+  /** The teams and groups that list a user. */
+  ofUser(tenantId: string, userId: string): Promise<Membership[]>
 }
 
 export interface ServiceRepository {
@@ -195,7 +197,7 @@ export interface LoginAttempt {
 export type OnceKind = 'logout-token' | 'setup-link' | 'session-refresh' | 'recall'
 
 export interface LoginRepository {
-  /** Beyond `loginAttemptsMax` the oldest are forgotten. */
+  /** Beyond `loginAttemptsMax` of one issuer, or of one kind of link, the oldest are forgotten. */
   begin(attempt: LoginAttempt): Promise<void>
   /** Gives it once: the second question finds none. */
   take(stateHash: string, nowMs: number): Promise<LoginAttempt | undefined>
@@ -216,6 +218,8 @@ export interface LoginRepository {
 export interface AuditFilter {
   /** Absent: of all tenants, for those with rights over the whole installation. */
   readonly tenantId?: string
+  /** Besides that tenant's what concerns the whole installation: settings, secrets. */
+  readonly withPlatform?: true
   readonly afterSequence?: number
   readonly beforeSequence?: number
   readonly sinceMs?: number
@@ -243,5 +247,7 @@ export interface AuditRepository {
   record(event: AuditEvent, by: Actor): Promise<void>
   /** Newest first; with `afterSequence` oldest first. */
   list(filter: AuditFilter): Promise<AuditRecord[]>
+  /** How many records fit. */
+  count(filter: Omit<AuditFilter, 'limit'>): Promise<number>
   verify(): Promise<AuditVerdict>
 }

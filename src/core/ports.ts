@@ -11,6 +11,7 @@ import type {
   ProviderKey,
   Timeouts,
 } from './catalog.ts'
+import type { JsonValue } from './json.ts'
 import type { TokenAudience } from './azure-cloud.ts'
 import type { ModelFacts, ModelState, ProviderModel } from './model-status.ts'
 import type { OwnLimits } from './money.ts'
@@ -107,6 +108,8 @@ export type HealthChange =
       readonly state: 'open' | 'closed'
       /** Wall clock; when a request may try it again. */
       readonly untilMs: number
+      /** Nobody has learned it: somebody has said so. */
+      readonly isByHand?: true
     }
   | {
       readonly kind: 'key'
@@ -114,6 +117,7 @@ export type HealthChange =
       readonly keyId: string
       readonly state: 'limited' | 'refused' | 'fit'
       readonly untilMs: number
+      readonly isByHand?: true
     }
 
 /** Tells other replicas what this one has learned. Neither method waits or throws: it is help, never a condition. */
@@ -165,8 +169,16 @@ export interface ApiKeyRepository {
   create(key: NewApiKey, by: Actor): Promise<ApiKey>
   list(tenantId: string): Promise<ApiKey[]>
   find(tenantId: string, id: string): Promise<ApiKey | undefined>
-  /** Undefined when the tenant has no such key, or it is revoked. */
-  update(tenantId: string, id: string, change: ApiKeyChange, by: Actor): Promise<ApiKey | undefined>
+  /**
+   * Undefined when the tenant has no such key, or it is revoked.
+   * @param change may be made of the key as it is within the change, and refuse it by throwing a GatewayError
+   */
+  update(
+    tenantId: string,
+    id: string,
+    change: ApiKeyChange | ((key: ApiKey) => ApiKeyChange),
+    by: Actor,
+  ): Promise<ApiKey | undefined>
   /**
    * Makes the key that takes the place of this one, which goes on until `overlapEndsMs` at most. One transaction: there are never
    * two successors. Undefined when the tenant has no such key, or it is revoked or has a successor.
@@ -183,16 +195,30 @@ export interface ApiKeyRepository {
   all(): Promise<ApiKey[]>
 }
 
-/** Providers with their keys opened; secrets are sealed at rest. */
+/** A provider to save; without `keys` those it has stay. */
+export type ProviderToSave = Omit<Provider, 'keys' | 'origin'> & Partial<Pick<Provider, 'keys'>>
+
+/** Providers with their keys opened; secrets are sealed at rest. One that does not open is left out. */
 export interface ProviderRepository {
   all(): Promise<Provider[]>
+  ofTenant(tenantId: string): Promise<Provider[]>
+  find(tenantId: string, id: string): Promise<Provider | undefined>
   /** Creates or replaces a provider and, where `keys` is given, its keys. */
-  save(tenantId: string, provider: Provider, by: Actor): Promise<void>
+  save(tenantId: string, provider: ProviderToSave, by: Actor): Promise<void>
   remove(tenantId: string, id: string, by: Actor): Promise<boolean>
   /** Masked keys: id, last four, creation, and whether it is on its way out. */
   maskedKeys(tenantId: string, providerId: string): Promise<MaskedKey[]>
-  /** Adds one key behind those there are. False when the tenant has no such provider or the id is taken. */
-  addKey(tenantId: string, providerId: string, key: ProviderKey, by: Actor): Promise<boolean>
+  /**
+   * Adds one key behind those there are. False when the tenant has no such provider or the id is taken.
+   * @param replacedId a key that is on its way out from the same moment on; false when there is none of this id
+   */
+  addKey(
+    tenantId: string,
+    providerId: string,
+    key: ProviderKey,
+    by: Actor,
+    replacedId?: string,
+  ): Promise<boolean>
   /** Marks a key as on its way out, or as in use again. False when there is no such key. */
   setKeyDraining(
     tenantId: string,
@@ -223,6 +249,21 @@ export interface MaskedKey {
 
 export interface ModelRepository {
   all(): Promise<Model[]>
+  /** Those of one tenant, by id. */
+  list(tenantId: string): Promise<Model[]>
+  find(tenantId: string, id: string): Promise<Model | undefined>
+  /**
+   * Makes of a model what `plan` says, on the state it is made on: two changes at once are one after the other.
+   * @param plan given the model that is there, says what shall be; undefined: none. Asked again where others were quicker; what it throws
+   * is thrown, and nothing is changed
+   * @returns what is there now
+   */
+  change(
+    tenantId: string,
+    id: string,
+    by: Actor,
+    plan: (before: Model | undefined) => Model | undefined,
+  ): Promise<Model | undefined>
   save(tenantId: string, model: Model, by: Actor): Promise<void>
   remove(tenantId: string, id: string, by: Actor): Promise<boolean>
 }
@@ -312,4 +353,37 @@ export interface KeptRepository {
   remove(kind: KeptKind, tenantId: string, id: string): Promise<boolean>
   /** Deletes what has expired and what is over the bounds; the number of rows deleted. Never rejects. */
   prune(nowMs: number): Promise<number>
+}
+
+/** Settings of the configuration by their paths (`log.requests`), as they would be written in the file. */
+export type SettingValues = Readonly<Record<string, JsonValue>>
+
+/** Settings that were changed while the program ran; what the file says stands above them. */
+export interface StoredSettingsRepository {
+  all(): Promise<SettingValues>
+  /** Keeps these, forgets those that are null, and leaves the others. False where nothing was to change. */
+  change(values: SettingValues, by: Actor): Promise<boolean>
+}
+
+/** What was answered to a creation. */
+export interface OnceAnswer {
+  readonly status: number
+  /** JSON text; it may hold a key that is shown once, so it is sealed where it is kept. */
+  readonly body: string
+  readonly etag?: string
+}
+
+/** Creations of the management API by their idempotency keys, known on every replica for a day. */
+export interface OnceRepository {
+  /**
+   * Claims a name.
+   * @param name hash of tenant, caller, route and key
+   * @param asked hash of what was asked
+   * @returns `new` for whoever is to do it; what was answered before; `running` while the first one is under way or its end is not known;
+   * `other` where the name was used for something else
+   */
+  begin(name: string, asked: string): Promise<'new' | 'running' | 'other' | OnceAnswer>
+  finish(name: string, answer: OnceAnswer): Promise<void>
+  /** It came to nothing: the name may be used again. */
+  forget(name: string): Promise<void>
 }

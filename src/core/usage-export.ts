@@ -1,8 +1,7 @@
-// What reports of usage and of budgets look like outside: JSON and CSV, for the admin API and for commands alike. Pure.
+// What reports of usage look like outside: JSON and CSV, for the admin API and for commands alike. Pure.
 
 import type { JsonObject } from './json.ts'
-import type { BudgetRule } from './money.ts'
-import type { BudgetStanding, UsageDimension, UsageRow } from './ports-money.ts'
+import type { UsageDimension, UsageRow } from './ports-money.ts'
 
 const NANO = 1e9
 
@@ -69,43 +68,4 @@ export function usageJson(groupBy: readonly UsageDimension[], row: UsageRow): Js
     unpriced_requests: row.unpricedRequests,
     estimated_requests: row.estimatedRequests,
   }
-}
-
-/** The accounts that a rule has, with what is left of each. Never the webhook's address: it may hold a token. */
-export function budgetJson(rule: BudgetRule, standings: readonly BudgetStanding[]): JsonObject {
-  return {
-    id: rule.id,
-    origin: rule.origin,
-    per: rule.per,
-    only: rule.only ?? null,
-    usd: rule.nanoUsd / NANO,
-    window: rule.window,
-    action: rule.action,
-    alert_at: [...rule.alertAt],
-    unknown_price: rule.unknownPrice,
-    webhook: rule.webhookUrl !== undefined,
-    accounts: standingsOf(rule, standings).map(({ account, heldNanoUsd, spentNanoUsd }) => ({
-      subject: account.subject,
-      window_start: new Date(account.window.startMs).toISOString(),
-      window_end: Number.isFinite(account.window.endMs)
-        ? new Date(account.window.endMs).toISOString()
-        : null,
-      spent_usd: spentNanoUsd / NANO,
-      held_usd: heldNanoUsd / NANO,
-      left_usd: Math.max(0, rule.nanoUsd - spentNanoUsd) / NANO,
-    })),
-  }
-}
-
-/** Those of a rule: a key's own is only that key's, though its id is every such rule's. */
-export function standingsOf(
-  rule: BudgetRule,
-  standings: readonly BudgetStanding[],
-): readonly BudgetStanding[] {
-  const isOwn = rule.id.startsWith('key:')
-  return standings.filter(
-    ({ account }) =>
-      account.ruleId === rule.id &&
-      (!isOwn || rule.only === undefined || account.subject === rule.only),
-  )
 }

@@ -34,6 +34,15 @@ export interface RollupAmounts {
   unpricedRequests: number
   estimatedRequests: number
   totalMs: number
+  /** Of `errors`, those from 500 on. */
+  serverErrors: number
+  /** More than one attempt was made. */
+  fallbacks: number
+  /** Something of the prompt was read from the provider's cache. */
+  cacheHits: number
+  /** Summed over `firstTokenRequests`, those that came to a first byte. */
+  firstTokenMs: number
+  firstTokenRequests: number
 }
 
 /** Operations that cost something even where no usage is told. */
@@ -86,7 +95,8 @@ function hasModel({ providerId, status, usage }: Outcome): boolean {
 
 /** What a request counts for. */
 export function rollupAmounts(outcome: Outcome): RollupAmounts {
-  const { costNanoUsd, operation, providerId, status, totalMs, usage } = outcome
+  const { attempts, costNanoUsd, firstTokenMs, operation, providerId, status, totalMs, usage } =
+    outcome
   const isBilled =
     usage !== undefined || (status < 400 && providerId !== undefined && BILLED.has(operation))
   return {
@@ -104,5 +114,10 @@ export function rollupAmounts(outcome: Outcome): RollupAmounts {
     unpricedRequests: costNanoUsd === undefined && isBilled ? 1 : 0,
     estimatedRequests: usage?.estimated === true ? 1 : 0,
     totalMs: Math.round(totalMs),
+    serverErrors: status >= 500 ? 1 : 0,
+    fallbacks: attempts.length > 1 ? 1 : 0,
+    cacheHits: (usage?.cacheReadTokens ?? 0) > 0 ? 1 : 0,
+    firstTokenMs: firstTokenMs === undefined ? 0 : Math.round(firstTokenMs),
+    firstTokenRequests: firstTokenMs === undefined ? 0 : 1,
   }
 }

@@ -9,17 +9,20 @@ import {
 } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import type { Loss } from '../core/ir/loss.ts'
+import type { ChatRequest } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { Framing } from '../dialects/dialect.ts'
 import { firstAnswer, type Candidate } from './candidates.ts'
-import { guardContext, withRoom } from './context-guard.ts'
+import { guardContext, withRoom, type ContextRoom } from './context-guard.ts'
 import type { GatewayDeps } from './deps.ts'
 import { hasEffects } from './effects.ts'
 import { routeNoted, withFallbacks } from './fallback.ts'
 import { forwardedHeaders } from './headers.ts'
+import type { KeptBodies } from './kept-bodies.ts'
 import { holdersAmong, refuseHeldElsewhere } from './kept-responses.ts'
 import { requireBeside } from './model-access.ts'
+import { formsFor } from './overrides.ts'
 import { planTarget, relayBody, RequestForms, translatedBody, type TargetPlan } from './plan.ts'
 import type { RequestRecord } from './record.ts'
 import { recalledRequest } from './remember.ts'
@@ -28,7 +31,7 @@ import { routeTargets } from './routing.ts'
 import type { Catalog } from './snapshot.ts'
 import { nobodyLeft, noProvider, notOffered } from './target-errors.ts'
 import { isFailure, tryTarget, type Repeating, type TargetFailure } from './target-run.ts'
-import { answerType, send, timeoutsLeft } from './upstream.ts'
+import { answerType, AttemptFailure, send, timeoutsLeft } from './upstream.ts'
 import { readWhole, type WholeAnswer } from './whole.ts'
 
 export type Answer = {
@@ -37,6 +40,8 @@ export type Answer = {
   readonly plan: TargetPlan
   readonly upstream: UpstreamResponse
   readonly withholdUsage: boolean
+  /** When its head came; absent where that is now. */
+  readonly headMs?: number
 } & ({ readonly kind: 'stream' } | ({ readonly kind: 'whole' } & WholeAnswer))
 
 /** What one target is to be sent. */
@@ -52,13 +57,13 @@ export interface Prepared {
  * Tries the model's targets until one answers, and after them those of the models it falls back to.
  * @throws GatewayError of the failure that says most when none does
  */
-export async function attemptAll(
+export function attemptAll(
   forms: RequestForms,
   catalog: Catalog,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Answer> {
-  return await withFallbacks(forms.model, catalog, record, deps, (model, fallbackFor) => {
+  return withFallbacks(forms.model, catalog, record, deps, (model, fallbackFor) => {
     const current =
       model === forms.model ? forms : new RequestForms(forms.inbound, forms.peeked, model)
     return attemptModel(current, fallbackFor, catalog, record, deps)
@@ -66,7 +71,7 @@ export async function attemptAll(
 }
 
 /** Tries the targets of one model. @throws GatewayError when none answers */
-async function attemptModel(
+function attemptModel(
   forms: RequestForms,
   fallbackFor: FallbackCause | undefined,
   catalog: Catalog,
@@ -82,7 +87,7 @@ async function attemptModel(
   if (targets.length === 0) throw nobodyLeft(retryAfterMs)
   const repeating = hasEffects(inbound, peeked.body) ? 'unless-begun' : 'freely'
   const { hedgeAfterMs, retryRefused } = model.routing ?? DEFAULT_ROUTING
-  return await firstAnswer(
+  return firstAnswer(
     targets.map((target) => candidateOf(target, forms, repeating, catalog, record, deps)),
     {
       patient: true,
@@ -97,7 +102,7 @@ async function attemptModel(
 /** One target of the model as it is asked by this request. */
 function candidateOf(
   target: Target,
-  forms: RequestForms,
+  asked: RequestForms,
   repeating: Repeating,
   catalog: Catalog,
   record: RequestRecord,
@@ -105,6 +110,7 @@ function candidateOf(
 ): Candidate<Answer> {
   const provider = catalog.providers.get(target.providerId)
   let prepared: Prepared | TargetFailure | undefined
+  let forms = asked
   return {
     provider,
     get contextWindow() {
@@ -115,7 +121,11 @@ function candidateOf(
     },
     async go(going) {
       // Made once: a second go sends the same.
-      prepared ??= await prepare(target, forms, catalog, deps)
+      if (prepared === undefined) {
+        forms = formsFor(target, asked)
+        const preparing = prepare(target, forms, catalog, deps)
+        prepared = preparing instanceof Promise ? await preparing : preparing
+      }
       if (isFailure(prepared)) return prepared
       const { plan, losses } = prepared
       const ready = prepared
@@ -128,7 +138,10 @@ function candidateOf(
           repeating,
           losses,
           holderKeyId: forms.peeked.earlier?.providerKeyId,
-          attempt: (key, signal) => attempt(ready, key, forms, signal, deps),
+          attempt: (key, signal) => {
+            const answering = attempt(ready, key, forms, signal, deps)
+            return record.bodies === undefined ? answering : kept(record.bodies, ready, answering)
+          },
         },
         going,
         record,
@@ -138,25 +151,30 @@ function candidateOf(
   }
 }
 
-/** What this target is to be sent, or why it cannot be asked. */
-async function prepare(
+/** What this target is to be sent, or why it cannot be asked. At once where nothing has to be looked up. */
+function prepare(
   target: Target,
   forms: RequestForms,
   catalog: Catalog,
   deps: GatewayDeps,
-): Promise<Prepared | TargetFailure> {
+): Prepared | TargetFailure | Promise<Prepared | TargetFailure> {
   const planned = planTarget(target, catalog, forms.inbound, forms.peeked)
   if (planned === undefined) {
     return { error: unplanned(target, forms, catalog), stop: false, unasked: true }
   }
   try {
-    return await fill(planned, forms, deps)
+    const filling = fill(planned, forms, deps)
+    return filling instanceof Promise ? filling.catch(notPrepared) : filling
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error
-    // What this target cannot be told or hold, another may; what is wrong in the request itself, none can.
-    const stop = error.kind !== 'unsupported' && error.kind !== 'context_length'
-    return { error, stop, unasked: true }
+    return notPrepared(error)
   }
+}
+
+function notPrepared(error: unknown): TargetFailure {
+  if (!(error instanceof GatewayError)) throw error
+  // What this target cannot be told or hold, another may; what is wrong in the request itself, none can.
+  const stop = error.kind !== 'unsupported' && error.kind !== 'context_length'
+  return { error, stop, unasked: true }
 }
 
 /** Why a target has no plan: its provider is not there, or not for requests of this kind. */
@@ -167,17 +185,36 @@ function unplanned(target: Target, forms: RequestForms, catalog: Catalog): Gatew
 }
 
 /** The body for a target. @throws GatewayError `unsupported` for what it cannot be told, or what is wrong in the request */
-async function fill(
+function fill(
   planned: TargetPlan,
   forms: RequestForms,
   deps: GatewayDeps,
-): Promise<Prepared> {
+): Prepared | Promise<Prepared> {
   refuseHeldElsewhere(planned, forms.peeked, forms.inbound)
   // Nearly every request needs neither, and does not wait for them.
   const recalling = recalledRequest(planned, forms, deps)
-  const completed = recalling === undefined ? undefined : await recalling
+  if (recalling !== undefined) return fillRecalled(planned, forms, recalling, deps)
   const guarding = guardContext(planned, forms, deps)
-  const room = guarding === undefined ? undefined : await guarding
+  if (guarding === undefined) return bodyFor(planned, forms, undefined, undefined)
+  return guarding.then((room) => bodyFor(planned, forms, undefined, room))
+}
+
+async function fillRecalled(
+  planned: TargetPlan,
+  forms: RequestForms,
+  recalling: Promise<ChatRequest | undefined>,
+  deps: GatewayDeps,
+): Promise<Prepared> {
+  const completed = await recalling
+  return bodyFor(planned, forms, completed, await guardContext(planned, forms, deps))
+}
+
+function bodyFor(
+  planned: TargetPlan,
+  forms: RequestForms,
+  completed: ChatRequest | undefined,
+  room: ContextRoom | undefined,
+): Prepared {
   if (planned.mode === 'relay' && completed === undefined && !mayContinue(forms)) {
     const { bytes, withholdUsage } = relayBody(planned, forms, room)
     return { plan: planned, body: bytes, withholdUsage, losses: [] }
@@ -198,6 +235,27 @@ export function mayContinue({ inbound, model, peeked }: RequestForms): boolean {
   return !hasEffects(inbound, peeked.body)
 }
 
+/** An attempt whose bodies are kept. */
+async function kept(
+  bodies: KeptBodies,
+  { body, plan }: Prepared,
+  asked: Promise<Answer>,
+): Promise<Answer> {
+  const exchange = bodies.sending(body, plan.provider)
+  try {
+    const answer = await asked
+    // Another may have been asked beside it meanwhile.
+    bodies.answering(exchange)
+    const whole = answer.kind === 'whole' ? (answer.bytes ?? answer.streamed) : undefined
+    if (whole !== undefined) bodies.answered(whole)
+    return answer
+  } catch (error) {
+    const told = error instanceof AttemptFailure ? error.answered?.bytes : undefined
+    if (told !== undefined) exchange.answered(told)
+    throw error
+  }
+}
+
 /** Sends the body once and reads what has to be read before the commit point: all of an answer that is no stream. */
 export async function attempt(
   prepared: Prepared,
@@ -214,16 +272,15 @@ export async function attempt(
   const relayed = plan.mode === 'relay'
   const legacy = relayed && hints.legacy === true
   const batch = !relayed || hints.batch === true
+  const fields: Record<string, string> = relayed ? forwardedHeaders(headers) : {}
+  fields['content-type'] = 'application/json'
+  fields['accept'] = stream ? acceptOf(upstream.framing) : 'application/json'
   const response = await send(
     { provider, kind, dialect },
     {
       url: kind.endpoint({ provider, dialect, operation, model, stream, legacy, batch }),
       method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: stream ? acceptOf(upstream.framing) : 'application/json',
-        ...(relayed ? forwardedHeaders(headers) : {}),
-      },
+      headers: fields,
       body: prepared.body,
       signal,
       timeouts: timeoutsLeft(provider, deps.clock.monotonicMs() - arrivedMonotonicMs),
@@ -236,8 +293,9 @@ export async function attempt(
     if (response.body === null) throw new GatewayError('upstream_bad_response')
     return { kind: 'stream', forms, plan, upstream: response, withholdUsage }
   }
+  const headMs = deps.clock.monotonicMs()
   const whole = await readWhole(plan, forms, response, streamed, deps)
-  return { kind: 'whole', forms, plan, upstream: response, withholdUsage, ...whole }
+  return { kind: 'whole', forms, plan, upstream: response, withholdUsage, headMs, ...whole }
 }
 
 function acceptOf(framing: Framing): string {

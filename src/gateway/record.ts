@@ -1,7 +1,7 @@
 // What is gathered about a request on its way, and the one place where it becomes an Outcome. It settles exactly once,
 // whatever ends the request: an answer, an error, a client that left.
 
-import type { Model, Provider } from '../core/catalog.ts'
+import type { Model, ModelPrice, Provider } from '../core/catalog.ts'
 import type { GatewayError } from '../core/error.ts'
 import { addedUsage, mergeUsage, totalInputTokens, type Usage } from '../core/ir/usage.ts'
 import type { Loss } from '../core/ir/loss.ts'
@@ -14,6 +14,7 @@ import { targetPrice } from './target-price.ts'
 import type { GatewayDeps } from './deps.ts'
 import { estimateUsage, tokensInBytes } from './estimate.ts'
 import type { Arrival } from './inbound.ts'
+import { KeptBodies } from './kept-bodies.ts'
 
 /** The target that answers, once it is chosen. */
 export interface Chosen {
@@ -24,6 +25,13 @@ export interface Chosen {
   readonly dialect?: DialectName
   /** Which of the provider's keys it is asked with. */
   readonly keyId?: string | undefined
+}
+
+interface Priced {
+  readonly answering: Model | undefined
+  readonly provider: Provider
+  readonly model: string
+  readonly price: ModelPrice
 }
 
 /** Operations that use tokens both ways. */
@@ -57,20 +65,23 @@ export class RequestRecord {
   private earlierUsage: Usage | undefined
   private earlierCostNanoUsd = 0
   private isCostKnown = true
+  private priced: Priced | undefined
   private finish: string | undefined
   private modelReported: string | undefined
   private providerStartMs: number | undefined
   private firstByteMs: number | undefined
   private settled = false
   private readonly charges: BudgetCharge[] = []
-  private responseBody: string[] | undefined
-  private responseBodyChars = 0
+  /** Present where the policy is `content`: asked before a part is made ready, as streams have many. */
+  readonly bodies: KeptBodies | undefined
+  private queuedMs: number | undefined
 
   constructor(inbound: Arrival, deps: GatewayDeps) {
     this.inbound = inbound
     this.asksFor = inbound.operation
     this.deps = deps
-    if (deps.settings().logRequests === 'content') this.responseBody = []
+    this.bodies = deps.settings().logRequests === 'content' ? new KeptBodies() : undefined
+    this.queuedMs = inbound.slot?.queuedMs
   }
 
   /**
@@ -216,17 +227,14 @@ export class RequestRecord {
     this.firstByteMs ??= this.deps.clock.monotonicMs()
   }
 
-  /** The policy is `content`: asked before a part is made ready, as streams have many. */
-  get keepsBodies(): boolean {
-    return this.responseBody !== undefined
-  }
-
   /** Keeps a part of the answer where the policy is `content`. */
   keepResponse(text: () => string): void {
-    if (this.responseBody === undefined || this.responseBodyChars >= LIMITS.logBodyBytesMax) return
-    const piece = text().slice(0, LIMITS.logBodyBytesMax - this.responseBodyChars)
-    this.responseBodyChars += piece.length
-    this.responseBody.push(piece)
+    this.bodies?.responded(text())
+  }
+
+  /** It waited so long for a place. */
+  queued(durationMs: number): void {
+    this.queuedMs = (this.queuedMs ?? 0) + durationMs
   }
 
   costNanoUsd(): number | undefined {
@@ -237,9 +245,19 @@ export class RequestRecord {
   }
 
   private partCostNanoUsd(provider: Provider, model: string): number | undefined {
-    const { answering, deps, inbound } = this
+    return costNanoUsd(this.usage, this.priceOf(provider, model))
+  }
+
+  /** Asked for the answer's header and again for its row. */
+  private priceOf(provider: Provider, model: string): ModelPrice | undefined {
+    const { answering, deps, inbound, priced } = this
+    const isSame =
+      priced?.provider === provider && priced.model === model && priced.answering === answering
+    if (isSame) return priced.price
     const price = targetPrice(answering, provider, model, deps.prices, inbound.arrivedMs)
-    return costNanoUsd(this.usage, price)
+    // One that is not known may be in a moment: the book may still be on its way.
+    if (price !== undefined) this.priced = { answering, provider, model, price }
+    return price
   }
 
   /** What the row will say it cost: nothing that is known where it failed and nobody told of any use. */
@@ -289,9 +307,6 @@ export class RequestRecord {
     if (principal.userId !== undefined) outcome.userId = principal.userId
     if (principal.teamId !== undefined) outcome.teamId = principal.teamId
     if (principal.serviceId !== undefined) outcome.serviceId = principal.serviceId
-    if (principal.userId !== undefined) outcome.userId = principal.userId
-    if (principal.teamId !== undefined) outcome.teamId = principal.teamId
-    if (principal.serviceId !== undefined) outcome.serviceId = principal.serviceId
     const traceId = traceIdOf(inbound.headers.get('traceparent'))
     if (traceId !== undefined) outcome.traceId = traceId
     const userAgent = inbound.headers.get('user-agent')
@@ -318,11 +333,9 @@ export class RequestRecord {
       outcome.errorKind = error.kind
       outcome.errorText = errorText(error, this.chosen?.provider)
     }
-    if (this.responseBody !== undefined) {
-      outcome.requestBody = new TextDecoder().decode(
-        inbound.bytes.subarray(0, LIMITS.logBodyBytesMax),
-      )
-      outcome.responseBody = this.responseBody.join('')
+    if (this.queuedMs !== undefined) outcome.queuedMs = this.queuedMs
+    if (this.bodies !== undefined) {
+      Object.assign(outcome, this.bodies.outcome(inbound.bytes))
     }
     return outcome
   }

@@ -17,14 +17,14 @@ import {
 } from '../core/policy/classify.ts'
 import { secretHint, type KeyRing } from '../core/policy/key-choice.ts'
 import { upstreamError } from '../core/policy/upstream-error.ts'
-import type { UpstreamResponse } from '../core/ports.ts'
 import { callerOf } from '../core/principal.ts'
 import type { GatewayDeps } from './deps.ts'
-import type { Slot } from './gates.ts'
+import type { Gate } from './gates.ts'
 import type { Attempting } from './health.ts'
 import { passed } from './limiting.ts'
 import type { Chosen, RequestRecord } from './record.ts'
-import { AttemptFailure, scrubbed, type AnsweredFailure } from './upstream.ts'
+import { isOwn, isTargetsFault } from './target-errors.ts'
+import { AttemptFailure, scrubbed, type Answered, type AnsweredFailure } from './upstream.ts'
 
 /** Whether a request may be put to a provider a second time, the same or another one. */
 export type Repeating =
@@ -100,30 +100,42 @@ export function isFailure(result: object): result is TargetFailure {
 }
 
 /** Asks one target with its keys until there is an answer or no key is left. Rejects only for a fault of this program. */
-export async function tryTarget<T extends { readonly upstream: UpstreamResponse }>(
+export function tryTarget<T extends Answered>(
   asking: Asking<T>,
   going: Going,
   record: RequestRecord,
   deps: GatewayDeps,
 ): Promise<Reached<T> | TargetFailure> {
   const gate = deps.gates.of(asking.provider)
-  let slot: Slot | undefined
-  if (gate !== undefined) {
-    slot = gate.tryEnter()
-    if (slot === undefined) {
-      if (!going.mayQueue) return { error: new GatewayError('overloaded'), stop: false, busy: true }
-      try {
-        slot = await gate.enter(callerOf(record.inbound.principal) ?? '', going.signal)
-      } catch (error) {
-        if (!(error instanceof GatewayError)) throw error
-        return { error, stop: isOwn(error.kind), unasked: true }
-      }
+  return gate === undefined
+    ? new TargetRun(asking, going, record, deps).run()
+    : tryBounded(gate, asking, going, record, deps)
+}
+
+/** The same at a provider that is asked so many times at once and no more. */
+async function tryBounded<T extends Answered>(
+  gate: Gate,
+  asking: Asking<T>,
+  going: Going,
+  record: RequestRecord,
+  deps: GatewayDeps,
+): Promise<Reached<T> | TargetFailure> {
+  let slot = gate.tryEnter()
+  if (slot === undefined) {
+    if (!going.mayQueue) return { error: new GatewayError('overloaded'), stop: false, busy: true }
+    const fromMs = deps.clock.monotonicMs()
+    try {
+      slot = await gate.enter(callerOf(record.inbound.principal) ?? '', going.signal)
+      record.queued(deps.clock.monotonicMs() - fromMs)
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      return { error, stop: isOwn(error.kind), unasked: true }
     }
   }
   let kept = false
   try {
     const result = await new TargetRun(asking, going, record, deps).run()
-    if (isFailure(result) || slot === undefined) return result
+    if (isFailure(result)) return result
     kept = true
     const taken = slot
     return {
@@ -134,11 +146,11 @@ export async function tryTarget<T extends { readonly upstream: UpstreamResponse 
       },
     }
   } finally {
-    if (!kept) slot?.release()
+    if (!kept) slot.release()
   }
 }
 
-class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
+class TargetRun<T extends Answered> {
   private readonly asking: Asking<T>
   private readonly going: Going
   private readonly record: RequestRecord
@@ -191,8 +203,8 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     if (key !== undefined) ring.began(key.id)
     const chosen = { provider, model, mode, dialect, keyId: key?.id }
     let noted = false
-    const note = (status: number | undefined, error?: ErrorKind) => {
-      if (!noted) this.note(key, startedMs, status, error)
+    const note = (status: number | undefined, error?: ErrorKind, headMs?: number) => {
+      if (!noted) this.note(key, startedMs, status, error, headMs)
       noted = true
     }
     const { signal } = going
@@ -205,7 +217,7 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     try {
       record.attempting(chosen, losses)
       const answer = await asking.attempt(key, signal)
-      note(answer.upstream.status)
+      note(answer.upstream.status, undefined, answer.headMs)
       if (asking.aside === true) attempting.reached()
       else attempting.answered()
       if (key !== undefined) {
@@ -334,15 +346,22 @@ class TargetRun<T extends { readonly upstream: UpstreamResponse }> {
     startedMs: number,
     status?: number,
     error?: string,
+    headMs?: number,
   ): void {
     const { provider, model, mode } = this.asking
+    const nowMs = this.deps.clock.monotonicMs()
+    const { arrivedMonotonicMs } = this.record.inbound
     const { as } = this.going
     const keyHint = key === undefined ? undefined : secretHint(key.secret)
     this.record.attempts.push({
       providerId: provider.id,
       model,
       mode,
-      durationMs: this.deps.clock.monotonicMs() - startedMs,
+      durationMs: nowMs - startedMs,
+      startedMs: Math.round(startedMs - arrivedMonotonicMs),
+      ...(status === undefined
+        ? {}
+        : { firstByteMs: Math.round((headMs ?? nowMs) - arrivedMonotonicMs) }),
       ...(keyHint === undefined ? {} : { keyHint }),
       ...(status === undefined ? {} : { status }),
       ...(error === undefined ? {} : { error }),
@@ -372,22 +391,4 @@ function failureOf(thrown: unknown, attempting: Attempting): Failure {
 
 function waitOf({ retryAfterMs }: Decision): { retryAfterMs?: number } {
   return retryAfterMs === undefined ? {} : { retryAfterMs }
-}
-
-/** Ends the request whoever is asked: its client left, or this server stops. */
-function isOwn(kind: ErrorKind): boolean {
-  return kind === 'client_closed' || kind === 'shutting_down'
-}
-
-const TARGETS_FAULT: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
-  'upstream_error',
-  'upstream_timeout',
-  'upstream_unavailable',
-  'upstream_bad_response',
-  'upstream_redirect',
-])
-
-/** What speaks against the target itself, and not against a key, a limit or the request. */
-function isTargetsFault(kind: ErrorKind): boolean {
-  return TARGETS_FAULT.has(kind)
 }

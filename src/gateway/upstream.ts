@@ -19,6 +19,13 @@ export type Upstream = Presenting
 export type Sending = Pick<UpstreamRequest, 'url' | 'method' | 'headers' | 'body' | 'signal'> &
   Partial<Pick<UpstreamRequest, 'timeouts'>>
 
+/** What an attempt gives. */
+export interface Answered {
+  readonly upstream: UpstreamResponse
+  /** Monotonic time at which its head came; absent where that is now. */
+  readonly headMs?: number
+}
+
 /** A failing answer with its body, as far as it could be read. */
 export interface AnsweredFailure {
   readonly upstream: UpstreamResponse

@@ -119,12 +119,14 @@ export class ApiKeys implements ApiKeyRepository {
   async update(
     tenantId: string,
     id: string,
-    change: ApiKeyChange,
+    change: ApiKeyChange | ((key: ApiKey) => ApiKeyChange),
     by: Actor,
   ): Promise<ApiKey | undefined> {
-    return this.changeRow(tenantId, id, by, 'key.update', (row, nowMs) =>
-      row.revokedMs === null ? { ...row, ...change, updatedMs: nowMs } : undefined,
-    )
+    return this.changeRow(tenantId, id, by, 'key.update', (row, nowMs) => {
+      if (row.revokedMs !== null) return undefined
+      const values = typeof change === 'function' ? change(toApiKey(row)) : change
+      return { ...row, ...values, updatedMs: nowMs }
+    })
   }
 
   /** What was assigned to the key is assigned to its successor too, in the same transaction: denials above all. */

@@ -222,7 +222,11 @@ describe('change and record', () => {
       sampleProvider({
         keys: [{ id: 'first', secret: 'sk-live-secret-0123456789-wxyz' }],
         headers: { 'x-token': 'header-secret' },
-        network: { proxy: 'http://user:proxy-secret@host:1', keyPassphrase: 'pass-secret' },
+        network: {
+          proxy: 'http://user:proxy-secret@host:1',
+          key: 'pem-secret',
+          keyPassphrase: 'pass-secret',
+        },
         entra: {
           tenant: 't',
           clientId: 'c',
@@ -263,6 +267,7 @@ describe('change and record', () => {
     expect(records[4]?.after).toMatchObject({
       proxy: '***',
       headers: '***',
+      networkKey: '***',
       keyPassphrase: '***',
       entra: { tenant: 't' },
       keys: [{ lastFour: 'wxyz' }],

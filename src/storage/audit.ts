@@ -1,8 +1,9 @@
 // The audit as it is read: lists for people, and the check of the whole chain. Links are made by the change they tell of
 // (`control-database.ts`); nothing here changes or deletes one.
 
-import { and, asc, desc, eq, gt, gte, lt, type SQL } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, gte, inArray, lt, type SQL } from 'drizzle-orm'
 import type { Actor, AuditEvent, AuditRecord } from '../core/audit.ts'
+import { PLATFORM_TENANT_ID } from '../core/identity.ts'
 import type { AuditFilter, AuditRepository, AuditVerdict } from '../core/ports-people.ts'
 import { AUDIT_HEAD, CHAIN_BEGINNING, parseAuditHead, type AuditRow } from './audit-chain.ts'
 import type { ControlDatabase } from './control-database.ts'
@@ -61,6 +62,14 @@ export class Audit implements AuditRepository {
     return rows.map(toRecord)
   }
 
+  async count(filter: Omit<AuditFilter, 'limit'>): Promise<number> {
+    const { audit } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db.select({ count: count() }).from(audit).where(this.condition(filter)),
+    )
+    return Number(rows[0]?.count ?? 0)
+  }
+
   /** Reads the chain from its beginning and computes every link anew; other work goes on in between. */
   async verify(): Promise<AuditVerdict> {
     const { chain } = this.database
@@ -103,13 +112,17 @@ export class Audit implements AuditRepository {
     return { records: sequence }
   }
 
-  private condition(filter: AuditFilter): SQL | undefined {
+  private condition(filter: Omit<AuditFilter, 'limit'>): SQL | undefined {
     const { audit } = this.database.tables
     const conditions: SQL[] = []
     const add = <T>(value: T | undefined, condition: (value: T) => SQL) => {
       if (value !== undefined) conditions.push(condition(value))
     }
-    add(filter.tenantId, (value) => eq(audit.tenantId, value))
+    add(filter.tenantId, (value) =>
+      filter.withPlatform === true
+        ? inArray(audit.tenantId, [value, PLATFORM_TENANT_ID])
+        : eq(audit.tenantId, value),
+    )
     add(filter.afterSequence, (value) => gt(audit.sequence, value))
     add(filter.beforeSequence, (value) => lt(audit.sequence, value))
     add(filter.sinceMs, (value) => gte(audit.timestampMs, value))

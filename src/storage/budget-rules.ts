@@ -3,6 +3,8 @@
 
 import { and, asc, eq } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
+import { GatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { BudgetRule } from '../core/money.ts'
 import type { Logger } from '../core/ports.ts'
 import type { BudgetRuleRepository } from '../core/ports-money.ts'
@@ -70,7 +72,7 @@ export class BudgetRuleStore implements BudgetRuleRepository {
     return await this.opened(rows)
   }
 
-  /** Creates or replaces. */
+  /** Creates or replaces. Throws GatewayError 409 `too_many_rules` where the tenant has no room for one more. */
   async save(rule: BudgetRule & { readonly tenantId: string }, by: Actor): Promise<void> {
     const { budgetRules } = this.database.tables
     const { id, origin: _origin, tenantId, webhookUrl, ...values } = rule
@@ -78,6 +80,7 @@ export class BudgetRuleStore implements BudgetRuleRepository {
       webhookUrl === undefined ? null : this.keyring.sealer.seal(webhookUrl, placeOf(tenantId, id))
     await this.database.change(by, async () => {
       const before = await this.row(tenantId, id)
+      if (before === undefined) await this.refuseTooMany(tenantId)
       const nowMs = this.database.nowMs()
       const createdMs = before?.createdMs ?? nowMs
       const changed = { rule: values, sealedWebhookUrl, updatedMs: nowMs }
@@ -137,6 +140,19 @@ export class BudgetRuleStore implements BudgetRuleRepository {
       if (!(error instanceof StorageError)) throw toRepositoryError(error)
       this.logger.error('Secrets cannot be read anew.', { reason: error.message })
     }
+  }
+
+  private async refuseTooMany(tenantId: string): Promise<void> {
+    const { budgetRules } = this.database.tables
+    const there = await this.database.read((db) =>
+      db.select({ id: budgetRules.id }).from(budgetRules).where(eq(budgetRules.tenantId, tenantId)),
+    )
+    if (there.length < LIMITS.tenantRulesMax) return
+    throw new GatewayError('invalid_request', {
+      status: 409,
+      code: 'too_many_rules',
+      message: `The tenant has ${LIMITS.tenantRulesMax} budgets. Delete one first.`,
+    })
   }
 
   private one(tenantId: string, id: string) {

@@ -2,10 +2,56 @@
 // Imported by `contract.ts` alone.
 
 import { expect, test } from 'bun:test'
+import type { Model } from '../core/catalog.ts'
+import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ModelFacts, ProviderModel } from '../core/model-status.ts'
 import type { Open } from './contract.ts'
 import { sampleModel, TEST_ACTOR } from './test-store.ts'
+
+/** Changes that are made on what is there. */
+export function modelChangesContract(open: Open): void {
+  test('sees what is there, makes what it says, and deletes where it says nothing', async () => {
+    const { models } = await open()
+    const seen: (Model | undefined)[] = []
+    const to = (next: Model | undefined) => (before: Model | undefined) => {
+      seen.push(before)
+      return next
+    }
+    const first = sampleModel()
+    const stored = { ...first, tenantId: 'a' }
+    expect(await models.change('a', 'none', TEST_ACTOR, to(undefined))).toBeUndefined()
+    expect(await models.change('a', first.id, TEST_ACTOR, to(first))).toEqual(stored)
+    expect(await models.find('a', first.id)).toEqual(stored)
+    expect(await models.find('b', first.id)).toBeUndefined()
+    expect(await models.list('a')).toEqual([stored])
+    expect(await models.list('b')).toEqual([])
+    // It keeps its name and its tenant, whatever the plan says of them.
+    const other = sampleModel({ id: 'other', tenantId: 'b', origin: 'file', contextWindow: 5 })
+    const now = { ...stored, contextWindow: 5 }
+    expect(await models.change('a', first.id, TEST_ACTOR, to(other))).toEqual(now)
+    expect(await models.all()).toEqual([now])
+    expect(await models.change('a', first.id, TEST_ACTOR, to(undefined))).toBeUndefined()
+    expect(await models.all()).toEqual([])
+    expect(seen).toEqual([undefined, undefined, stored, now])
+  })
+
+  test('what a plan throws changes nothing, and changes at once are one after the other', async () => {
+    const { models } = await open()
+    const model = sampleModel({ contextWindow: 0 })
+    await models.save('a', model, TEST_ACTOR)
+    const refused = models.change('a', model.id, TEST_ACTOR, () => {
+      throw new GatewayError('invalid_request', { param: 'x' })
+    })
+    expect(refused).rejects.toMatchObject({ param: 'x', status: 400 })
+    const more = (before: Model | undefined) =>
+      sampleModel({ contextWindow: (before?.contextWindow ?? 0) + 1 })
+    await Promise.all(
+      Array.from({ length: 8 }, () => models.change('a', model.id, TEST_ACTOR, more)),
+    )
+    expect((await models.find('a', model.id))?.contextWindow).toBe(8)
+  })
+}
 
 /** Aliases with their targets. */
 export function modelsContract(open: Open): void {
@@ -42,6 +88,7 @@ export function modelsContract(open: Open): void {
           weight: 80,
           tags: ['eu', ''],
           abilities: { vision: false, tools: true, contextWindow: 0 },
+          overrides: { temperature: 0, stop: null, nested: { a: [false, ''] } },
         },
         { providerId: 'azure', model: 'm', order: 1, weight: 0.5, tags: [], abilities: {} },
         { providerId: 'azure', model: 'n', order: 1, weight: 0 },

@@ -4,7 +4,7 @@
 import { expect, test } from 'bun:test'
 import type { Actor } from '../core/audit.ts'
 import { PLATFORM_TENANT_ID, type Group, type Service, type Team } from '../core/identity.ts'
-import type { ApiKeyRepository } from '../core/ports.ts'
+import type { ApiKeyRepository, OnceRepository, StoredSettingsRepository } from '../core/ports.ts'
 import type {
   AssignmentRepository,
   AuditRepository,
@@ -37,6 +37,8 @@ export interface PeopleRepositories {
   readonly logins: LoginRepository
   readonly audit: AuditRepository
   readonly keys: ApiKeyRepository
+  readonly once: OnceRepository
+  readonly storedSettings: StoredSettingsRepository
 }
 
 export type OpenPeople = () => Promise<PeopleRepositories>

@@ -39,6 +39,9 @@ export function providersContract(open: Open): void {
         caFile: '/ca.pem',
         certFile: '/cert.pem',
         keyFile: '/key.pem',
+        ca: 'pem of authorities',
+        cert: 'pem of a certificate',
+        key: 'pëm of its key',
         keyPassphrase: 'pässphrase',
         minTlsVersion: '1.3',
         allowPrivate: false,
@@ -152,6 +155,38 @@ export function providerKeysContract(open: Open): void {
     expect(await providers.removeKey('b', provider.id, 'first', TEST_ACTOR)).toBe(false)
     expect(await providers.removeKey('a', provider.id, 'second', TEST_ACTOR)).toBe(false)
     expect(await providers.all()).toStrictEqual([{ ...provider, tenantId: 'a' }])
+  })
+
+  test('one takes the place of another in one change, where that is there', async () => {
+    const { providers } = await open()
+    const provider = sampleProvider()
+    await providers.save('a', provider, TEST_ACTOR)
+    const [old] = provider.keys
+    const added = { id: 'second', secret: secret('2222') }
+    const add = (tenantId: string, replaced: string) =>
+      providers.addKey(tenantId, provider.id, added, TEST_ACTOR, replaced)
+    expect(await add('b', old!.id)).toBe(false)
+    expect(await add('a', 'nothing')).toBe(false)
+    expect((await providers.find('a', provider.id))?.keys).toEqual([...provider.keys])
+    expect(await add('a', old!.id)).toBe(true)
+    expect((await providers.find('a', provider.id))?.keys).toEqual([
+      { ...old!, draining: true },
+      added,
+    ])
+  })
+
+  test('one, and those of one tenant, are found as all are', async () => {
+    const { providers } = await open()
+    const provider = sampleProvider()
+    for (const tenantId of ['a', 'b']) await providers.save(tenantId, provider, TEST_ACTOR)
+    await providers.save('a', sampleProvider({ id: 'another' }), TEST_ACTOR)
+    const all = await providers.all()
+    expect(await providers.ofTenant('a')).toEqual(all.filter(({ tenantId }) => tenantId === 'a'))
+    expect(await providers.find('b', provider.id)).toEqual(
+      all.find(({ tenantId }) => tenantId === 'b')!,
+    )
+    expect(await providers.find('b', 'another')).toBeUndefined()
+    expect(await providers.ofTenant('c')).toEqual([])
   })
 
   test('the new one is added behind, the old one drains and goes; the others stay as they are', async () => {

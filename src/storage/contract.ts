@@ -13,11 +13,14 @@ import type {
   RequestRepository,
 } from '../core/ports.ts'
 import { checkParameters } from '../testing/seed.ts'
+import { onceContract } from './contract-once.ts'
+import { settingsContract } from './contract-settings.ts'
 import { namedContract, tenantsContract, type PeopleRepositories } from './contract-people.ts'
 import { assignmentsContract, removalsContract, rolesContract } from './contract-rights.ts'
 import { loginsContract, sessionsContract } from './contract-sessions.ts'
 import { membershipsContract, usersContract } from './contract-users.ts'
 import {
+  modelChangesContract,
   modelsContract,
   modelStatusBoundsContract,
   modelStatusesContract,
@@ -60,7 +63,10 @@ export function storageContract(engine: string, open: () => Promise<ContractStor
     providerEdgesContract(fresh)
     providerKeysContract(fresh)
   })
-  describe(`${engine}: models`, () => modelsContract(fresh))
+  describe(`${engine}: models`, () => {
+    modelsContract(fresh)
+    modelChangesContract(fresh)
+  })
   describe(`${engine}: what became of models`, () => {
     modelStatusesContract(fresh)
     modelStatusBoundsContract(fresh)
@@ -76,6 +82,8 @@ export function storageContract(engine: string, open: () => Promise<ContractStor
     describe('removals', () => removalsContract(people))
     describe('sessions', () => sessionsContract(people))
     describe('logins', () => loginsContract(people))
+    describe('creations sent again', () => onceContract(people))
+    describe('settings', () => settingsContract(people))
   })
   describe(`${engine}: requests`, () => {
     requestsContract(fresh)
@@ -151,7 +159,13 @@ function requestsContract(open: Open): void {
             afterSequence,
             limit: 1,
           })
-          const { requestBody: _request, responseBody: _response, ...bare } = outcome
+          const {
+            requestBody: _request,
+            responseBody: _response,
+            providerRequestBody: _providerRequest,
+            providerResponseBody: _providerResponse,
+            ...bare
+          } = outcome
           expect(listed[0]).toStrictEqual({ sequence: row?.sequence ?? -1, outcome: bare })
         }
       }),

@@ -132,6 +132,8 @@ export class ControlDatabase {
     for (let tries = 0; ; tries += 1) {
       try {
         const end = await chain.end(queries, tables)
+        // Behind the end of the chain: whatever else is changed from here on makes this change begin anew.
+        await by.precondition?.()
         const planned = await plan()
         if (planned === undefined) return undefined
         if (planned.events.length === 0) throw new GatewayError('internal', { cause: 'no event' })

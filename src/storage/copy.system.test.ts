@@ -43,7 +43,7 @@ const files = new Set<string>()
 
 beforeAll(async () => {
   if (missing === undefined) server = await startPostgres()
-})
+}, 60_000)
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()

@@ -3,6 +3,8 @@
 
 import { and, asc, eq } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
+import { GatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
 import type { LimitRule } from '../core/money.ts'
 import type { LimitRuleRepository } from '../core/ports-money.ts'
 import type { ControlDatabase } from './control-database.ts'
@@ -61,12 +63,13 @@ export class LimitRuleStore implements LimitRuleRepository {
     return rows.map(toLimitRule)
   }
 
-  /** Creates or replaces. */
+  /** Creates or replaces. Throws GatewayError 409 `too_many_rules` where the tenant has no room for one more. */
   async save(rule: LimitRule & { readonly tenantId: string }, by: Actor): Promise<void> {
     const { limitRules } = this.database.tables
     const { id, origin: _origin, tenantId, ...values } = rule
     await this.database.change(by, async () => {
       const before = await this.row(tenantId, id)
+      if (before === undefined) await this.refuseTooMany(tenantId)
       const nowMs = this.database.nowMs()
       const createdMs = before?.createdMs ?? nowMs
       const after: Row = { tenantId, id, rule: values, createdMs, updatedMs: nowMs }
@@ -97,6 +100,19 @@ export class LimitRuleStore implements LimitRuleRepository {
       }
     })
     return results !== undefined
+  }
+
+  private async refuseTooMany(tenantId: string): Promise<void> {
+    const { limitRules } = this.database.tables
+    const there = await this.database.read((db) =>
+      db.select({ id: limitRules.id }).from(limitRules).where(eq(limitRules.tenantId, tenantId)),
+    )
+    if (there.length < LIMITS.tenantRulesMax) return
+    throw new GatewayError('invalid_request', {
+      status: 409,
+      code: 'too_many_rules',
+      message: `The tenant has ${LIMITS.tenantRulesMax} limits. Delete one first.`,
+    })
   }
 
   private one(tenantId: string, id: string) {

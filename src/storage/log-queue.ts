@@ -34,7 +34,13 @@ export class LogQueue {
     const tooMuch = this.chars + chars > this.limits.bodyCharsMax
     let kept = outcome
     if (tooMuch) {
-      const { requestBody: _requestBody, responseBody: _responseBody, ...bare } = outcome
+      const {
+        requestBody: _requestBody,
+        responseBody: _responseBody,
+        providerRequestBody: _providerRequestBody,
+        providerResponseBody: _providerResponseBody,
+        ...bare
+      } = outcome
       kept = bare
     } else {
       this.chars += chars

@@ -49,11 +49,12 @@ export const REQUEST_COLUMNS = [
   'team_id',
   'service_id',
   'route',
+  'queued_ms',
 ] as const
 
 export const INSERT_REQUEST = `INSERT INTO requests (${REQUEST_COLUMNS.join(', ')}) VALUES (${REQUEST_COLUMNS.map(() => '?').join(', ')})`
 export const INSERT_BODIES =
-  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body) VALUES (?, ?, ?, ?, ?)'
+  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body) VALUES (?, ?, ?, ?, ?, ?, ?)'
 
 /**
  * The milliseconds a UUIDv7 begins with (RFC 9562 §5.7), 0 for any other id. It is the same for every look at an id, which is
@@ -121,15 +122,26 @@ export function requestValues(outcome: Outcome): (string | number | boolean | nu
     outcome.teamId ?? null,
     outcome.serviceId ?? null,
     outcome.route === undefined ? null : JSON.stringify(outcome.route),
+    wholeMs(outcome.queuedMs),
   ]
 }
 
 /** Characters of the bodies an outcome carries. */
 export function bodyChars(outcome: Outcome): number {
-  return (outcome.requestBody?.length ?? 0) + (outcome.responseBody?.length ?? 0)
+  return (
+    (outcome.requestBody?.length ?? 0) +
+    (outcome.responseBody?.length ?? 0) +
+    (outcome.providerRequestBody?.length ?? 0) +
+    (outcome.providerResponseBody?.length ?? 0)
+  )
 }
 
 /** Whether the outcome needs a row of bodies; an empty body is one. */
 export function hasBodies(outcome: Outcome): boolean {
-  return outcome.requestBody !== undefined || outcome.responseBody !== undefined
+  return (
+    outcome.requestBody !== undefined ||
+    outcome.responseBody !== undefined ||
+    outcome.providerRequestBody !== undefined ||
+    outcome.providerResponseBody !== undefined
+  )
 }

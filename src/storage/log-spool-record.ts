@@ -18,7 +18,13 @@ export function encodeRecord(outcome: Outcome): Buffer {
 }
 
 export function withoutBodies(outcome: Outcome): Outcome {
-  const { requestBody: _requestBody, responseBody: _responseBody, ...bare } = outcome
+  const {
+    requestBody: _requestBody,
+    responseBody: _responseBody,
+    providerRequestBody: _providerRequestBody,
+    providerResponseBody: _providerResponseBody,
+    ...bare
+  } = outcome
   return bare
 }
 

@@ -1,12 +1,13 @@
 // The end of old rows: on SQLite without a stall that a request would feel, on Postgres month by month and by one replica; and the
 // timer that sees to both.
 
+import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import { FakeClock } from '../testing/clock.ts'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { type LogKeeper, LogUpkeep } from './log-upkeep.ts'
+import { type LogBounds, type LogKeeper, LogUpkeep } from './log-upkeep.ts'
 import { LogWriter } from './log-writer.ts'
 import { readJournal, readStep } from './migration-journal.ts'
 import { setBusyTimeout, openDatabase } from './open.ts'
@@ -55,7 +56,7 @@ beforeAll(async () => {
   const pool = poolOf(url)
   await migratePostgres(pool, { migrationsFolder: MIGRATIONS_FOLDER, name: 'test' })
   await pool.close()
-})
+}, 60_000)
 
 afterAll(async () => {
   for (const pool of pools) await pool.close()
@@ -88,7 +89,7 @@ describe('on SQLite', () => {
     async (_what, rows, bodyChars, cutoffMs) => {
       const { count, database } = await filled(rows, bodyChars)
       database.run(
-        "INSERT INTO usage_hourly VALUES (0,'t','','','','','m','','','chat',1,0,0,0,0,0,0,0,0,0,7,0,0,0)",
+        "INSERT INTO usage_hourly VALUES (0,'t','','','','','m','','','chat',1,0,0,0,0,0,0,0,0,0,7,0,0,0,0,0,0,0,0)",
       )
       database.run("INSERT INTO kept VALUES ('response','t','i',NULL,'p','m',0,1,NULL,NULL)")
       let longestMs = 0
@@ -137,6 +138,137 @@ describe('on SQLite', () => {
     expect(count('requests')).toBe(1)
     database.close()
   })
+})
+
+describe('the size on SQLite', () => {
+  test('the oldest rows go until the file is as small as it may be, and it stays so while rows come', async () => {
+    const path = join(temporaryFolder(), 'weir-log.db')
+    const database = migratedDatabase(path, 'log')
+    const writer = new LogWriter(database, { logger: new MemoryLogger(), clock: realClock })
+    const keeper = new SqliteLogKeeper(database)
+    const bytesMax = 2_000_000
+    const size = () => {
+      database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+      return Bun.file(path).size
+    }
+    let rows = 0
+    for (let round = 0; round < 4; round += 1) {
+      for (let more = 0; more < 200; more += 1) {
+        const requestBody = 'b'.repeat(20_000)
+        writer.record(sampleOutcome({ timestampMs: rows, requestId: `r${rows}`, requestBody }))
+        rows += 1
+      }
+      await writer.flush()
+      expect(size()).toBeGreaterThan(bytesMax)
+      expect(await keeper.shrinkTo(bytesMax, never)).toBeGreaterThan(50)
+      expect(size()).toBeLessThanOrEqual(bytesMax)
+      expect(await keeper.shrinkTo(bytesMax, never)).toBe(0)
+      const left = database
+        .query<{ n: number; first: number; last: number }, []>(
+          'SELECT count(*) AS n, min(timestamp_ms) AS first, max(timestamp_ms) AS last FROM requests',
+        )
+        .get()!
+      expect(left.n).toBeGreaterThan(30)
+      expect(left).toEqual({ n: rows - left.first, first: rows - left.n, last: rows - 1 })
+    }
+    database.close()
+  })
+
+  test('what else is in the file costs no rows', async () => {
+    const path = join(temporaryFolder(), 'weir-log.db')
+    const database = migratedDatabase(path, 'log')
+    const writer = new LogWriter(database, { logger: new MemoryLogger(), clock: realClock })
+    for (let at = 0; at < 100; at += 1) writer.record(sampleOutcome({ timestampMs: at }))
+    await writer.flush()
+    database.run(
+      "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 30) INSERT INTO kept SELECT 'response', 't', x, NULL, 'p', 'm', 100000, 1, NULL, printf('%.*c', 100000, 'k') FROM n",
+    )
+    const keeper = new SqliteLogKeeper(database)
+    expect(await keeper.shrinkTo(1_000_000, never)).toBe(0)
+    for (let at = 100; at < 200; at += 1) {
+      writer.record(sampleOutcome({ timestampMs: at, requestBody: 'b'.repeat(20_000) }))
+    }
+    await writer.flush()
+    const deleted = await keeper.shrinkTo(1_000_000, never)
+    expect(deleted).toBeGreaterThan(100)
+    expect(deleted).toBeLessThan(170)
+    database.close()
+  })
+
+  test('a file of before keeps its size and grows no further', async () => {
+    const path = join(temporaryFolder(), 'weir-log.db')
+    const old = new Database(path, { create: true })
+    old.run('CREATE TABLE seed (x)')
+    old.run('DROP TABLE seed')
+    old.close()
+    const database = migratedDatabase(path, 'log')
+    const writer = new LogWriter(database, { logger: new MemoryLogger(), clock: realClock })
+    for (let at = 0; at < 100; at += 1) {
+      writer.record(sampleOutcome({ timestampMs: at, requestBody: 'b'.repeat(20_000) }))
+    }
+    await writer.flush()
+    const pages = () =>
+      database.query<{ page_count: number }, []>('PRAGMA page_count').get()!.page_count
+    const before = pages()
+    expect(await new SqliteLogKeeper(database).shrinkTo(1_000_000, never)).toBeGreaterThan(0)
+    expect(pages()).toBe(before)
+    database.close()
+  })
+})
+
+describe.skipIf(missing !== undefined)('the size on Postgres', () => {
+  test('whole months go first, then the rows that were written first', async () => {
+    const pool = await freshPool()
+    const keeper = new PostgresLogKeeper(pool)
+    const times = [Date.UTC(2026, 0, 5), Date.UTC(2026, 1, 5)]
+    for (const timeMs of times) await keeper.make(monthOf(timeMs))
+    const table = new PostgresLogTable(pool)
+    for (const timeMs of times) {
+      const rows = Array.from({ length: 300 }, (_item, at) =>
+        // What cannot be packed: random characters.
+        sampleOutcome({
+          timestampMs: timeMs + at,
+          requestBody: Buffer.from(crypto.getRandomValues(new Uint8Array(3_000))).toString('hex'),
+        }),
+      )
+      await table.write(rows, [])
+    }
+    await pool.query('ANALYZE')
+    const count = async (name: string) => {
+      const [row] = await pool.query<{ n: number }>(`SELECT count(*) AS n FROM ${name}`)
+      return row!.n
+    }
+    await until('rows are counted', async () => {
+      const [row] = await pool.query<{ n: number }>(
+        "SELECT min(n_live_tup) AS n FROM pg_stat_user_tables WHERE relname ~ '^request(s|_bodies)_2026'",
+      )
+      return row?.n === 300
+    })
+    expect(await keeper.shrinkTo(1_000_000_000, never)).toBe(0)
+    // A little too much costs a little, and no month.
+    let few = 0
+    for (let bytesMax = 8_000_000; few === 0; bytesMax -= 50_000) {
+      few = await keeper.shrinkTo(bytesMax, never)
+    }
+    expect(few).toBeLessThan(60)
+    expect(await count('requests')).toBe(600 - few)
+    await until('the deletion is counted', async () => {
+      const [row] = await pool.query<{ n: number }>(
+        "SELECT n_live_tup AS n FROM pg_stat_user_tables WHERE relname = 'requests_2026_01'",
+      )
+      return row?.n === 300 - few
+    })
+    await pool.query('ANALYZE')
+    const deleted = few + (await keeper.shrinkTo(1_000_000, never))
+    expect(deleted).toBeGreaterThan(300)
+    const left = await count('requests')
+    expect(left).toBe(600 - deleted)
+    expect(left).toBeGreaterThan(50)
+    expect(left).toBeLessThan(300)
+    expect(await count('request_bodies')).toBe(left)
+    const [first] = await pool.query<{ ms: number }>('SELECT min(timestamp_ms) AS ms FROM requests')
+    expect(first!.ms).toBe(times[1]! + 300 - left)
+  }, 20_000)
 })
 
 describe.skipIf(missing !== undefined)('on Postgres', () => {
@@ -281,8 +413,10 @@ describe.skipIf(missing !== undefined)('on Postgres', () => {
       await pool.query("INSERT INTO request_bodies VALUES ($1, 't', $2, NULL)", [index + 1, time])
     }
     const before = await pool.query('SELECT * FROM requests ORDER BY sequence')
-    await take(journal.slice(step))
+    await take(journal.slice(step, step + 1))
     expect(await pool.query('SELECT * FROM requests ORDER BY sequence')).toEqual(before)
+    // Whatever came after it.
+    await take(journal.slice(step + 1))
     expect(await placesOf(pool, 'requests')).toEqual({
       requests_2026_10: 1,
       requests_2026_11: 1,
@@ -304,6 +438,7 @@ describe('the timer', () => {
   test('makes room at once, asks for the retention each time, survives failures, and stops with its round', async () => {
     const rooms: number[] = []
     const cutoffs: number[] = []
+    const sizes: number[] = []
     const running = Promise.withResolvers<void>()
     let fails = true
     const keeper: LogKeeper = {
@@ -319,21 +454,26 @@ describe('the timer', () => {
         }
         return 1
       },
+      shrinkTo: async (bytesMax) => {
+        sizes.push(bytesMax)
+        return 0
+      },
     }
     const clock = new FakeClock(1_000_000)
     const logger = new MemoryLogger()
     const upkeep = new LogUpkeep({ keeper, clock, logger, random: () => 0.5, intervalMs: 5 })
-    let retentionMs: number | undefined
-    upkeep.start(() => retentionMs)
-    upkeep.start(() => retentionMs)
+    let bounds: LogBounds = {}
+    upkeep.start(() => bounds)
+    upkeep.start(() => bounds)
     await until('it has failed', () => logger.at('warn').length > 0)
     expect(JSON.stringify(logger.lines)).not.toContain('secret')
     expect(cutoffs).toEqual([])
     fails = false
-    retentionMs = 100_000
+    bounds = { retentionMs: 100_000, bytesMax: 7 }
     await running.promise
     expect(rooms[0]).toBe(1_000_000)
     expect(cutoffs).toEqual([900_000, 900_000, 900_000])
+    expect(sizes).toEqual([7, 7])
     await upkeep.stop()
     const rounds = rooms.length
     await upkeep.run()

@@ -5,12 +5,23 @@ import { LIMITS } from '../core/limits.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import { describeFailure } from './errors.ts'
 
+/** The part of the size it may have that a log has after rows went for it: the next ones must not follow at once. */
+export const SIZE_TARGET = 0.95
+
 /** What an engine can do for its log. Either may find that another process is at it, and leave it to that one. */
 export interface LogKeeper {
   /** Makes room for rows of now and of the time to come. */
   makeRoom(nowMs: number): Promise<void>
   /** Deletes rows that are older, off the way of requests, until none is left or `signal` fires. Resolves to how many, where that is known. */
   deleteBefore(cutoffMs: number, signal: AbortSignal): Promise<number>
+  /** Deletes the oldest rows in the same way until the log takes no more than so much. Resolves to how many. */
+  shrinkTo(bytesMax: number, signal: AbortSignal): Promise<number>
+}
+
+/** Until when, and in how much room, rows are kept; absent: for ever, and in any. */
+export interface LogBounds {
+  readonly retentionMs?: number
+  readonly bytesMax?: number
 }
 
 export interface LogUpkeepOptions {
@@ -28,7 +39,7 @@ export class LogUpkeep {
   private readonly stopping = new AbortController()
   private timer: ReturnType<typeof setTimeout> | undefined
   private running: Promise<void> | undefined
-  private retentionMs: (() => number | undefined) | undefined
+  private bounds: (() => LogBounds) | undefined
 
   constructor(options: LogUpkeepOptions) {
     this.options = options
@@ -36,10 +47,10 @@ export class LogUpkeep {
 
   /**
    * Makes room now, and from then on looks after the log again and again. The timer does not keep the process alive.
-   * @param retentionMs asked each time; undefined keeps rows for ever
+   * @param bounds asked each time
    */
-  start(retentionMs: () => number | undefined): void {
-    this.retentionMs = retentionMs
+  start(bounds: () => LogBounds): void {
+    this.bounds = bounds
     if (this.timer !== undefined || this.stopping.signal.aborted) return
     void this.run()
     this.arm()
@@ -64,7 +75,9 @@ export class LogUpkeep {
   }
 
   private arm(): void {
-    const { intervalMs = LIMITS.logUpkeepIntervalMs, random = Math.random } = this.options
+    const { intervalMs: given = LIMITS.logUpkeepIntervalMs, random = Math.random } = this.options
+    const isBounded = this.bounds?.().bytesMax !== undefined
+    const intervalMs = isBounded ? Math.min(given, LIMITS.logSizeCheckIntervalMs) : given
     this.timer = setTimeout(
       () => {
         void this.run()
@@ -79,10 +92,18 @@ export class LogUpkeep {
     const { clock, keeper, logger } = this.options
     try {
       await keeper.makeRoom(clock.nowMs())
-      const retentionMs = this.retentionMs?.()
-      if (retentionMs === undefined || this.stopping.signal.aborted) return
-      const rows = await keeper.deleteBefore(clock.nowMs() - retentionMs, this.stopping.signal)
-      if (rows > 0) logger.info('Old rows of the request log are deleted.', { rows })
+      const { bytesMax, retentionMs } = this.bounds?.() ?? {}
+      const { signal } = this.stopping
+      if (retentionMs !== undefined && !signal.aborted) {
+        const rows = await keeper.deleteBefore(clock.nowMs() - retentionMs, signal)
+        if (rows > 0) logger.info('Old rows of the request log are deleted.', { rows })
+      }
+      if (bytesMax !== undefined && !signal.aborted) {
+        const rows = await keeper.shrinkTo(bytesMax, signal)
+        if (rows > 0) {
+          logger.info('The oldest rows of the request log are deleted to keep its size.', { rows })
+        }
+      }
     } catch (error) {
       const reason = describeFailure(error)
       logger.warn('The request log could not be looked after; it is tried again.', { reason })

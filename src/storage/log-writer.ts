@@ -263,6 +263,8 @@ export class LogWriter implements RequestLog {
         timestampMs,
         requestBody ?? null,
         responseBody ?? null,
+        outcome.providerRequestBody ?? null,
+        outcome.providerResponseBody ?? null,
       )
     } catch (error) {
       if (!isRowFault(error)) throw error

@@ -63,19 +63,19 @@ export class Logins implements LoginRepository {
       tx
         .insert(loginAttempts)
         .values({ stateHash, issuer, browserHash, sealedProof, returnTo, expiresMs }),
-      tx
-        .delete(loginAttempts)
-        .where(
-          inArray(
-            loginAttempts.stateHash,
-            tx
-              .select({ stateHash: loginAttempts.stateHash })
-              .from(loginAttempts)
-              .orderBy(desc(loginAttempts.expiresMs), desc(loginAttempts.stateHash))
-              .limit(Number.MAX_SAFE_INTEGER)
-              .offset(LIMITS.loginAttemptsMax),
-          ),
+      tx.delete(loginAttempts).where(
+        inArray(
+          loginAttempts.stateHash,
+          tx
+            .select({ stateHash: loginAttempts.stateHash })
+            .from(loginAttempts)
+            // Each kind by itself: links for passwords live long, and must leave room for logins.
+            .where(eq(loginAttempts.issuer, issuer))
+            .orderBy(desc(loginAttempts.expiresMs), desc(loginAttempts.stateHash))
+            .limit(Number.MAX_SAFE_INTEGER)
+            .offset(LIMITS.loginAttemptsMax),
         ),
+      ),
     ])
   }
 

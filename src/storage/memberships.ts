@@ -1,7 +1,7 @@
 // The repository of who is in which team and group. Each membership lies within one tenant: user, team and group are looked for in it
 // alone.
 
-import { and, asc, eq } from 'drizzle-orm'
+import { and, asc, eq, type SQL } from 'drizzle-orm'
 import type { Actor } from '../core/audit.ts'
 import type { Membership } from '../core/identity.ts'
 import type { MembershipRepository } from '../core/ports-people.ts'
@@ -50,6 +50,18 @@ export class Memberships implements MembershipRepository {
 
   async list(tenantId: string, kind: Membership['kind'], id: string): Promise<Membership[]> {
     const { memberships } = this.database.tables
+    return this.found(
+      and(eq(memberships.tenantId, tenantId), eq(memberships.kind, kind), eq(memberships.id, id)),
+    )
+  }
+
+  async ofUser(tenantId: string, userId: string): Promise<Membership[]> {
+    const { memberships } = this.database.tables
+    return this.found(and(eq(memberships.tenantId, tenantId), eq(memberships.userId, userId)))
+  }
+
+  private found(condition: SQL | undefined): Promise<Membership[]> {
+    const { memberships } = this.database.tables
     return this.database.read((db) =>
       db
         .select({
@@ -59,14 +71,8 @@ export class Memberships implements MembershipRepository {
           userId: memberships.userId,
         })
         .from(memberships)
-        .where(
-          and(
-            eq(memberships.tenantId, tenantId),
-            eq(memberships.kind, kind),
-            eq(memberships.id, id),
-          ),
-        )
-        .orderBy(asc(memberships.createdMs), asc(memberships.userId)),
+        .where(condition)
+        .orderBy(asc(memberships.createdMs), asc(memberships.id), asc(memberships.userId)),
     )
   }
 

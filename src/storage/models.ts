@@ -4,6 +4,7 @@ import { and, asc, eq } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { Model, Target } from '../core/catalog.ts'
 import type { Clock, ModelRepository } from '../core/ports.ts'
+import type { AtomicQuery, QueryBuilder } from './atomically.ts'
 import type { ControlDatabase } from './control-database.ts'
 import type { models, targets } from './schema.sqlite.ts'
 
@@ -31,6 +32,7 @@ function toTarget(row: typeof targets.$inferSelect): Target {
     weight: row.weight,
     ...(row.tags === null ? {} : { tags: row.tags }),
     ...(row.abilities === null ? {} : { abilities: row.abilities }),
+    ...(row.overrides === null ? {} : { overrides: row.overrides }),
   }
 }
 
@@ -60,21 +62,66 @@ export class Models implements ModelRepository {
     this.clock = clock
   }
 
-  async all(): Promise<Model[]> {
-    const { models, targets } = this.database.tables
-    const rows = await this.database.read((db) =>
-      db.select().from(models).orderBy(asc(models.tenantId), asc(models.id)),
-    )
-    const targetRows = await this.database.read((db) =>
-      db.select().from(targets).orderBy(asc(targets.position)),
-    )
-    const byModel = Map.groupBy(targetRows, (row) => JSON.stringify([row.tenantId, row.modelId]))
-    return rows.map((row) =>
-      toModel(row, (byModel.get(JSON.stringify([row.tenantId, row.id])) ?? []).map(toTarget)),
-    )
+  all(): Promise<Model[]> {
+    return this.several(undefined)
+  }
+
+  list(tenantId: string): Promise<Model[]> {
+    return this.several(tenantId)
+  }
+
+  async change(
+    tenantId: string,
+    id: string,
+    by: Actor,
+    plan: (before: Model | undefined) => Model | undefined,
+  ): Promise<Model | undefined> {
+    let after: Model | undefined
+    await this.database.change(by, async () => {
+      const before = await this.find(tenantId, id)
+      after = plan(before)
+      if (after === undefined) {
+        if (before === undefined) return undefined
+        return {
+          events: [modelEvent('model.delete', tenantId, before, undefined)],
+          build: (tx) => this.removal(tx, tenantId, id),
+        }
+      }
+      const model: Model = { ...after, id, tenantId, origin: 'store' }
+      after = model
+      return {
+        events: [modelEvent('model.save', tenantId, before, model)],
+        build: (tx) => this.writing(tx, tenantId, model),
+      }
+    })
+    return after
   }
 
   async save(tenantId: string, model: Model, by: Actor): Promise<void> {
+    await this.change(tenantId, model.id, by, () => model)
+  }
+
+  async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
+    let isThere = false
+    await this.change(tenantId, id, by, (before) => {
+      isThere = before !== undefined
+      return undefined
+    })
+    return isThere
+  }
+
+  async find(tenantId: string, id: string): Promise<Model | undefined> {
+    const [found] = await this.several(tenantId, id)
+    return found
+  }
+
+  private removal(tx: QueryBuilder, tenantId: string, id: string): AtomicQuery[] {
+    const { models } = this.database.tables
+    return [tx.delete(models).where(and(eq(models.tenantId, tenantId), eq(models.id, id)))]
+  }
+
+  /** The model as it is to be, its targets as a whole. */
+  private writing(tx: QueryBuilder, tenantId: string, model: Model): AtomicQuery[] {
     const { models, targets } = this.database.tables
     const nowMs = this.clock.nowMs()
     const values = {
@@ -97,54 +144,49 @@ export class Models implements ModelRepository {
       weight: target.weight,
       tags: target.tags ?? null,
       abilities: target.abilities ?? null,
+      overrides: target.overrides === undefined ? null : { ...target.overrides },
     }))
-    await this.database.change(by, async () => ({
-      events: [modelEvent('model.save', tenantId, await this.find(tenantId, model.id), model)],
-      build: (tx) => [
-        tx
-          .insert(models)
-          .values({ tenantId, id: model.id, createdMs: nowMs, ...values })
-          .onConflictDoUpdate({ target: [models.tenantId, models.id], set: values }),
-        tx
-          .delete(targets)
-          .where(and(eq(targets.tenantId, tenantId), eq(targets.modelId, model.id))),
-        ...targetRows.map((row) => tx.insert(targets).values(row)),
-      ],
-    }))
+    return [
+      tx
+        .insert(models)
+        .values({ tenantId, id: model.id, createdMs: nowMs, ...values })
+        .onConflictDoUpdate({ target: [models.tenantId, models.id], set: values }),
+      tx.delete(targets).where(and(eq(targets.tenantId, tenantId), eq(targets.modelId, model.id))),
+      ...targetRows.map((row) => tx.insert(targets).values(row)),
+    ]
   }
 
-  async remove(tenantId: string, id: string, by: Actor): Promise<boolean> {
-    const { models } = this.database.tables
-    const done = await this.database.change(by, async () => {
-      const model = await this.find(tenantId, id)
-      if (model === undefined) return undefined
-      return {
-        events: [modelEvent('model.delete', tenantId, model, undefined)],
-        build: (tx) => [
-          tx.delete(models).where(and(eq(models.tenantId, tenantId), eq(models.id, id))),
-        ],
-      }
-    })
-    return done !== undefined
-  }
-
-  private async find(tenantId: string, id: string): Promise<Model | undefined> {
+  /** @param tenantId absent: of all tenants */
+  private async several(tenantId: string | undefined, id?: string): Promise<Model[]> {
     const { models, targets } = this.database.tables
     const rows = await this.database.read((db) =>
       db
         .select()
         .from(models)
-        .where(and(eq(models.tenantId, tenantId), eq(models.id, id))),
+        .where(
+          and(
+            tenantId === undefined ? undefined : eq(models.tenantId, tenantId),
+            id === undefined ? undefined : eq(models.id, id),
+          ),
+        )
+        .orderBy(asc(models.tenantId), asc(models.id)),
     )
-    const row = rows[0]
-    if (row === undefined) return undefined
+    if (rows.length === 0) return []
     const targetRows = await this.database.read((db) =>
       db
         .select()
         .from(targets)
-        .where(and(eq(targets.tenantId, tenantId), eq(targets.modelId, id)))
+        .where(
+          and(
+            tenantId === undefined ? undefined : eq(targets.tenantId, tenantId),
+            id === undefined ? undefined : eq(targets.modelId, id),
+          ),
+        )
         .orderBy(asc(targets.position)),
     )
-    return toModel(row, targetRows.map(toTarget))
+    const byModel = Map.groupBy(targetRows, (row) => JSON.stringify([row.tenantId, row.modelId]))
+    return rows.map((row) =>
+      toModel(row, (byModel.get(JSON.stringify([row.tenantId, row.id])) ?? []).map(toTarget)),
+    )
   }
 }

@@ -25,7 +25,9 @@ import { PostgresPool } from './postgres-pool.ts'
 import { PostgresWatcher } from './postgres-watch.ts'
 import { storeProblems } from './problems.ts'
 import { controlRepositories } from './repositories.ts'
+import { RequestSearch } from './request-search.ts'
 import { Requests, type LogTables } from './requests.ts'
+import { postgresReader } from './search-reader.ts'
 import * as postgresLogTables from './schema-log.postgres.ts'
 import * as postgresTables from './schema.postgres.ts'
 import type { Store, StoreOptions } from './store.ts'
@@ -96,6 +98,12 @@ async function openOn(
     ...controlRepositories(control, keyring, options),
     ...money,
     requests: new Requests(queries, logTables, settledOn(store)),
+    search: new RequestSearch({
+      reader: postgresReader(pool),
+      clock,
+      tables: logTables,
+      settled: settledOn(store),
+    }),
     log,
     kept,
     upkeep,

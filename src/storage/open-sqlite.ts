@@ -21,10 +21,12 @@ import { moneyStore } from './money.ts'
 import { openDatabase, setBusyTimeout, type StoreKind } from './open.ts'
 import { storeProblems } from './problems.ts'
 import { controlRepositories } from './repositories.ts'
+import { RequestSearch } from './request-search.ts'
 import { Requests } from './requests.ts'
 import * as sqliteLogTables from './schema-log.sqlite.ts'
 import * as sqliteTables from './schema.sqlite.ts'
 import { SqliteLogKeeper } from './sqlite-log-keeper.ts'
+import { SqliteSearchReader } from './sqlite-search-reader.ts'
 import type { Store, StoreOptions } from './store.ts'
 import { ControlWatcher } from './watch.ts'
 
@@ -120,9 +122,10 @@ export async function openSqliteStore(options: StoreOptions, file?: string): Pro
       logger,
     })
     const upkeep = new LogUpkeep({ keeper: new SqliteLogKeeper(logDatabase), clock, logger })
+    const reader = new SqliteSearchReader({ path: files.log, logger })
     let closed: Promise<void> | undefined
     const close = async (): Promise<void> => {
-      await Promise.all([watcher.stop(), upkeep.stop()])
+      await Promise.all([watcher.stop(), upkeep.stop(), reader.close()])
       await Promise.all([log.close(), kept.close()])
       await money.budgets.close()
       for (const each of opened) closeDatabase(each, logger)
@@ -132,16 +135,14 @@ export async function openSqliteStore(options: StoreOptions, file?: string): Pro
       ...money,
       files,
       requests: new Requests(logQueries),
+      search: new RequestSearch({ reader, clock }),
       log,
       kept,
       upkeep,
       watcher,
       problems: () => storeProblems({ watcher, log, kept }),
       isFit: () => storeProblems({ watcher, log, kept }).length === 0,
-      close: () => {
-        closed ??= close()
-        return closed
-      },
+      close: () => (closed ??= close()),
     }
   } catch (error) {
     for (const each of opened) each.close()

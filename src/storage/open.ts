@@ -67,6 +67,8 @@ function switchToWal(database: Database): string | undefined {
 function applyPragmas(database: Database, kind: StoreKind, path: string): void {
   // First of all: until then any lock of another process is an error at once, and the next pragmas take locks.
   database.run(`PRAGMA busy_timeout = ${LIMITS.storeOpenTimeoutMs}`)
+  // Of a file that holds something already it changes nothing: that takes rewriting the whole.
+  if (kind === 'log') database.run('PRAGMA auto_vacuum = INCREMENTAL')
   if (switchToWal(database) !== 'wal') {
     throw new StorageError(
       'cannot_open',

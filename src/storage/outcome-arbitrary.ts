@@ -20,6 +20,8 @@ function attempts(): fc.Arbitrary<AttemptRecord> {
       error: text(),
       as: fc.constantFrom('retry', 'hedge', 'continuation'),
       durationMs: fc.nat(),
+      startedMs: fc.nat(),
+      firstByteMs: fc.nat(),
     },
     { requiredKeys: ['providerId', 'model', 'mode', 'durationMs'] },
   )
@@ -112,6 +114,9 @@ export function outcomes(): fc.Arbitrary<Outcome> {
     serviceId: text(),
     requestBody: text(),
     responseBody: text(),
+    providerRequestBody: text(),
+    providerResponseBody: text(),
+    queuedMs: fc.nat(),
   }
   const requiredKeys = Object.keys(always) as (keyof typeof always)[]
   return fc.record({ ...always, ...sometimes }, { requiredKeys })

@@ -129,6 +129,7 @@ test('no statement is written without its tenant, of any method there is', async
     memberships: {
       add: () => people.memberships.add(member, BY),
       list: () => people.memberships.list('acme', 'team', 'research'),
+      ofUser: () => people.memberships.ofUser('acme', alice.id),
       remove: () => people.memberships.remove(member, BY),
     },
     roles: {
@@ -325,10 +326,10 @@ describe('what is sealed', () => {
 
   test('logins that have begun are bounded: the oldest are forgotten', async () => {
     const store = await storeIn(temporaryFolder())
-    const begin = (stateHash: string, expiresMs: number) =>
+    const begin = (stateHash: string, expiresMs: number, issuer = 'k') =>
       store.logins.begin({
         stateHash,
-        issuer: 'k',
+        issuer,
         browserHash: 'b',
         nonce: 'n',
         codeVerifier: 'v',
@@ -348,6 +349,15 @@ describe('what is sealed', () => {
     file.close()
     expect(await store.logins.take('oldest', 0)).toBeUndefined()
     expect((await store.logins.take('newest', 0))?.nonce).toBe('n')
+    // However many links for passwords there are, which live longer: they leave room for logins, and logins for them.
+    const filled = new Database(controlFile(store))
+    filled.run('PRAGMA busy_timeout = 1000')
+    filled.run("UPDATE login_attempts SET issuer = 'local/password'")
+    filled.close()
+    await begin('sooner', 8e15)
+    await begin('link', 9e15, 'local/password')
+    expect((await store.logins.take('sooner', 0))?.nonce).toBe('n')
+    expect((await store.logins.take('link', 0))?.nonce).toBe('n')
     // Those that have expired are gone with the next that begins.
     await begin('over', 1)
     await begin('next', 9e15)

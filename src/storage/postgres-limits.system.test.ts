@@ -43,7 +43,7 @@ beforeAll(async () => {
   const pool = new PostgresPool(location(), { connections: 1, logger: new MemoryLogger() })
   await migratePostgres(pool, { migrationsFolder: MIGRATIONS_FOLDER, name: 'test' })
   await pool.close()
-})
+}, 60_000)
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()

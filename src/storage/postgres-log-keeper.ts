@@ -4,7 +4,7 @@
 
 import { LIMITS } from '../core/limits.ts'
 import { isBusy } from './errors.ts'
-import type { LogKeeper } from './log-upkeep.ts'
+import { SIZE_TARGET, type LogKeeper } from './log-upkeep.ts'
 import type { PostgresPool, PostgresQueries } from './postgres-pool.ts'
 
 /** The tables that lie by month, by the same column. */
@@ -19,6 +19,20 @@ export interface Month {
   readonly startMs: number
   readonly endMs: number
 }
+
+interface PartSize {
+  /** Behind the name of the table. */
+  readonly suffix: string
+  readonly rows: number
+  readonly bytes: number
+  /** Absent for what lies in no month. */
+  readonly month?: Month
+}
+
+/** What a row takes besides its own size: its head, and its places in three indexes. */
+const INDEX_BYTES = 180
+const BODY_BYTES =
+  'coalesce(pg_column_size(request_body), 0) + coalesce(pg_column_size(response_body), 0) + coalesce(pg_column_size(provider_request_body), 0) + coalesce(pg_column_size(provider_response_body), 0) + 60'
 
 export function monthOf(timeMs: number): Month {
   const date = new Date(timeMs)
@@ -58,6 +72,86 @@ export class PostgresLogKeeper implements LogKeeper {
         gone = await this.deleteStrays(table, cutoffMs)
         if (table === 'requests') deleted += gone
       }
+    }
+    return deleted
+  }
+
+  /**
+   * Whole months while what is left is as much as may be, then the rows that were written first. Postgres gives no room back for these, but
+   * uses it again: so it is rows that are counted and not files, by how large the newest ones are.
+   */
+  async shrinkTo(bytesMax: number, signal: AbortSignal): Promise<number> {
+    let deleted = 0
+    let parts = await this.sizes()
+    const total = () => parts.reduce((sum, each) => sum + each.bytes, 0)
+    if (total() <= bytesMax) return 0
+    const target = bytesMax * SIZE_TARGET
+    while (total() > target && !signal.aborted) {
+      const oldest = parts.find(({ rows }) => rows > 0)
+      if (oldest === undefined) break
+      if (total() - oldest.bytes >= target && oldest.month !== undefined) {
+        const rows = await this.drop(oldest.month)
+        if (rows === undefined) break
+        deleted += rows
+        parts = parts.filter((each) => each !== oldest)
+        continue
+      }
+      const beyond = total() - target
+      const surplus = Math.ceil((oldest.rows * Math.min(beyond, oldest.bytes)) / oldest.bytes)
+      return deleted + (await this.deleteFirst(oldest.suffix, surplus, signal))
+    }
+    return deleted
+  }
+
+  /** About how many rows each month has, oldest first, and how large they are. */
+  private async sizes(): Promise<PartSize[]> {
+    const rows = await this.pool.query<{ name: string; rows: number; bodies: number }>(
+      `SELECT c.relname AS name, coalesce(pg_stat_get_live_tuples(c.oid), 0) AS rows,
+              coalesce(pg_stat_get_live_tuples(to_regclass('request_bodies' || substr(c.relname, 9))), 0) AS bodies
+       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+       WHERE i.inhparent = 'requests'::regclass ORDER BY c.relname = 'requests_default' DESC, c.relname`,
+    )
+    const row = await this.meanBytes('requests', 'pg_column_size(sample.*)')
+    const body = await this.meanBytes('request_bodies', BODY_BYTES)
+    return rows.map(({ bodies, name, rows: many }) => {
+      const [, year, number] = MONTH.exec(name) ?? []
+      const isMonth = year !== undefined && number !== undefined
+      return {
+        suffix: name.slice('requests_'.length),
+        rows: many,
+        bytes: many * (row + INDEX_BYTES) + bodies * body,
+        ...(isMonth ? { month: month(Number(year), Number(number) - 1) } : {}),
+      }
+    })
+  }
+
+  private async meanBytes(table: (typeof TABLES)[number], size: string): Promise<number> {
+    const rows = await this.pool.query<{ bytes: number }>(
+      `SELECT coalesce(avg(${size}), 0)::bigint AS bytes FROM (SELECT * FROM ${table} ORDER BY sequence DESC LIMIT ${LIMITS.logSizeSampleRows}) sample`,
+    )
+    return Number(rows[0]?.bytes ?? 0)
+  }
+
+  private async deleteFirst(suffix: string, rows: number, signal: AbortSignal): Promise<number> {
+    let deleted = 0
+    while (deleted < rows && !signal.aborted) {
+      const step = Math.min(rows - deleted, LIMITS.logDeletionStepRows)
+      const gone = await this.pool.transaction(async (tx) => {
+        if (!(await tryLock(tx))) return 0
+        const [found] = await tx.query<{ rows: number; last: number | null }>(
+          `WITH gone AS (
+             DELETE FROM requests_${suffix} WHERE ctid = ANY (ARRAY(
+               SELECT ctid FROM requests_${suffix} ORDER BY sequence LIMIT $1::int
+             )) RETURNING sequence
+           ) SELECT count(*) AS rows, max(sequence) AS last FROM gone`,
+          [step],
+        )
+        if (found?.last === null || found === undefined) return 0
+        await tx.query(`DELETE FROM request_bodies_${suffix} WHERE sequence <= $1`, [found.last])
+        return found.rows
+      })
+      if (gone === 0) break
+      deleted += gone
     }
     return deleted
   }

@@ -23,7 +23,7 @@ const NAMES = REQUEST_COLUMNS.map((name) => `"${name}"`).join(', ')
 export const INSERT_REQUESTS = `INSERT INTO requests (${NAMES}) SELECT ${NAMES} FROM json_to_recordset($1::text::json) AS row (${recordOf(requests, REQUEST_COLUMNS)}) ON CONFLICT DO NOTHING RETURNING sequence, log_id, timestamp_ms`
 
 export const INSERT_REQUEST_BODIES =
-  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body) SELECT sequence, tenant_id, timestamp_ms, request_body, response_body FROM json_to_recordset($1::text::json) AS row (sequence bigint, tenant_id text, timestamp_ms bigint, request_body text, response_body text) ON CONFLICT DO NOTHING'
+  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body) SELECT sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body FROM json_to_recordset($1::text::json) AS row (sequence bigint, tenant_id text, timestamp_ms bigint, request_body text, response_body text, provider_request_body text, provider_response_body text) ON CONFLICT DO NOTHING'
 
 /** The row as a JSON object, absent values left out. @throws TypeError or RangeError for an outcome that no row can say */
 export function requestJson(outcome: Outcome): string {
@@ -54,6 +54,8 @@ export function bodiesJson(outcome: Outcome, sequence: number): string | undefin
     timestamp_ms: timestampMs,
     request_body: requestBody,
     response_body: responseBody,
+    provider_request_body: outcome.providerRequestBody,
+    provider_response_body: outcome.providerResponseBody,
   })
 }
 

@@ -59,6 +59,8 @@ export class PostgresLogWriter implements RequestLog {
   private failed = 0
   private withoutBodies = 0
   private uncounted = 0
+  /** Ids of rows that are in the table uncounted and not settled yet: what is written a second time, from disk, would not say so again. */
+  private readonly uncountedIds = new Set<string>()
 
   constructor(options: PostgresLogWriterOptions) {
     this.table = options.table
@@ -100,6 +102,8 @@ export class PostgresLogWriter implements RequestLog {
     while (this.waits()) {
       if (!(await this.writeOnce())) return false
     }
+    // The last batch may have left the disk and not be counted yet.
+    await this.writing
     return true
   }
 
@@ -303,11 +307,12 @@ export class PostgresLogWriter implements RequestLog {
     try {
       const { refused, uncounted } = await this.table.write(batch, this.companions)
       this.onSuccess()
+      for (const { logId } of uncounted) this.uncountedIds.add(logId)
       // Rows that were put on disk meanwhile are counted when they come from there.
       if (!isSpooled && !this.holdsQueue) return true
       if (isSpooled) await this.spool.remove()
       else this.queue.remove(batch.length)
-      this.settle(batch, refused, uncounted)
+      this.settle(batch, refused)
       return true
     } catch (error) {
       this.onFailure(error)
@@ -317,11 +322,10 @@ export class PostgresLogWriter implements RequestLog {
     }
   }
 
-  private settle(
-    batch: readonly Outcome[],
-    refused: readonly Outcome[],
-    uncounted: readonly Outcome[],
-  ): void {
+  private settle(batch: readonly Outcome[], refused: readonly Outcome[]): void {
+    const uncounted = batch.filter(({ logId }) => this.uncountedIds.delete(logId))
+    // Those of rows for which the disk had no room never come.
+    if (this.spool.rows === 0) this.uncountedIds.clear()
     this.written += batch.length - refused.length
     this.failed += refused.length
     this.uncounted += uncounted.length

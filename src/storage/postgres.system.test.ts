@@ -43,7 +43,7 @@ beforeAll(async () => {
   const { name, url } = await server.createDatabase()
   await (await storeOn(url)).close()
   template = name
-})
+}, 60_000)
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()

@@ -1,7 +1,7 @@
 // Providers and their keys as the audit has them: what they are, with every secret masked. Nothing is opened for it.
 
 import type { AuditEvent } from '../core/audit.ts'
-import type { ProviderToSave } from './providers.ts'
+import type { ProviderToSave } from '../core/ports.ts'
 
 /** Four characters tell keys apart, but of a short secret they would be too much. */
 const MASKABLE_SECRET_CHARS_MIN = 16
@@ -24,12 +24,13 @@ export function withoutNulls(row: Record<string, unknown>): Record<string, unkno
 /** A provider that is being saved, as the audit has it: secrets masked, header values too. */
 export function shownProvider(provider: ProviderToSave): Shown {
   const { entra, headers, keys, network, ...rest } = provider
-  const { keyPassphrase, proxy, ...open } = network
+  const { key: networkKey, keyPassphrase, proxy, ...open } = network
   const { clientSecret: _secret, keyPassphrase: _passphrase, ...application } = entra ?? {}
   return {
     ...rest,
     network: open,
     ...(proxy === undefined ? {} : { proxy: MASKED }),
+    ...(networkKey === undefined ? {} : { networkKey: MASKED }),
     ...(keyPassphrase === undefined ? {} : { keyPassphrase: MASKED }),
     ...(Object.keys(headers).length === 0 ? {} : { headers: MASKED }),
     ...(entra === undefined ? {} : { entra: application }),

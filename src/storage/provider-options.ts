@@ -1,8 +1,8 @@
 // The settings of a provider that most leave alone, as one column, and apart from them what is a secret, which is sealed in another.
 
-import type { Provider } from '../core/catalog.ts'
+import type { NetworkSettings, Provider } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
-import type { ProviderToSave } from './providers.ts'
+import type { ProviderToSave } from '../core/ports.ts'
 import type { StoredOptions, StoredSecrets } from './stored-network.ts'
 
 /** The base URL is stored and shown in clear, so it may not carry a password. */
@@ -28,7 +28,7 @@ export function checkKeys(provider: ProviderToSave): void {
 /** The settings that most providers leave alone, apart from what of them is a secret. */
 export function splitOptions(
   provider: ProviderToSave,
-  keyPassphrase: string | undefined,
+  { key: networkKey, keyPassphrase }: Pick<NetworkSettings, 'key' | 'keyPassphrase'>,
 ): { options: StoredOptions; secrets: StoredSecrets } {
   const { region, context, keyStrategy, circuit, concurrency, check } = provider
   const { clientSecret, keyPassphrase: entraKeyPassphrase, ...entra } = provider.entra ?? {}
@@ -43,6 +43,7 @@ export function splitOptions(
   }
   const secrets: Record<string, unknown> = {
     keyPassphrase,
+    networkKey,
     entraClientSecret: clientSecret,
     entraKeyPassphrase,
   }
@@ -64,6 +65,10 @@ export function optionsOf(stored: StoredOptions | null, secrets: StoredSecrets):
   }
 }
 
-function given(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without the members that are undefined. */
+export function given<T extends object>(values: T): Given<T> {
+  const members = Object.entries(values).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(members) as Given<T>
 }

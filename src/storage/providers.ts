@@ -1,12 +1,11 @@
 // The repository of providers and their keys. Everything that is or may hold a secret (keys, header values, the proxy's
 // password) is sealed before it reaches a query and opened only on the way to memory.
 
-import { and, asc, eq, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, notInArray, type SQL } from 'drizzle-orm'
 import type { Actor } from '../core/audit.ts'
-import type { Provider, ProviderKey } from '../core/catalog.ts'
-import type { Clock, Logger, MaskedKey, ProviderRepository } from '../core/ports.ts'
+import type { Provider } from '../core/catalog.ts'
+import type { Clock, Logger, ProviderRepository, ProviderToSave } from '../core/ports.ts'
 import {
-  keyEvent,
   lastFour,
   MASKED,
   providerEvent,
@@ -14,41 +13,30 @@ import {
   withoutNulls,
   type Shown,
 } from './provider-audit.ts'
-import { checkBaseUrl, checkKeys, optionsOf, splitOptions } from './provider-options.ts'
+import { keyPlace, ProviderKeys } from './provider-keys.ts'
+import { checkBaseUrl, checkKeys, given, optionsOf, splitOptions } from './provider-options.ts'
 import type { ControlDatabase } from './control-database.ts'
 import { StorageError, toRepositoryError } from './errors.ts'
 import type { Keyring } from './keyring.ts'
 import type { providerKeys, providers } from './schema.sqlite.ts'
-import type { Sealer, SealPlace } from './seal.ts'
+import type { SealPlace } from './seal.ts'
 import type { StoredSecrets } from './stored-network.ts'
 
 type ProviderRow = typeof providers.$inferSelect
 type KeyRow = typeof providerKeys.$inferSelect
 
-/** A provider to save; without `keys` those it has stay. */
-export type ProviderToSave = Omit<Provider, 'keys' | 'origin'> & Partial<Pick<Provider, 'keys'>>
-
 function providerPlace(tenantId: string, id: string, column: string): SealPlace {
   return { tenantId, table: 'providers', row: [id], column }
 }
 
-function keyPlace(tenantId: string, providerId: string, keyId: string): SealPlace {
-  return { tenantId, table: 'provider_keys', row: [providerId, keyId], column: 'sealed_secret' }
-}
-
 /** Providers of one store; see the port for the contract. */
-export class Providers implements ProviderRepository {
-  private readonly database: ControlDatabase
+export class Providers extends ProviderKeys implements ProviderRepository {
   private readonly keyring: Keyring
-  private readonly sealer: Sealer
-  private readonly clock: Clock
   private readonly logger: Logger
 
   constructor(database: ControlDatabase, keyring: Keyring, clock: Clock, logger: Logger) {
-    this.database = database
+    super(database, keyring.sealer, clock)
     this.keyring = keyring
-    this.sealer = keyring.sealer
-    this.clock = clock
     this.logger = logger
   }
 
@@ -57,13 +45,29 @@ export class Providers implements ProviderRepository {
    * without the key nor keep the others from being used.
    */
   async all(): Promise<Provider[]> {
+    return await this.read(undefined, undefined)
+  }
+
+  async ofTenant(tenantId: string): Promise<Provider[]> {
     const { providers, providerKeys } = this.database.tables
-    const rows = await this.database.read((db) =>
-      db.select().from(providers).orderBy(asc(providers.tenantId), asc(providers.id)),
+    return await this.read(eq(providers.tenantId, tenantId), eq(providerKeys.tenantId, tenantId))
+  }
+
+  async find(tenantId: string, id: string): Promise<Provider | undefined> {
+    const { providers, providerKeys } = this.database.tables
+    const [found] = await this.read(
+      and(eq(providers.tenantId, tenantId), eq(providers.id, id)),
+      and(eq(providerKeys.tenantId, tenantId), eq(providerKeys.providerId, id)),
     )
-    const keyRows = await this.database.read((db) =>
-      db.select().from(providerKeys).orderBy(asc(providerKeys.position)),
-    )
+    return found
+  }
+
+  private async read(which: SQL | undefined, whichKeys: SQL | undefined): Promise<Provider[]> {
+    const { providers, providerKeys } = this.database.tables
+    const [rows, keyRows] = await this.database.readTogether((db) => [
+      db.select().from(providers).where(which).orderBy(asc(providers.tenantId), asc(providers.id)),
+      db.select().from(providerKeys).where(whichKeys).orderBy(asc(providerKeys.position)),
+    ])
     await this.refreshKeys()
     const byProvider = Map.groupBy(keyRows, (row) => JSON.stringify([row.tenantId, row.providerId]))
     const result: Provider[] = []
@@ -157,123 +161,6 @@ export class Providers implements ProviderRepository {
     return done !== undefined
   }
 
-  async maskedKeys(tenantId: string, providerId: string): Promise<MaskedKey[]> {
-    const { providerKeys } = this.database.tables
-    return this.database.read((db) =>
-      db
-        .select({
-          id: providerKeys.id,
-          lastFour: providerKeys.lastFour,
-          draining: providerKeys.draining,
-          createdMs: providerKeys.createdMs,
-        })
-        .from(providerKeys)
-        .where(and(eq(providerKeys.tenantId, tenantId), eq(providerKeys.providerId, providerId)))
-        .orderBy(asc(providerKeys.position)),
-    )
-  }
-
-  async addKey(
-    tenantId: string,
-    providerId: string,
-    key: ProviderKey,
-    by: Actor,
-  ): Promise<boolean> {
-    const { providers, providerKeys } = this.database.tables
-    const ofProvider = and(
-      eq(providerKeys.tenantId, tenantId),
-      eq(providerKeys.providerId, providerId),
-    )
-    const done = await this.database.change(by, async () => {
-      const known = await this.database.read((db) =>
-        db
-          .select({ id: providers.id })
-          .from(providers)
-          .where(and(eq(providers.tenantId, tenantId), eq(providers.id, providerId))),
-      )
-      const same = await this.maskedKey(tenantId, providerId, key.id)
-      if (known.length === 0 || same !== undefined) return undefined
-      const after = { lastFour: lastFour(key.secret), draining: key.draining === true }
-      return {
-        events: [keyEvent('provider_key.create', tenantId, [providerId, key.id], undefined, after)],
-        build: (tx) => [
-          tx.insert(providerKeys).values({
-            tenantId,
-            providerId,
-            id: key.id,
-            position: sql`(SELECT coalesce(max(${providerKeys.position}), -1) + 1 FROM ${providerKeys} WHERE ${ofProvider})`,
-            sealedSecret: this.sealer.seal(key.secret, keyPlace(tenantId, providerId, key.id)),
-            lastFour: lastFour(key.secret),
-            draining: key.draining === true,
-            createdMs: this.clock.nowMs(),
-          }),
-        ],
-      }
-    })
-    return done !== undefined
-  }
-
-  async setKeyDraining(
-    tenantId: string,
-    providerId: string,
-    keyId: string,
-    draining: boolean,
-    by: Actor,
-  ): Promise<boolean> {
-    const { providerKeys } = this.database.tables
-    let isThere = false
-    await this.database.change(by, async () => {
-      const key = await this.maskedKey(tenantId, providerId, keyId)
-      isThere = key !== undefined
-      if (key === undefined || key.draining === draining) return undefined
-      const place = [providerId, keyId] as const
-      const before = { lastFour: key.lastFour, draining: key.draining }
-      const after = { lastFour: key.lastFour, draining }
-      return {
-        events: [keyEvent('provider_key.update', tenantId, place, before, after)],
-        build: (tx) => [
-          tx
-            .update(providerKeys)
-            .set({ draining })
-            .where(this.oneKey(tenantId, providerId, keyId)),
-        ],
-      }
-    })
-    return isThere
-  }
-
-  async removeKey(
-    tenantId: string,
-    providerId: string,
-    keyId: string,
-    by: Actor,
-    even?: 'the last',
-  ): Promise<boolean> {
-    const { providerKeys } = this.database.tables
-    const done = await this.database.change(by, async () => {
-      const keys = await this.maskedKeys(tenantId, providerId)
-      const key = keys.find(({ id }) => id === keyId)
-      // Of two who retire one each, the second is asked again and sees what the first left.
-      const hasOthers = keys.some(({ draining, id }) => id !== keyId && !draining)
-      if (key === undefined || (even === undefined && !hasOthers)) return undefined
-      const before = { lastFour: key.lastFour, draining: key.draining }
-      return {
-        events: [keyEvent('provider_key.delete', tenantId, [providerId, keyId], before, undefined)],
-        build: (tx) => [tx.delete(providerKeys).where(this.oneKey(tenantId, providerId, keyId))],
-      }
-    })
-    return done !== undefined
-  }
-
-  private async maskedKey(
-    tenantId: string,
-    providerId: string,
-    keyId: string,
-  ): Promise<MaskedKey | undefined> {
-    const keys = await this.maskedKeys(tenantId, providerId)
-    return keys.find(({ id }) => id === keyId)
-  }
-
   /** A provider as the audit has it; undefined when there is none. Nothing is opened for it: what is sealed is only named. */
   private async shown(tenantId: string, id: string): Promise<Shown | undefined> {
     const { providers } = this.database.tables
@@ -313,22 +200,13 @@ export class Providers implements ProviderRepository {
     }
   }
 
-  private oneKey(tenantId: string, providerId: string, keyId: string) {
-    const { providerKeys } = this.database.tables
-    return and(
-      eq(providerKeys.tenantId, tenantId),
-      eq(providerKeys.providerId, providerId),
-      eq(providerKeys.id, keyId),
-    )
-  }
-
   private sealProvider(
     tenantId: string,
     provider: ProviderToSave,
     nowMs: number,
   ): Omit<ProviderRow, 'tenantId' | 'id' | 'createdMs'> {
-    const { proxy, keyPassphrase, ...network } = provider.network
-    const { options, secrets } = splitOptions(provider, keyPassphrase)
+    const { proxy, key, keyPassphrase, allowPrivateProxy: _follows, ...network } = provider.network
+    const { options, secrets } = splitOptions(provider, given({ key, keyPassphrase }))
     const seal = (text: string, column: string): string =>
       this.sealer.seal(text, providerPlace(tenantId, provider.id, column))
     const hasHeaders = Object.keys(provider.headers).length > 0
@@ -361,8 +239,7 @@ export class Providers implements ProviderRepository {
       row.sealedSecrets === null
         ? {}
         : (JSON.parse(open(row.sealedSecrets, 'sealed_secrets')) as StoredSecrets)
-    const passphrase =
-      secrets.keyPassphrase === undefined ? {} : { keyPassphrase: secrets.keyPassphrase }
+    const { keyPassphrase, networkKey } = secrets
     return {
       id: row.id,
       tenantId: row.tenantId,
@@ -378,7 +255,7 @@ export class Providers implements ProviderRepository {
       })),
       timeouts: row.timeouts,
       retries: row.retries,
-      network: { ...row.network, ...proxy, ...passphrase },
+      network: { ...row.network, ...proxy, ...given({ key: networkKey, keyPassphrase }) },
       headers,
       ...optionsOf(row.options, secrets),
     }

@@ -9,9 +9,11 @@ import type { Keyring } from './keyring.ts'
 import { LimitRuleStore } from './limit-rules.ts'
 import { ModelStatuses } from './model-status.ts'
 import { Models } from './models.ts'
+import { OnceAnswers } from './once-answers.ts'
 import { peopleStore, type PeopleStore } from './people.ts'
 import { Providers } from './providers.ts'
 import { Secrets } from './secrets.ts'
+import { StoredSettings } from './stored-settings.ts'
 
 export interface ControlRepositories extends PeopleStore {
   readonly keys: ApiKeys
@@ -22,6 +24,8 @@ export interface ControlRepositories extends PeopleStore {
   readonly models: Models
   readonly modelStatuses: ModelStatuses
   readonly limitRules: LimitRuleStore
+  readonly once: OnceAnswers
+  readonly storedSettings: StoredSettings
 }
 
 /** All of them, over one database. */
@@ -40,5 +44,7 @@ export function controlRepositories(
     models: new Models(database, clock),
     modelStatuses: new ModelStatuses(database),
     limitRules: new LimitRuleStore(database),
+    once: new OnceAnswers(database, keyring),
+    storedSettings: new StoredSettings(database),
   }
 }

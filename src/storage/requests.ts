@@ -13,7 +13,7 @@ import * as sqliteTables from './schema-log.sqlite.ts'
 /** Each engine has its own; Postgres' are cast to SQLite's, which schema.test.ts makes safe. */
 export type LogTables = Pick<typeof sqliteTables, 'requests' | 'requestBodies' | 'kept'>
 
-type RequestRow = typeof sqliteTables.requests.$inferSelect
+export type RequestRow = typeof sqliteTables.requests.$inferSelect
 
 /** Most rows of one answer. */
 const ROWS_MAX = 1_000
@@ -45,9 +45,12 @@ function toUsage(row: RequestRow): Usage | undefined {
 interface Bodies {
   readonly requestBody: string | null
   readonly responseBody: string | null
+  readonly providerRequestBody: string | null
+  readonly providerResponseBody: string | null
 }
 
-function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
+/** A row as the domain has it; bodies where they were asked for. */
+export function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
   const usage = toUsage(row)
   const outcome: Outcome = {
     logId: row.logId,
@@ -84,11 +87,17 @@ function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
       teamId: row.teamId,
       serviceId: row.serviceId,
       route: row.route,
+      queuedMs: row.queuedMs,
     }),
     ...(usage === undefined ? {} : { usage }),
     ...(bodies === undefined
       ? {}
-      : withoutNulls({ requestBody: bodies.requestBody, responseBody: bodies.responseBody })),
+      : withoutNulls({
+          requestBody: bodies.requestBody,
+          responseBody: bodies.responseBody,
+          providerRequestBody: bodies.providerRequestBody,
+          providerResponseBody: bodies.providerResponseBody,
+        })),
   }
   return { sequence: row.sequence, outcome }
 }

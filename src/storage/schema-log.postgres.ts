@@ -71,6 +71,7 @@ export const requests = pgTable(
     teamId: text('team_id'),
     serviceId: text('service_id'),
     route: jsonb('route').$type<readonly RouteRecord[]>(),
+    queuedMs: bigint('queued_ms', { mode: 'number' }),
   },
   (table) => [
     primaryKey({ columns: [table.sequence, table.timestampMs] }),
@@ -89,6 +90,9 @@ export const requestBodies = pgTable(
     timestampMs: bigint('timestamp_ms', { mode: 'number' }).notNull().default(0),
     requestBody: text('request_body'),
     responseBody: text('response_body'),
+    /** What went to the provider and came back, where that was not the same. */
+    providerRequestBody: text('provider_request_body'),
+    providerResponseBody: text('provider_response_body'),
   },
   (table) => [primaryKey({ columns: [table.sequence, table.timestampMs] })],
 )

@@ -61,6 +61,7 @@ export const requests = sqliteTable(
     teamId: text('team_id'),
     serviceId: text('service_id'),
     route: text('route', { mode: 'json' }).$type<readonly RouteRecord[]>(),
+    queuedMs: integer('queued_ms'),
   },
   (table) => [
     index('requests_time').on(table.timestampMs),
@@ -80,6 +81,9 @@ export const requestBodies = sqliteTable(
     timestampMs: integer('timestamp_ms').notNull().default(0),
     requestBody: text('request_body'),
     responseBody: text('response_body'),
+    /** What went to the provider and came back, where that was not the same. */
+    providerRequestBody: text('provider_request_body'),
+    providerResponseBody: text('provider_response_body'),
   },
   (table) => [primaryKey({ columns: [table.sequence] })],
 )

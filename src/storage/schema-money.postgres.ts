@@ -31,6 +31,12 @@ export const usageHourly = pgTable(
     unpricedRequests: bigint('unpriced_requests', { mode: 'number' }).notNull(),
     estimatedRequests: bigint('estimated_requests', { mode: 'number' }).notNull(),
     totalMs: bigint('total_ms', { mode: 'number' }).notNull(),
+    /** From here on null where whoever wrote the line did not count it yet. */
+    serverErrors: bigint('server_errors', { mode: 'number' }),
+    fallbacks: bigint('fallbacks', { mode: 'number' }),
+    cacheHits: bigint('cache_hits', { mode: 'number' }),
+    firstTokenMs: bigint('first_token_ms', { mode: 'number' }),
+    firstTokenRequests: bigint('first_token_requests', { mode: 'number' }),
   },
   (table) => [
     primaryKey({

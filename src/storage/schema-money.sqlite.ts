@@ -31,6 +31,12 @@ export const usageHourly = sqliteTable(
     unpricedRequests: integer('unpriced_requests').notNull(),
     estimatedRequests: integer('estimated_requests').notNull(),
     totalMs: integer('total_ms').notNull(),
+    /** From here on null where whoever wrote the line did not count it yet. */
+    serverErrors: integer('server_errors'),
+    fallbacks: integer('fallbacks'),
+    cacheHits: integer('cache_hits'),
+    firstTokenMs: integer('first_token_ms'),
+    firstTokenRequests: integer('first_token_requests'),
   },
   (table) => [
     primaryKey({

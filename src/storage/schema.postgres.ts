@@ -114,6 +114,7 @@ export const targets = pgTable(
     weight: doublePrecision('weight').notNull(),
     tags: jsonb('tags').$type<readonly string[]>(),
     abilities: jsonb('abilities').$type<TargetAbilities>(),
+    overrides: jsonb('overrides').$type<Record<string, unknown>>(),
   },
   (table) => [
     primaryKey({ columns: [table.tenantId, table.modelId, table.position] }),
@@ -170,4 +171,17 @@ export const apiKeys = pgTable(
     uniqueIndex('api_keys_hash').on(table.hash),
     index('api_keys_tenant').on(table.tenantId, table.createdMs),
   ],
+)
+
+/** See schema.sqlite.ts. */
+export const onceAnswers = pgTable(
+  'once_answers',
+  {
+    name: text('name').primaryKey(),
+    asked: text('asked').notNull(),
+    status: integer('status'),
+    sealedAnswer: text('sealed_answer'),
+    createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
+  },
+  (table) => [index('once_answers_age').on(table.createdMs)],
 )

@@ -113,6 +113,7 @@ export const targets = sqliteTable(
     weight: real('weight').notNull(),
     tags: text('tags', { mode: 'json' }).$type<readonly string[]>(),
     abilities: text('abilities', { mode: 'json' }).$type<TargetAbilities>(),
+    overrides: text('overrides', { mode: 'json' }).$type<Record<string, unknown>>(),
   },
   (table) => [
     primaryKey({ columns: [table.tenantId, table.modelId, table.position] }),
@@ -169,4 +170,17 @@ export const apiKeys = sqliteTable(
     uniqueIndex('api_keys_hash').on(table.hash),
     index('api_keys_tenant').on(table.tenantId, table.createdMs),
   ],
+)
+
+/** Creations by their idempotency keys, for a day; the answer is null while the first is under way. */
+export const onceAnswers = sqliteTable(
+  'once_answers',
+  {
+    name: text('name').primaryKey(),
+    asked: text('asked').notNull(),
+    status: integer('status'),
+    sealedAnswer: text('sealed_answer'),
+    createdMs: integer('created_ms').notNull(),
+  },
+  (table) => [index('once_answers_age').on(table.createdMs)],
 )

@@ -72,6 +72,7 @@ describe('the columns', () => {
     expect(found.toSorted()).toEqual([
       'budget_rules.sealed_webhook_url',
       'login_attempts.sealed_proof',
+      'once_answers.sealed_answer',
       'provider_keys.sealed_secret',
       'providers.sealed_headers',
       'providers.sealed_proxy',

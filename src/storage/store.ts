@@ -12,6 +12,7 @@ import type { MoneyStore } from './money.ts'
 import { openSqliteStore } from './open-sqlite.ts'
 import type { ControlRepositories } from './repositories.ts'
 import type { RequestLog } from './request-log.ts'
+import type { RequestSearch } from './request-search.ts'
 import type { Requests } from './requests.ts'
 
 export interface StoreOptions {
@@ -30,6 +31,8 @@ export interface Store extends ControlRepositories, MoneyStore {
   /** Of SQLite. */
   readonly files?: StoreFiles
   readonly requests: Requests
+  /** Pages, counts and charts of the request log, for people who look for something. */
+  readonly search: RequestSearch
   readonly log: RequestLog
   readonly kept: Kept
   /** Does nothing until it is started, which is a server's to do. */

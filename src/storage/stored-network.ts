@@ -3,7 +3,10 @@
 
 import type { EntraSettings, NetworkSettings, Provider } from '../core/catalog.ts'
 
-export type StoredNetwork = Omit<NetworkSettings, 'proxy' | 'keyPassphrase'>
+export type StoredNetwork = Omit<
+  NetworkSettings,
+  'proxy' | 'key' | 'keyPassphrase' | 'allowPrivateProxy'
+>
 
 type Optional = 'region' | 'context' | 'keyStrategy' | 'circuit' | 'concurrency' | 'check'
 
@@ -15,6 +18,8 @@ export type StoredOptions = Partial<Pick<Provider, Optional>> & {
 /** What is sealed beside keys, proxy and header values, as one text. */
 export interface StoredSecrets {
   readonly keyPassphrase?: string
+  /** PEM of a client certificate's key. */
+  readonly networkKey?: string
   readonly entraClientSecret?: string
   readonly entraKeyPassphrase?: string
 }

@@ -21,8 +21,16 @@ type Difference = ReconcileReport['differences'][number]
 const KEY_NAMES = Object.values(KEY_COLUMNS)
 const AMOUNT_NAMES = Object.values(AMOUNT_COLUMNS)
 
+type Engine = StoreDatabase['engine']
+
+/** How many attempts a request took. */
+const ATTEMPTS: Readonly<Record<Engine, string>> = {
+  sqlite: 'json_array_length(attempts)',
+  postgres: 'jsonb_array_length(attempts)',
+}
+
 /** `hasModel` and `rollupAmounts` of core/usage-rollup.ts over columns. */
-const IS_NAMED = `provider_id IS NOT NULL AND (status < 400 OR status >= 500 OR status IN (${NAMING_STATUSES.join(', ')}) OR input_tokens IS NOT NULL OR output_tokens IS NOT NULL)`
+export const IS_NAMED = `provider_id IS NOT NULL AND (status < 400 OR status >= 500 OR status IN (${NAMING_STATUSES.join(', ')}) OR input_tokens IS NOT NULL OR output_tokens IS NOT NULL)`
 const TOKENS = [
   'input_tokens',
   'cache_read_tokens',
@@ -34,7 +42,7 @@ const TOKENS = [
   'output_audio_tokens',
 ] as const
 const HAS_USAGE = `(${[...TOKENS, 'usage_estimated'].map((name) => `${name} IS NOT NULL`).join(' OR ')})`
-const IS_BILLED = `(${HAS_USAGE} OR (status < 400 AND provider_id IS NOT NULL AND operation IN (${BILLED_OPERATIONS.map((name) => `'${name}'`).join(', ')})))`
+export const IS_BILLED = `(${HAS_USAGE} OR (status < 400 AND provider_id IS NOT NULL AND operation IN (${BILLED_OPERATIONS.map((name) => `'${name}'`).join(', ')})))`
 
 const KEY_SQL: Readonly<Record<(typeof KEY_NAMES)[number], string>> = {
   hour_ms: `timestamp_ms - timestamp_ms % ${HOUR_MS}`,
@@ -49,12 +57,20 @@ const KEY_SQL: Readonly<Record<(typeof KEY_NAMES)[number], string>> = {
   operation: 'operation',
 }
 
-function sumOf(name: (typeof AMOUNT_NAMES)[number]): string {
+function sumOf(name: (typeof AMOUNT_NAMES)[number], engine: Engine): string {
   switch (name) {
     case 'requests':
       return 'COUNT(*)'
     case 'errors':
       return 'SUM(CASE WHEN status >= 400 THEN 1 ELSE 0 END)'
+    case 'server_errors':
+      return 'SUM(CASE WHEN status >= 500 THEN 1 ELSE 0 END)'
+    case 'fallbacks':
+      return `SUM(CASE WHEN ${ATTEMPTS[engine]} > 1 THEN 1 ELSE 0 END)`
+    case 'cache_hits':
+      return 'SUM(CASE WHEN cache_read_tokens > 0 THEN 1 ELSE 0 END)'
+    case 'first_token_requests':
+      return 'COUNT(first_token_ms)'
     case 'unpriced_requests':
       return `SUM(CASE WHEN cost_nano_usd IS NULL AND ${IS_BILLED} THEN 1 ELSE 0 END)`
     case 'estimated_requests':
@@ -66,9 +82,9 @@ function sumOf(name: (typeof AMOUNT_NAMES)[number]): string {
 }
 
 /** The totals of the hours from one moment up to another, as the rows say them. */
-function fromRows(sinceMs: number, untilMs: number): string {
+function fromRows(sinceMs: number, untilMs: number, engine: Engine): string {
   const keys = KEY_NAMES.map((name) => `${KEY_SQL[name]} AS ${name}`)
-  const sums = AMOUNT_NAMES.map((name) => `CAST(${sumOf(name)} AS BIGINT) AS ${name}`)
+  const sums = AMOUNT_NAMES.map((name) => `CAST(${sumOf(name, engine)} AS BIGINT) AS ${name}`)
   const places = KEY_NAMES.map((_name, at) => at + 1).join(', ')
   return `SELECT ${[...keys, ...sums].join(', ')} FROM requests WHERE timestamp_ms >= ${wholeText(sinceMs)} AND timestamp_ms < ${wholeText(untilMs)} GROUP BY ${places}`
 }
@@ -98,7 +114,7 @@ export async function reconcileHours(
     rows += found.rows
     differences.push(...found.differences)
     if (!mend) continue
-    for (const hourMs of mendable(found.differences)) {
+    for (const hourMs of mendable(found)) {
       await writeHour(store, hourMs)
       mended += 1
     }
@@ -106,12 +122,12 @@ export async function reconcileHours(
   return { hours, rows, differences, mended }
 }
 
-/** Hours in which nothing is missing and something differs. */
-function mendable(differences: readonly Difference[]): number[] {
+/** Hours in which nothing is missing, and something differs or was not counted yet when they were written. */
+function mendable({ differences, unfilled }: Compared): number[] {
   const incomplete = new Set(
     differences.filter(({ rowsMissing }) => rowsMissing === true).map(({ hourMs }) => hourMs),
   )
-  const all = new Set(differences.map(({ hourMs }) => hourMs))
+  const all = new Set([...unfilled, ...differences.map(({ hourMs }) => hourMs)])
   return [...all].filter((hourMs) => !incomplete.has(hourMs))
 }
 
@@ -146,15 +162,18 @@ async function comparable(
 
 type Side = Record<string, string | number | boolean | null>
 
+interface Compared {
+  readonly differences: Difference[]
+  readonly rows: number
+  /** Hours with lines of before everything was counted that is counted now: no difference, as nothing was said. */
+  readonly unfilled: ReadonlySet<number>
+}
+
 /** Both sides in one statement, as one snapshot. */
-async function compare(
-  store: UsageStore,
-  sinceMs: number,
-  untilMs: number,
-): Promise<{ differences: Difference[]; rows: number }> {
+async function compare(store: UsageStore, sinceMs: number, untilMs: number): Promise<Compared> {
   const columns = [...KEY_NAMES, ...AMOUNT_NAMES]
   const stored = `SELECT ${columns.join(', ')}, 0 AS side FROM usage_hourly WHERE hour_ms >= ${wholeText(sinceMs)} AND hour_ms < ${wholeText(untilMs)}`
-  const actual = `SELECT a.*, 1 AS side FROM (${fromRows(sinceMs, untilMs)}) a`
+  const actual = `SELECT a.*, 1 AS side FROM (${fromRows(sinceMs, untilMs, store.database.engine)}) a`
   const both = sql.raw(`(${stored} UNION ALL ${actual}) both_sides`)
   const selection = Object.fromEntries(
     [...columns, 'side'].map((name) => [name, sql<string | number>`${sql.raw(name)}`.as(name)]),
@@ -169,7 +188,7 @@ interface Line {
   actual?: Side
 }
 
-function compared(sides: readonly Side[]): { differences: Difference[]; rows: number } {
+function compared(sides: readonly Side[]): Compared {
   const lines = new Map<string, Line>()
   let rows = 0
   for (const side of sides) {
@@ -183,9 +202,14 @@ function compared(sides: readonly Side[]): { differences: Difference[]; rows: nu
     }
   }
   const differences: Difference[] = []
+  const unfilled = new Set<number>()
   for (const line of lines.values()) {
     const columns: Record<string, { stored: number; actual: number }> = {}
     for (const column of AMOUNT_NAMES) {
+      if (line.stored?.[column] === null) {
+        unfilled.add(Number(line.key['hour_ms']))
+        continue
+      }
       const stored = Number(line.stored?.[column] ?? 0)
       const actual = Number(line.actual?.[column] ?? 0)
       if (stored !== actual) columns[column] = { stored, actual }
@@ -203,7 +227,7 @@ function compared(sides: readonly Side[]): { differences: Difference[]; rows: nu
       ...(rowsMissing ? { rowsMissing: true as const } : {}),
     })
   }
-  return { differences, rows }
+  return { differences, rows, unfilled }
 }
 
 /** Writes the totals of an hour as its rows say them; what ends meanwhile is added by its own transaction, before or after. */
@@ -211,6 +235,8 @@ async function writeHour(store: UsageStore, hourMs: number): Promise<void> {
   const { usageHourly } = store.tables
   await atomically(store.database, (tx) => [
     tx.delete(usageHourly).where(eq(usageHourly.hourMs, hourMs)),
-    tx.insert(usageHourly).select(sql.raw(fromRows(hourMs, hourMs + HOUR_MS))),
+    tx
+      .insert(usageHourly)
+      .select(sql.raw(fromRows(hourMs, hourMs + HOUR_MS, store.database.engine))),
   ])
 }

@@ -181,6 +181,21 @@ describe('reconcile', () => {
     database.close()
   })
 
+  test('what an older version did not count is no difference, and is filled in', async () => {
+    const { database, log, usage } = open()
+    log.record(outcome({ firstTokenMs: 7, status: 502 }))
+    await log.flush()
+    database.run('UPDATE usage_hourly SET server_errors = NULL, first_token_ms = NULL')
+    const untouched = { differences: [], mended: 0 }
+    expect(await usage.reconcile(ALL, false)).toMatchObject(untouched)
+    expect(await usage.reconcile(ALL, true)).toMatchObject({ differences: [], mended: 1 })
+    expect(database.query('SELECT server_errors, first_token_ms FROM usage_hourly').all()).toEqual([
+      { server_errors: 1, first_token_ms: 7 },
+    ])
+    expect(await usage.reconcile(ALL, true)).toMatchObject(untouched)
+    database.close()
+  })
+
   test('rows that are gone say nothing: the hours before them and theirs stay', async () => {
     const { database, log, usage } = open()
     for (const hour of [0, 1, 2]) {
