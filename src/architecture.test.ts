@@ -15,7 +15,7 @@ function isTest(path: string): boolean {
   return (
     path.endsWith('.test.ts') ||
     path.startsWith('testing/') ||
-    /(^|\/)(conformance|contract)/.test(path)
+    /^(dialects\/conformance|storage\/contract)/.test(path)
   )
 }
 
@@ -63,6 +63,10 @@ const LARGE_FILES: Readonly<Record<string, string>> = {
 
 /** Functions over 70 lines, each with its reason. */
 const LARGE_FUNCTIONS: Readonly<Record<string, string>> = {}
+
+/** Chains of routes with their contracts: a table that the framework's types want in one expression. */
+const ROUTE_TABLE = /^server\/admin\/(?:people\/)?[\w-]+-routes\.ts#\w+Routes$/
+const ROUTE_TABLE_LINES_MAX = 250
 
 const IMPORT =
   /^\s*(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|^import\s+['"]([^'"]+)['"]/gm
@@ -137,6 +141,7 @@ test('files and functions stay small, or have their reason here', () => {
     if (lines > 400 && LARGE_FILES[path] === undefined) large.push(`${path}: ${lines} lines`)
     for (const { name, lines: length } of functionsOf(text)) {
       const id = `${path}#${name}`
+      if (ROUTE_TABLE.test(id) && length <= ROUTE_TABLE_LINES_MAX) continue
       if (length > 70 && LARGE_FUNCTIONS[id] === undefined) large.push(`${id}: ${length} lines`)
     }
   }

@@ -189,8 +189,47 @@ export const LIMITS = {
   copyTimeoutMs: 24 * 60 * 60_000,
   /** One piece of a backup file: rows of a batch, of which one can be larger than the bound. */
   backupFrameBytesMax: 256 * MIB,
+  /** Rows of one page of a search. */
+  searchPageRowsMax: 500,
+  /** A search looks at so many rows in one statement, and begins no further one after so long: it goes on where it is asked again. */
+  searchWindowRows: 20_000,
+  searchTimeMs: 100,
+  /** Statements that take longer are made smaller. */
+  searchPartMs: 20,
+  /** Days whose totals are asked at once for hours in which a search may find something. */
+  searchPlanDaysMax: 31,
+  /** Tenants over which a search of all goes by their index. */
+  searchTenantsMax: 1_000,
+  /** A statement of a search that takes longer is given up, and so many may wait. */
+  searchAnswerTimeoutMs: 15_000,
+  searchQueueMax: 256,
+  /** The thread that searches ends when nobody has searched for so long; what it keeps of the file in memory. */
+  searchIdleMs: 60_000,
+  searchCacheBytes: 32 * MIB,
+  /** Values of one facet, lines and points of one chart, and rows whose latencies are looked at for it. */
+  searchFacetValuesMax: 50,
+  searchFacetGroupsMax: 20_000,
+  seriesLinesMax: 10,
+  seriesBucketsMax: 800,
+  seriesSampleRows: 6_000,
+  /** New rows are looked for this often while anybody follows them, all of those together; read at once, and waiting for one reader. */
+  tailPollIntervalMs: 300,
+  tailRows: 500,
+  /** Whoever is further behind than so many rows misses the ones between, and is told. */
+  tailBehindRowsMax: 20_000,
+  /** Those who follow at once. */
+  tailsMax: 200,
+  /** A quiet stream says so often that it is there; whether whoever reads it still may is asked so often. */
+  tailKeepaliveMs: 5_000,
+  tailCheckIntervalMs: 1_000,
   /** Old rows are looked for this often, give or take a fifth, so that replicas do not meet. */
   logUpkeepIntervalMs: 60 * 60_000,
+  /** Where the log has a size it may not outgrow, that is looked at this often. */
+  logSizeCheckIntervalMs: 60_000,
+  /** Pages of the file given back to the system at once. */
+  logVacuumPagesMax: 128,
+  /** Rows whose size is looked at to tell that of all. */
+  logSizeSampleRows: 500,
   /** One deletion of old rows takes about so long, and no more than so many rows: requests wait meanwhile on SQLite. */
   logDeletionStepMs: 8,
   logDeletionStepRows: 1_000,
@@ -285,6 +324,8 @@ export const LIMITS = {
   passwordCharsMax: 256,
   /** A link that sets up the administrator. */
   setupLinkMs: 60 * 60_000,
+  /** A link by which a new user, or one who has forgotten theirs, chooses a password: people read their mail after the weekend. */
+  passwordLinkMs: 3 * 24 * 60 * 60_000,
   /** A body of the login pages or of a logout. */
   loginBodyBytesMax: 64 * KIB,
   /** An answer of an OpenID provider: metadata, keys, tokens. */
@@ -300,11 +341,23 @@ export const LIMITS = {
   denialEntriesMax: 10_000,
   /** A body of the management API, and the items of a list in it. */
   adminBodyBytesMax: 64 * KIB,
+  /** A whole configuration in a body: what a team exports must go in again. It is read in half a second at most. */
+  importBodyBytesMax: 256 * KIB,
   adminListItemsMax: 500,
+  /** Rows of a page of a list of the management API, unless asked for, and at most. */
+  adminPageRows: 100,
+  adminPageRowsMax: 500,
+  /** How long a creation is known by its `Idempotency-Key`, and how many are at once; the oldest go first. */
+  onceAnswerMs: 24 * 60 * 60_000,
+  onceAnswersMax: 10_000,
+  /** An answer longer than this is not kept: the same key then says that it was used. */
+  onceAnswerCharsMax: 64 * KIB,
   /** How long a key may go on beside the one that takes its place. */
   keyOverlapMs: 30 * 24 * 60 * 60_000,
   /** API keys that somebody may have made for themselves and not yet given back. */
   ownKeysMax: 100,
+  /** Limits of a tenant in the store, and budgets as well: every request of the tenant is held against all of them. */
+  tenantRulesMax: 1_000,
   /** A key is kept so long after nothing is sealed with it any more: a process that has not heard of the new one may still use it. */
   dataKeyGraceMs: 60 * 60_000,
   /** Times sealed values are gone over in one rotation: processes that have not heard of the new key seal with the old one. */
@@ -346,6 +399,8 @@ export const LIMITS = {
   limitCountersMax: 100_000,
   /** Whom which rules concern is remembered for so many of each kind. */
   limitSubjectsMax: 10_000,
+  /** Subjects of a limit whose counters are looked at in one answer of the management API. */
+  limitLookSubjectsMax: 1_000,
   /** An answer whose length nobody limits, where tokens are limited: so many are taken until it is known. */
   limitAnswerTokensMax: 1_000,
   /**
@@ -539,6 +594,18 @@ export const LIMITS = {
   probeAddressesMax: 8,
   /** Providers that are diagnosed at once. */
   doctorRunningMax: 16,
+  /** A provider that is tried from the management API: all of its keys, its list and a token of one model. */
+  providerProbeMs: 25_000,
+  /** A name that is looked up when an address is written; one that is not known by then is judged when it is used. */
+  addressJudgeMs: 2_000,
+  /** Models that are named of what a provider lists, where it was only tried. */
+  probeModelsMax: 50,
+  /** A PEM text of the management API: a chain, or the authorities of a company. */
+  pemCharsMax: 32 * 1_024,
+  /** Rounds of the derivation that opens an encrypted key which somebody sends; a fifth of a second, while everybody waits. */
+  keyDerivationRoundsMax: 1_000_000,
+  /** Keys of one provider. */
+  providerKeysMax: 100,
   /** A clock that is off by more cannot sign requests: AWS and Entra ID refuse them. */
   clockSkewMs: 5 * 60_000,
   /** Less room for data than this is told: a busy log writes as much in a day. */
@@ -549,6 +616,8 @@ export const LIMITS = {
   configSecretFileBytesMax: 64 * KIB,
   /** Nesting and number of values of a configuration; YAML aliases can repeat one value without end. */
   configDepthMax: 32,
+  /** Looking for the line of a syntax error; beyond it none is told. */
+  syntaxLineSearchMs: 300,
   configValuesMax: 100_000,
   /** Problems of a configuration that are listed; the rest is counted. */
   configProblemsMax: 100,

@@ -7,7 +7,7 @@ import type { AuthenticationRules } from '../auth/authenticate.ts'
 import { authenticate } from '../auth/authenticate.ts'
 import { credentialOf } from '../auth/credential.ts'
 import { GatewayError } from '../core/error.ts'
-import type { Clock, IdSource, Logger } from '../core/ports.ts'
+import type { Clock, IdSource, Logger, OnceRepository } from '../core/ports.ts'
 import { can, canSomewhere, scopes } from '../core/permission.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import type { GatewayDeps } from '../gateway/deps.ts'
@@ -16,9 +16,15 @@ import type { DiscoveryDeps } from './admin/discovery-routes.ts'
 import type { HealthDeps } from './admin/health-routes.ts'
 import type { LoginDeps } from './browser.ts'
 import type { AuditDeps } from './admin/audit-routes.ts'
-import type { KeysDeps } from './admin/keys-routes.ts'
+import type { KeysDeps } from './admin/keys.ts'
+import type { MoneyDeps } from './admin/money-deps.ts'
+import type { ModelsDeps } from './admin/model-desk.ts'
+import type { PeopleDeps } from './admin/people/deps.ts'
+import type { ProvidersDeps } from './admin/provider-book.ts'
 import type { Denials } from './denials.ts'
 import { clientAddress } from './client-address.ts'
+import type { RequestsDeps } from './admin/requests-routes.ts'
+import type { ConfigurationDeps } from './admin/settings-deps.ts'
 import type { UsageDeps } from './admin/usage-routes.ts'
 import { checkHost, type HostRules } from './host-guard.ts'
 import type { RefusedCredentials } from './refused-credentials.ts'
@@ -47,19 +53,33 @@ export interface ServerDeps {
   /** Where uploads lie while they are sent. */
   readonly spools: SpoolRoom
   settings(): ServerSettings
-  /** Text of a file of the web UI with its type and tag, or undefined. */
-  asset(path: string): WebAsset | undefined
+  /** A file of the web UI, or undefined where there is none of the name. */
+  asset(path: string): Promise<WebAsset | undefined>
   /** What `/readyz` says. */
   readiness(): { ready: boolean; checks: Record<string, boolean> }
   /** What `/metrics` says. */
   metrics(): { readonly contentType: string; readonly text: string }
   readonly discovery: DiscoveryDeps
-  /** What was used and spent, and what is left. */
+  /** What was used and spent. */
   readonly usage: UsageDeps
+  /** Limits and budgets, and what is left of them. */
+  readonly money: MoneyDeps
+  /** The request log, for those who look for something. */
+  readonly requests: RequestsDeps
   readonly audit: AuditDeps
   readonly denials: Denials
+  /** Creations that may be sent again. */
+  readonly once: OnceRepository
+  /** Providers, for those who manage them. */
+  readonly providers: ProvidersDeps
   /** API keys, for those who manage them. */
   readonly keys: KeysDeps
+  /** People, roles and who has them. */
+  readonly people: PeopleDeps
+  /** Aliases of the store, and the rules of the configuration for them. */
+  readonly models: ModelsDeps
+  /** Settings, export and import of configuration, secrets. */
+  readonly configuration: ConfigurationDeps
   /** What `/admin/health` tells besides the gateway's own. */
   readonly health: HealthDeps
   /** Logins of people; absent where nobody can log in. */
@@ -68,8 +88,12 @@ export interface ServerDeps {
 
 export interface WebAsset {
   readonly body: Uint8Array
+  /** The same, packed; absent where that saves nothing. */
+  readonly gzip?: Uint8Array
   readonly contentType: string
   readonly etag: string
+  /** It never changes under its name. */
+  readonly isImmutable: boolean
 }
 
 /** What is known of a request before any route has seen it. */

@@ -6,6 +6,7 @@ import type { JsonObject } from '../core/json.ts'
 import { errorReply } from '../gateway/error-reply.ts'
 import type { Reply } from '../gateway/inbound.ts'
 import { admissionOf } from './context.ts'
+import { isProblemPath, problemReply } from './problem.ts'
 import { dialectOfPath } from './routes.ts'
 
 /** A reply of the gateway as a Response. */
@@ -33,7 +34,10 @@ export function respondJson(request: Request, body: JsonObject, status = 200): R
 /** An error for whichever protocol the path belongs to. */
 export function respondError(request: Request, error: GatewayError): Response {
   const { requestId } = admissionOf(request)
-  const reply = errorReply(error, dialectOfPath(pathOf(request), request.headers), requestId)
+  const path = pathOf(request)
+  const reply = isProblemPath(path)
+    ? problemReply(error, requestId)
+    : errorReply(error, dialectOfPath(path, request.headers), requestId)
   return respond(request, reply)
 }
 

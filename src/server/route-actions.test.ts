@@ -7,6 +7,8 @@ import { createTestGateway, testProvider } from '../testing/gateway.ts'
 import { startTestServer, testKey, testServerDeps } from '../testing/server.ts'
 import { requestTo } from '../testing/route-requests.ts'
 import { ROUTE_RULES, ruleOf, type RouteRule } from './route-actions.ts'
+import { createAdminApp } from './admin-app.ts'
+import { MANAGEMENT_PATHS } from './management-routes.ts'
 import { createApp } from './server.ts'
 
 const GUEST = 'weir_guest00000000000000000000000000000000000000001'
@@ -34,8 +36,13 @@ function options() {
   } as const
 }
 
-const registered = createApp(testServerDeps(createTestGateway({ providers: [mock] }), options()))
-  .routes.map(({ method, path }) => ({ method, path }))
+const deps = testServerDeps(createTestGateway({ providers: [mock] }), options())
+const handedOn: readonly string[] = MANAGEMENT_PATHS
+const registered = [
+  ...createApp(deps).routes.filter(({ path }) => !handedOn.includes(path)),
+  ...createAdminApp(deps).routes,
+]
+  .map(({ method, path }) => ({ method, path }))
   .filter(({ method, path }) => !isHeadOfGet(method, path))
 
 /** The router adds one for some routes; the proxy has its own. */

@@ -11,9 +11,12 @@ import type { Action } from '../core/permission.ts'
  * - `browser`: the sessions of the person whose browser asks. It needs no role, but a session: the handler looks for it;
  * - `own`: what belongs to whoever asks;
  * - `tenant`: the tenant of whoever asks, as a whole;
+ * - `scope`: one that the request names, or that what it names has. Whoever may do it to any of their tenant passes the door; the handler
+ *   asks again for that scope;
  * - `process`: what all tenants share. With more than one tenant it is for those with rights over the whole installation.
  */
-export type Subject = 'nothing' | 'browser' | 'model' | 'provider' | 'own' | 'tenant' | 'process'
+export type Subject =
+  'nothing' | 'browser' | 'model' | 'provider' | 'own' | 'tenant' | 'scope' | 'process'
 
 declare const fromTable: unique symbol
 
@@ -43,14 +46,22 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules(
     'GET',
     ['/auth'],
-    ['/login', '/login/:issuer', '/callback', '/setup', '/frontchannel/:issuer', '/session'],
+    [
+      '/login',
+      '/login/:issuer',
+      '/callback',
+      '/setup',
+      '/password',
+      '/frontchannel/:issuer',
+      '/session',
+    ],
     'public.read',
     'nothing',
   ),
   ...rules(
     'POST',
     ['/auth'],
-    ['/login/local', '/setup', '/backchannel/:issuer'],
+    ['/login/local', '/setup', '/password', '/backchannel/:issuer'],
     'public.read',
     'nothing',
   ),
@@ -58,6 +69,7 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules('POST', ['/auth'], ['/logout'], 'public.read', 'browser'),
   ...rules('DELETE', ['/auth'], ['/sessions/:id'], 'public.read', 'browser'),
   ...rules('GET', [''], ['/metrics'], 'metrics.read', 'process'),
+  ...rules('GET', [''], ['/openapi.json', '/docs', '/docs/*'], 'public.read', 'nothing'),
 
   ...rules(
     'POST',
@@ -133,14 +145,94 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules('GET', ['/admin'], ['/health'], 'health.read', 'provider'),
   ...rules('GET', ['/admin'], ['/sessions'], 'session.read', 'tenant'),
   ...rules('DELETE', ['/admin'], ['/sessions/:id'], 'session.delete', 'tenant'),
+
+  ...people('users', 'user'),
+  ...rules('POST', ['/admin/users'], ['/:id/password'], 'user.write', 'tenant'),
+  ...rules('DELETE', ['/admin/users'], ['/:id/sessions'], 'session.delete', 'tenant'),
+  ...people('groups', 'group'),
+  ...people('teams', 'team'),
+  ...['PUT', 'DELETE'].flatMap((method) => [
+    ...rules(method, ['/admin/groups'], ['/:id/members/:user'], 'group.write', 'tenant'),
+    ...rules(method, ['/admin/teams'], ['/:id/members/:user'], 'team.write', 'tenant'),
+  ]),
+  ...people('services', 'service'),
+  ...people('roles', 'role'),
+  // One sees one's own; what makes and ends them concerns everybody.
+  ...rules('GET', ['/admin/tenants'], ['', '/:id'], 'tenant.read', 'tenant'),
+  ...rules('POST', ['/admin/tenants'], [''], 'tenant.write', 'process'),
+  ...rules('PATCH', ['/admin/tenants'], ['/:id'], 'tenant.write', 'process'),
+  ...rules('DELETE', ['/admin/tenants'], ['/:id'], 'tenant.delete', 'process'),
+  ...rules('GET', ['/admin/assignments'], [''], 'assignment.read', 'scope'),
+  ...rules('POST', ['/admin/assignments'], [''], 'assignment.write', 'scope'),
+  ...rules('DELETE', ['/admin/assignments'], ['/:id'], 'assignment.delete', 'scope'),
+  ...rules('GET', ['/admin'], ['/actions'], 'role.read', 'tenant'),
+  ...rules('POST', ['/admin'], ['/can'], 'assignment.read', 'tenant'),
+
   ...rules('POST', ['/admin'], ['/route'], 'route.read', 'model'),
+  ...rules('GET', ['/admin/models'], ['', '/:id'], 'model.read', 'model'),
+  ...rules('POST', ['/admin/models'], [''], 'model.write', 'model'),
+  ...rules('PUT', ['/admin/models'], ['/:id'], 'model.write', 'model'),
+  ...rules('PATCH', ['/admin/models'], ['/:id'], 'model.write', 'model'),
+  ...rules('DELETE', ['/admin/models'], ['/:id'], 'model.delete', 'model'),
+  ...rules('GET', ['/admin/snippets'], [''], 'model.list', 'model'),
+  ...rules('GET', ['/admin/playground'], ['/models'], 'model.list', 'model'),
+  ...rules('POST', ['/admin/playground'], ['/chat/completions'], 'model.invoke', 'model'),
+  ...rules('GET', ['/admin/mappings'], ['', '/:id'], 'model.read', 'tenant'),
+  ...rules('POST', ['/admin/mappings'], [''], 'model.write', 'tenant'),
+  ...rules('PATCH', ['/admin/mappings'], ['/:id'], 'model.write', 'tenant'),
+  ...rules('DELETE', ['/admin/mappings'], ['/:id'], 'model.write', 'tenant'),
+  ...rules(
+    'GET',
+    ['/admin'],
+    ['/provider-types', '/providers', '/providers/:id'],
+    'provider.read',
+    'provider',
+  ),
+  ...rules(
+    'POST',
+    ['/admin/providers'],
+    ['', '/test', '/:id/test', '/:id/reset'],
+    'provider.write',
+    'provider',
+  ),
+  ...rules('PUT', ['/admin/providers'], ['/:id'], 'provider.write', 'provider'),
+  ...rules('PATCH', ['/admin/providers'], ['/:id'], 'provider.write', 'provider'),
+  ...rules('DELETE', ['/admin/providers'], ['/:id'], 'provider.delete', 'provider'),
+  ...rules('POST', ['/admin/providers'], ['/:id/discover'], 'discovery.write', 'provider'),
+  ...rules('GET', ['/admin/providers'], ['/:id/keys'], 'provider_key.read', 'provider'),
+  ...rules('POST', ['/admin/providers'], ['/:id/keys'], 'provider_key.write', 'provider'),
+  ...rules('PATCH', ['/admin/providers'], ['/:id/keys/:key'], 'provider_key.write', 'provider'),
+  ...rules('DELETE', ['/admin/providers'], ['/:id/keys/:key'], 'provider_key.write', 'provider'),
   ...rules('POST', ['/admin'], ['/discovery/azure'], 'discovery.write', 'tenant'),
   ...rules('GET', ['/admin'], ['/models/status'], 'discovery.read', 'provider'),
   ...rules('POST', ['/admin'], ['/models/refresh'], 'discovery.write', 'provider'),
 
-  ...rules('GET', ['/admin/usage'], [''], 'usage.read', 'tenant'),
-  ...rules('GET', ['/admin/usage'], ['/self'], 'usage.self', 'own'),
-  ...rules('GET', ['/admin/budgets'], [''], 'budget.read', 'tenant'),
+  ...rules('GET', ['/admin/usage'], ['', '/export'], 'usage.read', 'tenant'),
+  ...rules('GET', ['/admin'], ['/usage/self', '/me/limits'], 'usage.self', 'own'),
+  ...rules('GET', ['/admin/limits'], ['', '/:id', '/:id/state'], 'limit.read', 'tenant'),
+  ...rules('POST', ['/admin/limits'], [''], 'limit.write', 'tenant'),
+  ...rules('PUT', ['/admin/limits'], ['/:id'], 'limit.write', 'tenant'),
+  ...rules('DELETE', ['/admin/limits'], ['/:id'], 'limit.delete', 'tenant'),
+  ...rules('GET', ['/admin/budgets'], ['', '/:id', '/:id/accounts'], 'budget.read', 'tenant'),
+  ...rules('POST', ['/admin/budgets'], ['', '/:id/reset'], 'budget.write', 'tenant'),
+  ...rules('PUT', ['/admin/budgets'], ['/:id'], 'budget.write', 'tenant'),
+  ...rules('DELETE', ['/admin/budgets'], ['/:id'], 'budget.delete', 'tenant'),
+
+  ...rules(
+    'GET',
+    ['/admin/requests'],
+    ['', '/facets', '/series', '/tail', '/:id'],
+    'request.read',
+    'tenant',
+  ),
+  ...rules('GET', ['/admin/requests'], ['/:id/content'], 'request.content.read', 'tenant'),
+
+  ...rules('GET', ['/admin'], ['/settings', '/about', '/secrets'], 'settings.read', 'process'),
+  ...rules('PATCH', ['/admin'], ['/settings'], 'settings.write', 'process'),
+  ...rules('POST', ['/admin'], ['/secrets/rotate'], 'secret.rotate', 'process'),
+  // Each part is asked for by itself: what one may not see is not in the file, what one may not change is refused.
+  ...rules('GET', ['/admin'], ['/config/export'], 'settings.read', 'tenant'),
+  ...rules('POST', ['/admin'], ['/config/import'], 'settings.read', 'tenant'),
 
   ...rules('GET', ['/admin/audit'], [''], 'audit.read', 'tenant'),
   ...rules('GET', ['/admin/audit'], ['/export'], 'audit.export', 'tenant'),
@@ -155,6 +247,20 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules('PATCH', ['/admin/me/keys'], ['/:id'], 'key.self', 'own'),
   ...rules('DELETE', ['/admin/me/keys'], ['/:id'], 'key.self', 'own'),
 ]
+
+/** Reading, making, changing and deleting one kind of what a tenant has. */
+function people(
+  plural: string,
+  kind: 'user' | 'group' | 'team' | 'service' | 'role',
+): readonly RouteRule[] {
+  const bases = [`/admin/${plural}`]
+  return [
+    ...rules('GET', bases, ['', '/:id'], `${kind}.read`, 'tenant'),
+    ...rules('POST', bases, [''], `${kind}.write`, 'tenant'),
+    ...rules('PATCH', bases, ['/:id'], `${kind}.write`, 'tenant'),
+    ...rules('DELETE', bases, ['/:id'], `${kind}.delete`, 'tenant'),
+  ]
+}
 
 function rules(
   method: string,

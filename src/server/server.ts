@@ -5,16 +5,9 @@ import type { Server } from 'bun'
 import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
-import { discoveryRoutes } from './admin/discovery-routes.ts'
-import { auditRoutes } from './admin/audit-routes.ts'
-import { keysRoutes } from './admin/keys-routes.ts'
-import { modelsRoutes } from './admin/models-routes.ts'
-import { healthRoutes } from './admin/health-routes.ts'
-import { routeRoutes } from './admin/route-routes.ts'
-import { usageRoutes } from './admin/usage-routes.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { admit, admissionOf, type ServerDeps } from './context.ts'
-import { dataPlane } from './data-plane.ts'
+import { dataPlane, directRoutes } from './data-plane.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import { authRoutes } from './auth-routes.ts'
 import { applyCookies } from './browser.ts'
@@ -22,8 +15,10 @@ import { metricsRoutes } from './metrics-routes.ts'
 import { passthroughRoutes } from './passthrough-routes.ts'
 import { publicRoutes } from './public-routes.ts'
 import { responsesRoutes } from './responses-routes.ts'
+import { managementRoutes } from './management-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
-import { pathOf, respondError } from './respond.ts'
+import { respondError } from './respond.ts'
+import { routingError } from './routing-error.ts'
 import { stopServer } from './stopping.ts'
 
 export interface RunningServer {
@@ -39,6 +34,8 @@ export interface RunningServer {
 export function startServer(deps: ServerDeps): RunningServer {
   const settings = deps.settings()
   const app = createApp(deps)
+  const direct = directRoutes(deps)
+  const handle = (request: Request) => direct(request) ?? app.handle(request)
   const server: Server<undefined> = Bun.serve({
     hostname: settings.host,
     port: settings.port,
@@ -46,7 +43,7 @@ export function startServer(deps: ServerDeps): RunningServer {
     maxRequestBodySize: Math.max(settings.maxBodyBytes, settings.maxUploadBytes) * 2,
     // Quiet streams are kept open by our own keepalives and closed by our own deadlines.
     idleTimeout: 0,
-    fetch: (request, self) => serve(request, () => self.requestIP(request)?.address, app, deps),
+    fetch: (request, self) => serve(request, () => self.requestIP(request)?.address, handle, deps),
     error: (error) => {
       deps.logger.error('request failed outside its handler', { error: String(error) })
       return new Response(
@@ -79,13 +76,7 @@ export function createApp(deps: ServerDeps) {
     .use(authRoutes(deps))
     .use(sessionRoutes(deps))
     .use(metricsRoutes(deps))
-    .use(healthRoutes(deps))
-    .use(routeRoutes(deps))
-    .use(discoveryRoutes(deps))
-    .use(modelsRoutes(deps))
-    .use(keysRoutes(deps))
-    .use(auditRoutes(deps))
-    .use(usageRoutes(deps))
+    .use(managementRoutes(deps))
     .use(catalogRoutes(deps))
     .use(dataPlane(deps))
     .use(passthroughRoutes(deps))
@@ -97,14 +88,14 @@ export function createApp(deps: ServerDeps) {
 async function serve(
   request: Request,
   peer: () => string | undefined,
-  app: ReturnType<typeof createApp>,
+  handle: (request: Request) => Response | Promise<Response>,
   deps: ServerDeps,
 ): Promise<Response> {
   try {
     admit(request, peer, deps)
     checkHeaderCount(request.headers)
     if (request.method === 'OPTIONS') return preflight(request)
-    const response = await app.handle(request)
+    const response = await handle(request)
     applyCookies(request, response)
     // Whoever asks next should ask another process: a load balancer keeps its connections else.
     if (deps.gateway.shutdown.state !== 'running') response.headers.set('connection', 'close')
@@ -116,36 +107,6 @@ async function serve(
     }
     return respondError(request, error)
   }
-}
-
-/** What Elysia could not route or a handler let escape; nothing of its own text reaches a client. */
-function routingError(
-  error: unknown,
-  code: unknown,
-  request: Request,
-  allowedMethods: (path: string) => string | undefined,
-  deps: ServerDeps,
-): GatewayError {
-  if (error instanceof GatewayError) return error
-  if (code === 'NOT_FOUND') {
-    const path = pathOf(request)
-    const allow = allowedMethods(path)
-    return allow === undefined
-      ? new GatewayError('unknown_url', {
-          message: `Unknown request URL: ${request.method} ${shown(path)}.`,
-        })
-      : new GatewayError('method_not_allowed', { allow })
-  }
-  deps.logger.error('internal error', {
-    requestId: admissionOf(request).requestId,
-    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  })
-  return new GatewayError('internal', { cause: error })
-}
-
-function shown(path: string): string {
-  // A key in the path is a credential.
-  return path.replace(/^\/k\/[^/]*/, '/k/…').slice(0, 200)
 }
 
 /** Their size Bun bounds itself, at 16 KiB. */

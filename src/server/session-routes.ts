@@ -6,10 +6,12 @@ import { sessionId, type Identified } from '../auth/login-desk.ts'
 import { csrfToken } from '../auth/session-token.ts'
 import { GatewayError, toGatewayError } from '../core/error.ts'
 import type { JsonObject } from '../core/json.ts'
+import { ACTIONS, can, canSomewhere, scopes, type Action } from '../core/permission.ts'
 import type { Session } from '../core/ports-people.ts'
-import { authorizeAdmin, hasRights, identifyBrowser, NO_ROLE } from './admin/authorize.ts'
+import type { Principal } from '../core/principal.ts'
+import { hasRights, identifyBrowser, NO_ROLE } from './admin/authorize.ts'
 import { browserOf, placeOf, setCookie } from './browser.ts'
-import { actorOf, type ServerDeps } from './context.ts'
+import { actorOf, authorize, type ServerDeps } from './context.ts'
 import { pathOf, respondError, respondJson } from './respond.ts'
 import { ruleOf } from './route-actions.ts'
 
@@ -45,19 +47,10 @@ export function sessionRoutes(deps: ServerDeps) {
     answered((request) => logOut(request, deps)),
     unparsed,
   )
-  app.get(
-    '/admin/sessions',
-    answered((request) => listSessions(request, deps)),
-  )
-  app.delete(
-    '/admin/sessions/:id',
-    answered((request) => endSession(request, deps)),
-    unparsed,
-  )
   return app
 }
 
-/** Who the browser is, what it may prove a change with, and how to log in where it is nobody. */
+/** Who the browser is, what it may prove a change with, and how to log in where it is nobody; of whoever asks, what they may do. */
 async function whoAmI(request: Request, deps: ServerDeps): Promise<Response> {
   const identified = deps.login && (await identifyBrowser(request, deps))
   if (identified === undefined || identified === 'ended') {
@@ -66,12 +59,14 @@ async function whoAmI(request: Request, deps: ServerDeps): Promise<Response> {
       authenticated: false,
       issuers: (options?.issuers ?? []).map(({ id, label }) => ({ id, label })),
       local: options?.isLocalOpen ?? false,
+      ...(await callerState(request, deps)),
     })
   }
   const { principal, session, sessionValue, user } = identified
   const access = hasRights(principal)
   return respondJson(request, {
     authenticated: true,
+    ...rightsState(principal, deps),
     user: {
       id: user.id,
       tenant: user.tenantId,
@@ -87,6 +82,35 @@ async function whoAmI(request: Request, deps: ServerDeps): Promise<Response> {
     session: sessionId(session),
     expires: new Date(session.expiresMs).toISOString(),
   })
+}
+
+/** Whoever asks with a key, or from this machine without one; nothing where that is nobody. */
+async function callerState(request: Request, deps: ServerDeps): Promise<JsonObject> {
+  try {
+    const rule = ruleOf('GET', '/auth/session')
+    const principal = await authorize(request, rule, undefined, deps)
+    const { keyName, kind, name } = principal
+    return { caller: { kind, name: keyName ?? name ?? null }, ...rightsState(principal, deps) }
+  } catch (thrown) {
+    if (thrown instanceof GatewayError && thrown.kind === 'authentication') return {}
+    throw thrown
+  }
+}
+
+/**
+ * What somebody may do, for pages that show only that: to anything of their tenant, and to what lies anywhere. Each request is judged by
+ * itself all the same.
+ */
+function rightsState(principal: Principal, deps: ServerDeps): JsonObject {
+  const all = Object.keys(ACTIONS) as Action[]
+  const rights = deps.gateway.snapshot().rights
+  return {
+    tenant: principal.tenantId,
+    tenant_name: rights.tenant(principal.tenantId)?.name ?? null,
+    many_tenants: rights.hasManyTenants,
+    actions: all.filter((action) => canSomewhere(principal, action)),
+    platform_actions: all.filter((action) => can(principal, action, scopes.platform)),
+  }
 }
 
 function rolesOf({ principal }: Identified): JsonObject[] {
@@ -145,25 +169,8 @@ async function logOut(request: Request, deps: ServerDeps): Promise<Response> {
   return respondJson(request, { redirect: url ?? '/auth/login' })
 }
 
-async function listSessions(request: Request, deps: ServerDeps): Promise<Response> {
-  const principal = await authorizeAdmin(request, ruleOf('GET', '/admin/sessions'), deps)
-  const at = request.url.indexOf('?')
-  const userId = new URLSearchParams(at < 0 ? '' : request.url.slice(at)).get('user')
-  const all = (await deps.login?.desk.sessions(principal.tenantId, userId ?? undefined)) ?? []
-  return respondJson(request, { data: all.map(sessionBody) })
-}
-
-async function endSession(request: Request, deps: ServerDeps): Promise<Response> {
-  const rule = ruleOf('DELETE', '/admin/sessions/:id')
-  const principal = await authorizeAdmin(request, rule, deps)
-  const id = lastPart(request)
-  const by = actorOf(request, principal)
-  const isEnded = await deps.login?.desk.revoke(principal.tenantId, id, by)
-  if (isEnded !== true) throw noSession()
-  return respondJson(request, { id, ended: true })
-}
-
-function sessionBody(session: Session): JsonObject {
+/** A session as it is shown. */
+export function sessionBody(session: Session) {
   return {
     id: sessionId(session),
     user: session.userId,
@@ -185,7 +192,8 @@ function lastPart(request: Request): string {
   return pathOf(request).split('/').at(-1) ?? ''
 }
 
-function noSession(): GatewayError {
+/** What is not there, or not theirs. */
+export function noSession(): GatewayError {
   return new GatewayError('invalid_request', {
     status: 404,
     code: 'not_found',

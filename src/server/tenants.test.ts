@@ -12,6 +12,10 @@ import {
 } from '../testing/two-tenants.ts'
 import type { TenantName, TwoTenants } from '../testing/two-tenants.ts'
 import { requestTo, type Named, type RouteRequest } from '../testing/route-requests.ts'
+import { configurationDeps } from '../app-configuration.ts'
+import { readDeclaredModel } from '../config/declared-model.ts'
+import { loadConfig } from '../config/load.ts'
+import { SILENT_LOGGER } from '../telemetry/log.ts'
 import { SEED, seededInteger, withSeed } from '../testing/seed.ts'
 import { removeFolders, sampleKey, storeIn, temporaryFolder } from '../storage/test-store.ts'
 import type { Store } from '../storage/store.ts'
@@ -23,6 +27,16 @@ import { ROUTE_RULES, type RouteRule } from './route-actions.ts'
 const OF_B = ['bMember', 'bAdmin', 'guest'] as const
 const OF_A = ['aMember', 'aAdmin', 'aAuditor'] as const
 
+/** That of a program without a file. */
+const CONFIG = loadConfig({
+  surroundings: {
+    platform: process.platform,
+    environment: {},
+    home: '/nowhere',
+    workingFolder: '/nowhere',
+  },
+}).config
+
 let world: TwoTenants
 let store: Store
 /** Ids of keys in the store, by tenant. */
@@ -31,6 +45,7 @@ const keyIds: Record<TenantName, string> = { a: '', b: '' }
 beforeAll(async () => {
   store = await storeIn(temporaryFolder())
   for (const tenantId of ['a', 'b'] as const) {
+    await makePeople(tenantId)
     const key = sampleKey({
       id: crypto.randomUUID(),
       tenantId,
@@ -38,11 +53,63 @@ beforeAll(async () => {
       hash: Bun.SHA256.hash(tenantId, 'hex'),
     })
     await store.keys.create(key, systemActor('a test'))
+    // What requests over all routes would make is there already: it would stand in lists and in the audit.
+    const rule = { id: 'known', tenantId, origin: 'store', per: 'key' } as const
+    const amounts = { requestsPerMinute: 1 }
+    await store.limitRules.save(
+      { ...rule, amounts, whenUnavailable: 'local' },
+      systemActor('a test'),
+    )
+    const money = { nanoUsd: 1, window: 'day', action: 'block', alertAt: [] } as const
+    await store.budgetRules.save(
+      { ...rule, ...money, unknownPrice: 'block' },
+      systemActor('a test'),
+    )
     keyIds[tenantId] = key.id
   }
   world = startTwoTenants({
     keys: { keys: store.keys, lastUsed: () => Promise.resolve(new Map()) },
+    people: {
+      ...store,
+      local: {
+        hashFor: () => Promise.resolve('a hash'),
+        passwordLink: () => Promise.reject(new Error()),
+      },
+      issuers: () => [],
+      record: (event, by) => store.audit.record(event, by),
+    },
     audit: store.audit,
+    configuration: configurationDeps({
+      store,
+      logger: SILENT_LOGGER,
+      replicas: { state: () => ({ configured: false, connected: false }) },
+      limits: { state: () => ({ counted: 'process', connected: true }) },
+      config: () => CONFIG,
+    }),
+    money: {
+      limits: store.limitRules,
+      budgets: store.budgetRules,
+      limitRules: () => [],
+      budgetRules: () => [],
+      peek: (takes) =>
+        Promise.resolve(takes.map(({ key, max }) => ({ key, max, remaining: max, resetMs: 0 }))),
+      standings: (tenantId) => store.budgets.standings(tenantId),
+      reset: (tenantId, ruleId, subject, by) => store.budgets.reset(tenantId, ruleId, subject, by),
+      accountsOf: () => [],
+      mayReachInner: () => false,
+    },
+    providers: {
+      store: store.providers,
+      network: () => ({ isShared: false }),
+      refusedAddress: () => Promise.resolve(undefined),
+      tlsProblem: () => undefined,
+      probe: ({ id }) => Promise.resolve({ steps: [], durationMs: 0, models: [id] }),
+    },
+    models: {
+      models: store.models,
+      read: readDeclaredModel,
+      publicUrl: () => undefined,
+    },
     metrics: () => {
       const { deps } = world.gateway
       const reports = reportProviders(deps, { report: () => undefined }, wholeView(deps.snapshot()))
@@ -51,6 +118,10 @@ beforeAll(async () => {
     },
   })
   const { directory, snapshot } = world.gateway.deps
+  for (const provider of snapshot().allProviders.values()) {
+    if (provider.tenantId === undefined) continue
+    await store.providers.save(provider.tenantId, provider, systemActor('a test'))
+  }
   await directory.refreshAll(snapshot())
   for (const tenantId of ['a', 'b'] as const) await makeObjects(tenantId)
 })
@@ -60,6 +131,26 @@ afterAll(async () => {
   await store.close()
   removeFolders()
 })
+
+/** Somebody of each kind; users and assignments by the ids that every way of naming asks for. */
+async function makePeople(tenantId: TenantName): Promise<void> {
+  const by = systemActor('a test')
+  const name = MARKERS[tenantId]
+  const made = { tenantId, name, createdMs: 1 }
+  await store.tenants.create({ id: tenantId, name, createdMs: 1 }, by)
+  const { batch, file, response } = namesOf(name)
+  for (const id of [file, batch, response]) {
+    await store.users.create({ ...made, id, issuer: 'local', subject: id }, by)
+    const assignee = { kind: 'user', id } as const
+    const where = { scope: `/tenants/${tenantId}`, effect: 'allow' } as const
+    await store.assignments.create({ ...made, ...where, id, roleId: 'viewer', assignee }, by)
+  }
+  await store.groups.create({ ...made, id: 'known', external: name }, by)
+  await store.teams.create({ ...made, id: 'known' }, by)
+  await store.services.create({ ...made, id: 'known' }, by)
+  const role = { ...made, id: 'known', description: name, actions: ['key.read'], notActions: [] }
+  await store.roles.save(role, by)
+}
 
 /** A file, a batch and an answer of the tenant, at its own provider. */
 async function makeObjects(tenantId: TenantName): Promise<void> {
@@ -103,6 +194,8 @@ function masked({ body, headers, status }: Read, ...names: readonly string[]): s
   let text = `${status}\n${headers}\n${body}`
   text = text.replaceAll(/req_[0-9a-f]{32}/g, 'REQUEST')
   text = text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+  // Made of what was asked for as well.
+  text = text.replaceAll(/etag: "[0-9a-f]{32}"/g, 'TAG')
   for (const name of names) text = text.replaceAll(name, 'NAME')
   return text
 }
@@ -163,7 +256,9 @@ describe('what is another tenant’s', () => {
     const unseen = guarded
       .filter(({ method, subject }) => method !== 'DELETE' && subject === 'model')
       .map(nameOf)
-      .filter((name) => !seen.has(name) && !/\/models$|\/tags$|\/ps$|\/version$/.test(name))
+      .filter(
+        (name) => !seen.has(name) && !/\/models$|\/snippets$|\/tags$|\/ps$|\/version$/.test(name),
+      )
     expect(unseen).toEqual([])
     for (const name of ['GET /v1/files/:id', 'GET /v1/batches/:id', 'GET /v1/responses/:id']) {
       expect(seen.has(name), name).toBe(true)
@@ -319,21 +414,31 @@ describe('lists', () => {
 })
 
 describe('the management API', () => {
-  test.each(['/admin/health', '/admin/models/status', '/admin/keys', '/admin/audit'])(
-    '%s shows each their own, and all of it to whoever runs the installation',
-    async (path) => {
-      const a = await get('aAdmin', path)
-      const b = await get('bAdmin', path)
-      expect([a.status, b.status]).toEqual([200, 200])
-      expect(a.body).toContain(MARKERS.a)
-      expect(a.body).not.toContain(MARKERS.b)
-      expect(b.body).toContain(MARKERS.b)
-      expect(b.body).not.toContain(MARKERS.a)
-      expect((await get('aMember', path)).status).toBe(403)
-      expect((await get('guest', path)).status).toBe(403)
-      expect((await get('nobody', path)).status).toBe(401)
-    },
-  )
+  test.each([
+    '/admin/health',
+    '/admin/models/status',
+    '/admin/keys',
+    '/admin/audit',
+    '/admin/users',
+    '/admin/groups',
+    '/admin/teams',
+    '/admin/services',
+    '/admin/roles',
+    '/admin/assignments',
+    '/admin/groups/known',
+    '/admin/roles/known',
+  ])('%s shows each their own, and all of it to whoever runs the installation', async (path) => {
+    const a = await get('aAdmin', path)
+    const b = await get('bAdmin', path)
+    expect([a.status, b.status]).toEqual([200, 200])
+    expect(a.body).toContain(MARKERS.a)
+    expect(a.body).not.toContain(MARKERS.b)
+    expect(b.body).toContain(MARKERS.b)
+    expect(b.body).not.toContain(MARKERS.a)
+    expect((await get('aMember', path)).status).toBe(403)
+    expect((await get('guest', path)).status).toBe(403)
+    expect((await get('nobody', path)).status).toBe(401)
+  })
 
   test.each(['/admin/health', '/admin/models/status'])(
     '%s shows the platform all',
@@ -389,6 +494,38 @@ describe('the management API', () => {
     expect(status).toBe(200)
     expect(body).toContain(`a:${namesOf(MARKERS.a).provider}`)
     expect(body).toContain('"b:same"')
+  })
+
+  test('has no limit and no budget of another tenant', async () => {
+    for (const [base, body] of [
+      ['/admin/limits', { id: 'theirs', per: 'model', only: MARKERS.a, requests_per_minute: 1 }],
+      ['/admin/budgets', { id: 'theirs', per: 'model', only: MARKERS.a, usd: 1 }],
+    ] as const) {
+      const { id: _id, ...change } = body
+      expect((await post('aAdmin', base, body)).status).toBe(201)
+      const own = await get('aAdmin', `${base}/theirs`)
+      expect(own.body).toContain(MARKERS.a)
+      expect((await get('bAdmin', base)).body).not.toContain('theirs')
+      for (const [method, below] of [
+        ['GET', ''],
+        ['PUT', ''],
+        ['DELETE', ''],
+        ['GET', base.endsWith('limits') ? '/state' : '/accounts'],
+      ] as const) {
+        const at = async (id: string) => {
+          const init = {
+            method,
+            headers: { 'content-type': 'application/json' },
+            ...(method === 'PUT' ? { body: JSON.stringify(change) } : {}),
+          }
+          return masked(await ask('bAdmin', { path: `${base}/${id}${below}`, init }), id)
+        }
+        const found = await at('theirs')
+        expect(found, `${method} ${base}${below}`).toBe(await at('nobodys'))
+        expect(found.startsWith('404')).toBe(true)
+      }
+      expect((await get('aAdmin', `${base}/theirs`)).body).toBe(own.body)
+    }
   })
 
   test('has no key of another tenant', async () => {

@@ -48,9 +48,11 @@ function pathOf({ method, path }: RouteRule, { id, model, provider }: Named): st
   const segment = encodeURIComponent
   const [first = '', ...rest] = model.split('/')
   return path
+    .replace('/admin/models/:id', `/admin/models/${segment(model)}`)
     .replace(':model/:rest', `${segment(first)}/${segment(rest.join('/') || 'm')}`)
     .replace(':model', segment(model))
     .replace(':provider', segment(provider))
+    .replace('/admin/providers/:id', `/admin/providers/${segment(provider)}`)
     .replace(/:[a-z]+/gi, segment(id))
     .replace('*', wildcard(method, path, model))
 }
@@ -62,11 +64,76 @@ function wildcard(method: string, path: string, model: string): string {
   return path === '/v1/models/*' ? `${model}:generateContent` : `models/${model}:generateContent`
 }
 
+/** By route. Nothing is made that stays: ids here are none that could be chosen, or name what must be there. */
+const PEOPLE_BODIES: Readonly<Record<string, (id: string) => Record<string, unknown>>> = {
+  'POST /admin/users': (id) => ({ subject: id, issuer: id }),
+  'PATCH /admin/users/:id': () => ({ status: 'disabled' }),
+  'POST /admin/users/:id/password': () => ({ password: 'a long pass phrase 1' }),
+  'POST /admin/groups': (id) => ({ id, external: id }),
+  'PATCH /admin/groups/:id': (id) => ({ external: id }),
+  'POST /admin/teams': (id) => ({ id }),
+  'PATCH /admin/teams/:id': () => ({ name: 'A team' }),
+  'POST /admin/services': (id) => ({ id: 'a-service', issuer: id, client_id: id }),
+  'PATCH /admin/services/:id': () => ({ status: 'disabled' }),
+  'POST /admin/roles': (id) => ({ id, actions: ['model.list'] }),
+  'PATCH /admin/roles/:id': () => ({ actions: ['*'] }),
+  'POST /admin/tenants': (id) => ({ id }),
+  'PATCH /admin/tenants/:id': () => ({ status: 'disabled' }),
+  'POST /admin/assignments': (id) => ({ role: 'viewer', assignee: { kind: 'user', id } }),
+  'POST /admin/can': (id) => ({ who: { kind: 'user', id }, action: 'model.invoke' }),
+}
+
+/** None of them makes what stays: a new one lacks its address. */
+const PROVIDER_BODIES: Readonly<Record<string, (provider: string) => Record<string, unknown>>> = {
+  'POST /admin/providers': (id) => ({ id, type: 'custom', compatible: 'openai' }),
+  'POST /admin/providers/test': (id) => ({ id, type: 'openai', keys: ['sk-none'] }),
+  'PUT /admin/providers/:id': () => ({ key_strategy: 'order' }),
+  'PATCH /admin/providers/:id': () => ({ key_strategy: 'order' }),
+  'POST /admin/providers/:id/test': () => ({}),
+  'POST /admin/providers/:id/discover': () => ({}),
+  'POST /admin/providers/:id/reset': () => ({}),
+  'POST /admin/providers/:id/keys': () => ({ secret: 'sk-another-0123456789', id: 'another' }),
+  'PATCH /admin/providers/:id/keys/:key': () => ({ draining: true }),
+}
+
 /** One body for every protocol: each reads its own members. */
-function bodyOf({ path }: RouteRule, { id, model, provider }: Named): Record<string, unknown> {
+function bodyOf(
+  { method, path }: RouteRule,
+  { id, model, provider }: Named,
+): Record<string, unknown> {
   if (path === '/admin/models/refresh') return { provider }
   if (path === '/admin/discovery/azure') return { provider }
   if (path === '/admin/route') return { model }
+  if (path === '/admin/settings') return { 'server.queue': 5 }
+  if (path === '/admin/config/import') {
+    const yaml = JSON.stringify({ models: [{ id: model, targets: [{ provider, model: 'm' }] }] })
+    return { yaml, dry_run: true }
+  }
+  const ofPeople = PEOPLE_BODIES[`${method} ${path}`]
+  if (ofPeople !== undefined) return ofPeople(id)
+  const ofProviders = PROVIDER_BODIES[`${method} ${path}`]
+  if (ofProviders !== undefined) return ofProviders(provider)
+  if (path.startsWith('/admin/models')) {
+    const targets = [{ provider, model: 'm' }]
+    return method === 'POST' ? { id: model, targets } : { targets }
+  }
+  if (path.startsWith('/admin/mappings')) {
+    const target = { provider_id: provider, provider_model_name: 'm' }
+    return method === 'POST' ? { alias_name: model, ...target } : target
+  }
+  if (path.startsWith('/admin/limits')) {
+    const limit = { per: 'key', requests_per_minute: 5 }
+    return method === 'POST' ? { id: 'known', ...limit } : limit
+  }
+  if (path.startsWith('/admin/budgets')) {
+    if (path.endsWith('/reset')) return { subject: id }
+    const budget = { per: 'key', usd: 5 }
+    return method === 'POST' ? { id: 'known', ...budget } : budget
+  }
+  if (path === '/admin/keys' || path === '/admin/me/keys') return { name: id, actions: ['none'] }
+  if (path.startsWith('/admin/keys') || path.startsWith('/admin/me/keys')) {
+    return path.endsWith('/rotate') ? { overlap_seconds: 1 } : { models: [model] }
+  }
   if (path.endsWith('/batches')) {
     return { input_file_id: id, endpoint: '/v1/chat/completions', completion_window: '24h' }
   }

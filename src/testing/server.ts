@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ApiKey } from '../core/catalog.ts'
 import { sha256Hex } from '../auth/authenticate.ts'
+import { readDeclaredModel } from '../config/declared-model.ts'
 import { GatewayError } from '../core/error.ts'
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import { SILENT_LOGGER } from '../telemetry/log.ts'
@@ -52,6 +53,25 @@ function unavailable(): Promise<never> {
   return Promise.reject(new GatewayError('storage_unavailable'))
 }
 
+/** Repositories of a store that is away: whatever they are asked. */
+function awayPeople(): ServerDeps['people'] {
+  const away = new Proxy({}, { get: () => unavailable }) as never
+  return {
+    tenants: away,
+    teams: away,
+    users: away,
+    groups: away,
+    memberships: away,
+    services: away,
+    roles: away,
+    assignments: away,
+    directory: away,
+    local: away,
+    issuers: () => [],
+    record: unavailable,
+  }
+}
+
 /** What a server is given: everything of its own is real but the store. */
 export function testServerDeps(gateway: TestGateway, options: TestServerOptions = {}): ServerDeps {
   const { keys = [], people } = options
@@ -87,7 +107,7 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
     logger: SILENT_LOGGER,
     spools: new SpoolRoom({ folder: () => join(tmpdir(), 'weir-test-uploads'), ids: systemIds }),
     settings: () => settings,
-    asset: () => undefined,
+    asset: () => Promise.resolve(undefined),
     readiness: () => ({ ready: true, checks: {} }),
     metrics: () => ({ contentType: 'text/plain', text: '' }),
     health: {
@@ -95,12 +115,55 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
       redis: () => ({ configured: false, connected: false }),
       limits: () => ({ counted: 'process', connected: true }),
     },
-    audit: { list: unavailable, verify: unavailable },
+    requests: {
+      search: unavailable,
+      facets: unavailable,
+      series: unavailable,
+      find: unavailable,
+      following: unavailable,
+      lastSequence: unavailable,
+    },
+    audit: { list: unavailable, count: unavailable, verify: unavailable },
+    configuration: {
+      list: unavailable,
+      check: () => undefined,
+      change: unavailable,
+      about: () => {
+        throw new GatewayError('storage_unavailable')
+      },
+      secrets: unavailable,
+      rotation: () => undefined,
+      rotate: () => false,
+      exported: unavailable,
+      read: () => {
+        throw new GatewayError('storage_unavailable')
+      },
+      forms: { providers: String, models: String, limits: String, budgets: String },
+      declaredForm: () => undefined,
+    },
+    once: { begin: unavailable, finish: unavailable, forget: unavailable },
     denials: new Denials({
       clock: systemClock,
       logger: SILENT_LOGGER,
       record: () => Promise.resolve(),
     }),
+    providers: {
+      store: {
+        all: unavailable,
+        ofTenant: unavailable,
+        find: unavailable,
+        save: unavailable,
+        remove: unavailable,
+        maskedKeys: unavailable,
+        addKey: unavailable,
+        setKeyDraining: unavailable,
+        removeKey: unavailable,
+      },
+      network: () => ({ isShared: false }),
+      refusedAddress: () => Promise.resolve(undefined),
+      tlsProblem: () => undefined,
+      probe: () => Promise.reject(new GatewayError('upstream_error')),
+    },
     keys: {
       keys: {
         create: unavailable,
@@ -112,7 +175,24 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
       },
       lastUsed: unavailable,
     },
-    usage: { report: unavailable, standings: unavailable, budgets: () => [] },
+    models: {
+      models: { list: unavailable, find: unavailable, change: unavailable },
+      read: readDeclaredModel,
+      publicUrl: () => undefined,
+    },
+    people: awayPeople(),
+    usage: { report: unavailable },
+    money: {
+      limits: { list: unavailable, save: unavailable, remove: unavailable },
+      budgets: { list: unavailable, save: unavailable, remove: unavailable },
+      limitRules: () => [],
+      budgetRules: () => [],
+      peek: unavailable,
+      standings: unavailable,
+      reset: unavailable,
+      accountsOf: () => [],
+      mayReachInner: () => false,
+    },
     discovery: { azure: () => Promise.reject(new GatewayError('upstream_error')) },
   }
   return Object.assign(own, options.deps)

@@ -13,14 +13,22 @@ export const OTHER_TENANT = 'other'
 
 export interface WholeApp {
   readonly app: App
+  /** Of its configuration and data; gone when it has stopped. */
+  readonly folder: string
   stop(): Promise<void>
 }
 
-/** @param keys as the configuration file declares them; nobody is let in without one */
-export async function startWholeApp(keys: readonly object[]): Promise<WholeApp> {
+/**
+ * @param keys as the configuration file declares them; nobody is let in without one
+ * @param declared what else the file declares
+ */
+export async function startWholeApp(
+  keys: readonly object[],
+  declared: object = {},
+): Promise<WholeApp> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-whole-'))
   const file = join(folder, 'weir.json')
-  const settings = { discovery: { local: false }, auth: { anonymous: 'never' }, keys }
+  const settings = { discovery: { local: false }, auth: { anonymous: 'never' }, keys, ...declared }
   writeFileSync(file, JSON.stringify(settings))
   const { config } = loadConfig({
     flags: { config: file, data: join(folder, 'data'), port: '0' },
@@ -33,9 +41,13 @@ export async function startWholeApp(keys: readonly object[]): Promise<WholeApp> 
   })
   const app = await startApp(config, SILENT_LOGGER)
   const tenant = { id: OTHER_TENANT, name: 'Other', createdMs: 1 }
-  await app.store.tenants.create(tenant, { kind: 'system', id: 'test' })
+  // Another program on the same database may have made it.
+  if ((await app.store.tenants.find(OTHER_TENANT)) === undefined) {
+    await app.store.tenants.create(tenant, { kind: 'system', id: 'test' })
+  }
   return {
     app,
+    folder,
     stop: async () => {
       await app.stop()
       rmSync(folder, { recursive: true, force: true })

@@ -37,6 +37,50 @@ export async function authorizeAdmin(
   return principal
 }
 
+/**
+ * Who asks, once more while a stream to them goes on. Nothing is renewed by it.
+ * @throws GatewayError `authentication` or `permission` where they may no longer
+ */
+export async function stillAllowed(
+  request: Request,
+  rule: RouteRule,
+  deps: ServerDeps,
+): Promise<Principal> {
+  const { login } = deps
+  const place = login?.publicUrl() === undefined ? undefined : possiblePlace(deps)
+  const sessionValue = place && sessionValueOf(request, place)
+  if (login === undefined || sessionValue === undefined) {
+    return await authorize(request, rule, undefined, deps)
+  }
+  const principal = await login.desk.look(sessionValue)
+  if (principal === undefined) throw new GatewayError('authentication')
+  requireRule(request, principal, rule, deps)
+  return principal
+}
+
+/**
+ * Whoever was let in, as they are now that they have been waited for.
+ * @throws GatewayError `authentication` or `permission` where they may no longer
+ */
+export function requireStill(
+  request: Request,
+  arrived: Principal,
+  rule: RouteRule,
+  deps: ServerDeps,
+): Principal {
+  const { keysByHash, rights } = deps.gateway.snapshot()
+  const key = keysByHash.get(arrived.keyHash ?? '')
+  const isOver =
+    key !== undefined &&
+    (key.revokedMs !== undefined ||
+      key.disabled === true ||
+      (key.expiresMs ?? Infinity) <= deps.clock.nowMs())
+  const principal = isOver ? undefined : rights.again(arrived, key)
+  if (principal === undefined) throw new GatewayError('authentication')
+  requireRule(request, principal, rule, deps)
+  return principal
+}
+
 /** Words for who is logged in and may nothing. */
 export const NO_ROLE =
   'You are logged in, but no role was given to you here. Ask an administrator for one, or to map a role or group of your identity provider.'
