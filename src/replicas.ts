@@ -102,7 +102,9 @@ export class Replicas {
 
   private tell(change: HealthChange): void {
     const { clock, logger } = this.ports
-    const { providerId, state } = change
+    const { isByHand, providerId, state } = change
+    // Told once for all of the provider, by whoever was asked for it.
+    if (isByHand === true) return
     const forMs = Math.max(0, Math.round(change.untilMs - clock.nowMs()))
     if (change.kind === 'circuit') {
       const fields = { provider: providerId, model: change.model }

@@ -27,6 +27,8 @@ export interface Examination {
   /** `asked`: of every provider that has a model to ask; `free`: only where it costs nothing. */
   readonly tokens: 'asked' | 'free' | 'never'
   readonly proxyVariable: string | undefined
+  /** Told its list of models, once it is there. */
+  readonly heardList?: (list: readonly ListedModel[]) => void
 }
 
 /** Types that cost nothing to ask. */
@@ -50,6 +52,17 @@ export async function* examine(examination: Examination, ports: CheckPorts): Asy
   const { provider } = examination
   const applies = (layer: string) => layer !== 'token' || provider.entra !== undefined
   yield* notReached(LAYERS.filter((layer) => !seen.has(layer) && applies(layer)))
+}
+
+/** The same without the way there, layer by layer: what is asked of the provider itself, through the real transport. */
+export async function* askProvider(
+  examination: Examination,
+  ports: CheckPorts,
+): AsyncGenerator<Step> {
+  const { monotonicMs } = ports.clock
+  const settings = await runStep('settings', monotonicMs, () => checkSettings(examination.provider))
+  yield settings
+  if (settings.state !== 'failed') yield* new Questions(examination, ports).steps()
 }
 
 async function* steps(examination: Examination, ports: CheckPorts): AsyncGenerator<Step> {
@@ -149,6 +162,7 @@ class Questions {
         ? 'accepted'
         : { skipped: 'not told, as the model list did not answer' }
     }
+    if (this.list === undefined) this.examination.heardList?.(list)
     this.list ??= list
     if (label === '') return { skipped: 'asked without one' }
     const marked = draining ? 'accepted, on its way out' : 'accepted'

@@ -54,6 +54,14 @@ describe('settings of all providers', () => {
     })
   })
 
+  test('give way to a certificate that is given as text as to one in files', () => {
+    const network = merged({ cert: 'own', key: 'own' }, ALL)
+    expect(network).toMatchObject({ cert: 'own', key: 'own', caFile: '/ca.pem' })
+    for (const member of ['certFile', 'keyFile', 'keyPassphrase']) {
+      expect(network).not.toHaveProperty(member)
+    }
+  })
+
   test('never mix one certificate with the key or the passphrase of another', () => {
     const network = merged({ certFile: '/own.pem', keyFile: '/own.key' }, ALL)
     expect(network.certFile).toBe('/own.pem')
@@ -103,6 +111,29 @@ describe('private addresses', () => {
       expect(network.allowPrivate).toBe(expected)
     },
   )
+})
+
+describe('a proxy inside', () => {
+  const own = { proxy: 'http://10.0.0.1:3128' }
+  test('may be connected to where the operator has said it, and else as a provider may be', () => {
+    const cases: readonly (readonly [NetworkSettings, Origin, boolean, boolean | undefined])[] = [
+      [{}, 'store', true, undefined],
+      [own, 'file', true, undefined],
+      [own, 'store', true, false],
+      [own, 'store', false, true],
+      [{ ...own, allowPrivate: true }, 'store', true, true],
+      [{ ...own, allowPrivate: false }, 'store', false, false],
+    ]
+    for (const [network, origin, isShared, expected] of cases) {
+      const found = merged(network, { ...ALL, isShared }, { origin })
+      expect([network, origin, isShared, found.allowPrivateProxy]).toEqual([
+        network,
+        origin,
+        isShared,
+        expected,
+      ])
+    }
+  })
 })
 
 test('a provider is the same but for its network', () => {

@@ -49,8 +49,9 @@ function completed(
 ): NetworkSettings {
   const { isShared, allowPrivate, ...common } = defaults
   // A certificate and its key belong together: half of one pair and half of another would be neither.
-  const pair = own.certFile === undefined && own.keyFile === undefined
+  const pair = [own.certFile, own.keyFile, own.cert, own.key].every((part) => part === undefined)
   const { certFile, keyFile, keyPassphrase, proxy, ...rest } = common
+  const mayBePrivate = own.allowPrivate ?? allowPrivate ?? (isOperators || !isShared)
   return {
     ...rest,
     ...(proxy === undefined || isOnThisMachine(url) ? {} : { proxy }),
@@ -62,7 +63,9 @@ function completed(
         }
       : {}),
     ...own,
-    allowPrivate: own.allowPrivate ?? allowPrivate ?? (isOperators || !isShared),
+    allowPrivate: mayBePrivate,
+    // A proxy of one's own is an address like any other; that of the settings for all is the operator's.
+    ...(own.proxy === undefined || isOperators ? {} : { allowPrivateProxy: mayBePrivate }),
   }
 }
 

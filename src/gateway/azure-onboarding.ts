@@ -20,6 +20,8 @@ export interface AzureErrand {
   readonly isImport: boolean
   /** With an import: also a model for each base model. */
   readonly withModels: boolean
+  /** With an import: only accounts of these names; absent: all. */
+  readonly accounts?: readonly string[]
   /** Whether the application of a provider that every tenant sees is out of reach: it is the platform's. */
   readonly isOwnOnly?: boolean
 }
@@ -77,10 +79,18 @@ export async function onboardAzure(
   const asking = withNetworkDefaults(application, ports.network())
   const discovery = await discovered(asking as EntraProvider, errand, ports)
   if (!errand.isImport) return { discovery }
+  const { accounts } = errand
+  const wanted =
+    accounts === undefined
+      ? discovery
+      : {
+          ...discovery,
+          accounts: discovery.accounts.filter(({ name }) => accounts.includes(name)),
+        }
   const imported = await ports.store((repositories) =>
     importAzure(
       tenantId,
-      discovery,
+      wanted,
       withoutDefaults(application, ports.network()),
       existing,
       errand.withModels,

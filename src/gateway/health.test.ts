@@ -229,6 +229,27 @@ describe('replicas', () => {
     expect(state()).toMatchObject({ state: 'fit', freeInMs: 0 })
   })
 
+  test('are told by hand that all is well', () => {
+    const { clock, here, there, p } = pair()
+    fail(there, p)
+    fail(there, p, 'there')
+    here.limit(p, 'm', clock.monotonicMs() + 60_000)
+    there.keys(p).refused(p.keys, 'p-key', 401, clock.monotonicMs())
+    expect(there.view(p, 'there').circuit).toBe('open')
+    expect(here.reset(p, ['there'])).toEqual({ circuits: 2, keys: 1 })
+    for (const health of [here, there]) {
+      for (const model of ['m', 'there']) expect(health.view(p, model).circuit).toBe('closed')
+      expect(health.limitedForMs(p, 'm')).toBe(0)
+      expect(health.keys(p).report(p.keys, clock.monotonicMs())[0]?.state).toBe('fit')
+    }
+    expect(here.reset(p, [])).toEqual({ circuits: 0, keys: 0 })
+    // What failed before says nothing: it takes as many failures as at first.
+    fail(here, p, 'm', 1)
+    expect(here.view(p, 'm').circuit).toBe('closed')
+    fail(here, p, 'm', 1)
+    expect(here.view(p, 'm').circuit).toBe('open')
+  })
+
   test('try a target at different moments', () => {
     const clock = new FakeClock()
     const p = provider()

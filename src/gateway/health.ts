@@ -117,6 +117,36 @@ export class Health {
   }
 
   /**
+   * Somebody who knows better says that all is well: circuits close, limits and the rests of keys are forgotten, here and, as far as they
+   * are told, on other replicas.
+   * @param models targets to speak of besides those that are remembered here: others may have left them alone
+   * @returns how many targets were left alone, and how many keys rested
+   */
+  reset(provider: Provider, models: Iterable<string>): { circuits: number; keys: number } {
+    const known = this.provider(provider)
+    const nowMs = this.clock.monotonicMs()
+    const settings = circuitOf(provider)
+    const names = new Set([...known.targets.keys(), ...models])
+    let circuits = 0
+    for (const model of names) {
+      const target = known.targets.get(model)
+      if (target !== undefined) {
+        if (target.circuit.state(settings, nowMs) !== 'closed') circuits += 1
+        target.circuit.adoptClosed()
+        target.limitedUntilMs = 0
+      }
+      known.tellWell({ kind: 'circuit', model })
+    }
+    let keys = 0
+    for (const { id, state } of known.ring.report(provider.keys, nowMs)) {
+      if (state === 'limited' || state === 'refused') keys += 1
+      known.ring.renew(id)
+      known.tellWell({ kind: 'key', keyId: id })
+    }
+    return { circuits, keys }
+  }
+
+  /**
    * Forgets providers that are not there any more, and what was learned at an address or of a key that has changed.
    * @param providers by `providerUid`
    */
@@ -173,6 +203,24 @@ class ProviderHealth {
     })
     this.targets.set(model, made)
     return made
+  }
+
+  /** Tells others that a target or a key is well, as somebody says. */
+  tellWell(
+    what:
+      | { readonly kind: 'circuit'; readonly model: string }
+      | { readonly kind: 'key'; readonly keyId: string },
+  ): void {
+    const common = {
+      providerId: this.id,
+      untilMs: this.ports.clock.nowMs(),
+      isByHand: true,
+    } as const
+    this.ports.changed(
+      what.kind === 'key'
+        ? { ...what, ...common, state: 'fit' }
+        : { ...what, ...common, state: 'closed' },
+    )
   }
 
   /** What was learned at one address says nothing of another, and what was learned of a key nothing of the next of its name. */

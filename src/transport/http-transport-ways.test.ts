@@ -1,6 +1,7 @@
 // The ways to a provider that change or lead through another's hands: names that move, and forward proxies.
 
 import { describe, expect, test } from 'bun:test'
+import { hostname } from 'node:os'
 import { LIMITS } from '../core/limits.ts'
 import { systemClock } from '../system.ts'
 import { failure, request, transport } from '../testing/transport.ts'
@@ -9,6 +10,45 @@ import { startUpstream } from '../testing/upstream.ts'
 import { SharedDeadlines } from './deadlines.ts'
 import { HttpTransport } from './http-transport.ts'
 import { AddressGuard } from './resolve.ts'
+
+test('a proxy inside that others than the operator have said is not connected to where inside is refused', async () => {
+  await using proxy = startUpstream(text('through'))
+  const via = transport()
+  const ask = (allowPrivateProxy?: boolean) =>
+    via.send({
+      ...request('http://api.example/x'),
+      network: {
+        proxy: proxy.url,
+        ...(allowPrivateProxy === undefined ? {} : { allowPrivateProxy }),
+      },
+    })
+  for (let time = 0; time < 3; time += 1) {
+    expect((await failure(ask(false))).message).toContain('may connect to')
+  }
+  expect(proxy.requests).toHaveLength(0)
+  expect((await ask(true)).status).toBe(200)
+  expect((await failure(ask(false))).message).toContain('may connect to')
+  expect((await ask()).status).toBe(200)
+  expect(proxy.requests).toHaveLength(2)
+})
+
+test('a proxy with TLS is not found by its name where inside is refused: fetch would look it up once more', async () => {
+  let connected = 0
+  using inside = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: { open: () => void (connected += 1), data() {} },
+  })
+  const now = () => systemClock.monotonicMs()
+  // The name of this machine, which was somebody's outside when it was judged.
+  const guard = new AddressGuard(now, async () => ['1.1.1.1'])
+  const via = new HttpTransport(guard, new SharedDeadlines(systemClock), now)
+  const proxy = `https://${hostname()}:${inside.port}`
+  const network = { proxy, allowPrivateProxy: false, verify: false }
+  const asked = failure(via.send({ ...request('http://api.example/x'), network }))
+  expect((await asked).message).toContain('may connect to')
+  expect(connected).toBe(0)
+})
 
 describe('names that move', () => {
   /** A transport with a clock that the test moves. */

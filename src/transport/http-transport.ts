@@ -2,6 +2,7 @@
 // bodies are inflated here within bounds, and every wait has its deadline. It knows no dialect and adds no header of its own
 // beyond what HTTP needs.
 
+import type { NetworkSettings } from '../core/catalog.ts'
 import { endReason } from '../core/end-reason.ts'
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -34,10 +35,13 @@ interface ParsedUrl {
   /** Without the brackets of an IPv6 address. */
   readonly host: string
   readonly port: number
+  /** The URL with the address that was asked last in place of the name. */
+  pinned?: { readonly address: string; readonly href: string }
 }
 
 /** How a request reaches its host. */
-interface Route extends ParsedUrl {
+interface Route {
+  readonly parsed: ParsedUrl
   readonly proxy: ForwardProxy | undefined
   readonly way: Way
   /** What is connected to: the host, or the proxy. */
@@ -49,7 +53,7 @@ export class HttpTransport implements Transport {
   private readonly guard: AddressGuard
   private readonly deadlines: Deadlines
   private readonly sessions: FetchSessions
-  private readonly parsed = new Map<string, ParsedUrl>()
+  private readonly parsed = new Map<string, Route>()
 
   constructor(guard: AddressGuard, deadlines: Deadlines, monotonicMs: () => number) {
     this.guard = guard
@@ -60,7 +64,8 @@ export class HttpTransport implements Transport {
   async send(request: UpstreamRequest): Promise<UpstreamResponse> {
     if (request.signal.aborted) throw endReason(request.signal)
     const route = this.route(request)
-    const addresses = await this.addresses(request, route)
+    // Of nearly every request they are known: nothing is waited for.
+    const addresses = this.knownAddresses(request, route) ?? (await this.addresses(request, route))
     try {
       return await this.tryEach(request, route, addresses)
     } catch (error) {
@@ -75,34 +80,55 @@ export class HttpTransport implements Transport {
   }
 
   private route(request: UpstreamRequest): Route {
-    const parsed = this.parse(request.url)
+    const direct = this.parse(request.url)
+    const { parsed } = direct
     const proxy = proxyFor(request.network, parsed.host, parsed.port)
-    if (proxy === undefined) {
-      return { ...parsed, proxy, way: 'direct', place: parsed.host, placePort: parsed.port }
-    }
+    if (proxy === undefined) return direct
     // The proxy resolves names; only what is written as an address can be judged here.
     this.guard.judgeLiteral(parsed.host, request.network.allowPrivate === true)
     const way = proxy.isTls ? 'tls-proxy' : 'proxy'
-    return { ...parsed, proxy, way, place: proxy.host, placePort: proxy.port }
+    // fetch looks up the name in its certificate by itself: what it finds may not be what was judged.
+    const isJudged =
+      mayBePrivate(request.network, way) || this.guard.judgeLiteral(proxy.host, false)
+    if (proxy.isTls && !isJudged) {
+      throw new GatewayError('upstream_error', {
+        message:
+          'The forward proxy is not one this server may connect to: it begins with https://.',
+        cause: `${proxy.host} cannot be held to the address that was judged`,
+        shouldRetry: false,
+      })
+    }
+    return { parsed, proxy, way, place: proxy.host, placePort: proxy.port }
   }
 
-  /** A provider's URLs are few and parsing one costs more than the rest of this method. */
-  private parse(text: string): ParsedUrl {
-    let parsed = this.parsed.get(text)
-    if (parsed === undefined) {
+  /** The way without a proxy. A provider's URLs are few and parsing one costs more than the rest of this method. */
+  private parse(text: string): Route {
+    let direct = this.parsed.get(text)
+    if (direct === undefined) {
       const url = new URL(text)
-      parsed = { url, host: url.hostname.replace(/^\[|\]$/g, ''), port: portOf(url) }
+      const parsed = { url, host: url.hostname.replace(/^\[|\]$/g, ''), port: portOf(url) }
+      const { host, port } = parsed
+      direct = { parsed, proxy: undefined, way: 'direct', place: host, placePort: port }
       if (this.parsed.size >= LIMITS.parsedUrlEntriesMax) this.parsed.clear()
-      this.parsed.set(text, parsed)
+      this.parsed.set(text, direct)
     }
-    return parsed
+    return direct
+  }
+
+  /** Addresses of which nothing has to be asked or tried; undefined where something has. */
+  private knownAddresses(
+    { network }: UpstreamRequest,
+    { place, way }: Route,
+  ): readonly string[] | undefined {
+    const known = this.guard.known(place, mayBePrivate(network, way))
+    if (known === undefined || known.length < 2) return known
+    return this.guard.isProven(place) ? known : undefined
   }
 
   /** Addresses to connect to, judged, best first. */
   private async addresses(request: UpstreamRequest, route: Route): Promise<readonly string[]> {
     const { place, placePort, way } = route
-    // A proxy stands where the operator says, and that is mostly inside.
-    const allowPrivate = way !== 'direct' || request.network.allowPrivate === true
+    const allowPrivate = mayBePrivate(request.network, way)
     const { connectMs } = request.timeouts
     const known = this.guard.known(place, allowPrivate)
     const found = known ?? (await this.limited(request, this.guard.addresses(place, allowPrivate)))
@@ -164,7 +190,7 @@ export class HttpTransport implements Transport {
     const probe = this.probeConnection(request, route, address, controller)
     try {
       const response = await fetch(
-        route.way === 'direct' ? pinnedUrl(route, address) : route.url.href,
+        route.way === 'direct' ? pinnedUrl(route.parsed, address) : route.parsed.url.href,
         this.init(request, route, address, controller.signal, () => firstByte.restart()),
       )
       if (response.status >= 300 && response.status < 400) {
@@ -172,7 +198,11 @@ export class HttpTransport implements Transport {
         throw new GatewayError('upstream_redirect')
       }
       // What comes out of a tunnel is the provider's; what is sent in clear, the proxy may answer itself.
-      if (route.way !== 'direct' && route.url.protocol === 'http:' && isProxyAnswer(response)) {
+      if (
+        route.way !== 'direct' &&
+        route.parsed.url.protocol === 'http:' &&
+        isProxyAnswer(response)
+      ) {
         controller.abort()
         throw proxyRefused(response.status)
       }
@@ -196,7 +226,8 @@ export class HttpTransport implements Transport {
     signal: AbortSignal,
     onProgress: () => void,
   ): BunFetchRequestInit {
-    const { host, proxy, url } = route
+    const { parsed, proxy } = route
+    const { host, url } = parsed
     const isPinned = proxy === undefined && address !== host
     const headers = { ...request.headers, 'accept-encoding': 'identity' } as Record<string, string>
     if (isPinned) headers['host'] = url.host
@@ -261,6 +292,11 @@ export class HttpTransport implements Transport {
   }
 }
 
+/** A proxy stands where the operator says, and that is mostly inside; one that others say is judged as a provider is. */
+function mayBePrivate({ allowPrivate, allowPrivateProxy }: NetworkSettings, way: Way): boolean {
+  return way === 'direct' ? allowPrivate === true : allowPrivateProxy !== false
+}
+
 function isStreamed(body: UpstreamRequest['body']): body is StreamedBody {
   return typeof body === 'object' && 'open' in body
 }
@@ -283,11 +319,14 @@ function watched(body: StreamedBody, onProgress: () => void): ReadableStream<Uin
 }
 
 /** The URL with the judged address in place of the name. */
-function pinnedUrl({ host, url }: ParsedUrl, address: string): string {
+function pinnedUrl(parsed: ParsedUrl, address: string): string {
+  const { host, pinned, url } = parsed
   if (address === host) return url.href
-  const pinned = new URL(url.href)
-  pinned.hostname = address.includes(':') ? `[${address}]` : address
-  return pinned.href
+  if (pinned?.address === address) return pinned.href
+  const made = new URL(url.href)
+  made.hostname = address.includes(':') ? `[${address}]` : address
+  parsed.pinned = { address, href: made.href }
+  return made.href
 }
 
 /** The transport of the running program, with the system's resolver and clock. */

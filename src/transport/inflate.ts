@@ -1,13 +1,6 @@
 // Bodies of providers that compress although asked not to. Inflating is left to node's streams, which stop when nobody
 // reads, so that a small bomb becomes no large memory; the bound on the whole is its reader's.
 
-import { Readable } from 'node:stream'
-import {
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-} from 'node:zlib'
 import { GatewayError } from '../core/error.ts'
 
 /**
@@ -17,6 +10,7 @@ import { GatewayError } from '../core/error.ts'
 export function inflate(response: Response): ReadableStream<Uint8Array> | null {
   const encoding = encodingOf(response.headers)
   if (encoding === undefined || response.body === null) return response.body
+  const { Readable } = process.getBuiltinModule('node:stream')
   const inflater = createInflater(encoding)
   const source = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0])
   source.on('error', (error) => inflater.destroy(error))
@@ -26,16 +20,18 @@ export function inflate(response: Response): ReadableStream<Uint8Array> | null {
 }
 
 function createInflater(encoding: string) {
+  // Loaded with the first such body: the start would pay for it otherwise, and most providers do as they are asked.
+  const zlib = process.getBuiltinModule('node:zlib')
   switch (encoding) {
     case 'gzip':
     case 'x-gzip':
-      return createGunzip()
+      return zlib.createGunzip()
     case 'deflate':
-      return createInflate()
+      return zlib.createInflate()
     case 'br':
-      return createBrotliDecompress()
+      return zlib.createBrotliDecompress()
     case 'zstd':
-      return createZstdDecompress()
+      return zlib.createZstdDecompress()
     default:
       throw new GatewayError('upstream_bad_response', {
         message: 'The provider sent a body in an encoding that is not understood.',

@@ -17,17 +17,20 @@ export class NetworkWarnings {
   tell(providers: Iterable<Provider>): void {
     const told = new Set<string>()
     for (const provider of providers) {
-      const { caFile, certFile, keyFile, keyPassphrase, verify } = provider.network
-      const hasFiles = caFile !== undefined || certFile !== undefined || keyFile !== undefined
-      if (verify !== false && !hasFiles) continue
-      const key = JSON.stringify([
-        providerUid(provider),
-        verify,
+      const {
+        ca,
         caFile,
+        cert,
         certFile,
+        key: ownKey,
         keyFile,
         keyPassphrase,
-      ])
+        verify,
+      } = provider.network
+      const given = [ca, caFile, cert, certFile, ownKey, keyFile]
+      const hasFiles = given.some((each) => each !== undefined)
+      if (verify !== false && !hasFiles) continue
+      const key = JSON.stringify([providerUid(provider), verify, given, keyPassphrase])
       told.add(key)
       if (!this.told.has(key)) this.warn(provider)
     }

@@ -2,7 +2,7 @@
 // that Weir does not. Facts only: what is to be done about them is said elsewhere.
 
 import { X509Certificate } from 'node:crypto'
-import { type DetailedPeerCertificate, getCACertificates, type PeerCertificate } from 'node:tls'
+import type { DetailedPeerCertificate, PeerCertificate } from 'node:tls'
 
 /** Longer chains than that are loops. */
 const CHAIN_MAX = 10
@@ -68,6 +68,8 @@ function textOf(value: unknown): string | undefined {
 
 /** Whether the operating system trusts the issuer of the last certificate that was sent. */
 export function isKnownToSystem(chain: readonly CertificateFacts[]): boolean {
+  // Loaded here, with the question: an import would read root certificates at every start.
+  const { getCACertificates } = process.getBuiltinModule('node:tls')
   return issuerAmong(chain, getCACertificates('system')) === 'signed'
 }
 

@@ -1,12 +1,16 @@
 // One connection made layer by layer, each on its own and timed by its caller: name, TCP, forward proxy, TLS, a bare question. It is
 // there to find out which layer fails and why; requests go through `http-transport`. It judges nothing and presents no key.
 
-import { lookup } from 'node:dns/promises'
-import { connect, isIP, type Socket } from 'node:net'
-import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { LIMITS } from '../core/limits.ts'
 import { type CertificateFacts, readChain } from './probe-certificate.ts'
 import type { TlsMaterial } from './tls-files.ts'
+
+// Loaded with the first question: a start that nobody asks one of would pay for them otherwise.
+const net = () => process.getBuiltinModule('node:net')
+const tls = () => process.getBuiltinModule('node:tls')
+const dns = () => process.getBuiltinModule('node:dns/promises')
 
 /**
  * What a layer did instead of working. `code` is the system's (`ECONNREFUSED`), BoringSSL's (`ERR_SSL_…`), or one of our own:
@@ -77,13 +81,13 @@ export function bareHost(url: URL): string {
 
 /** The addresses of a name by the system's resolver, in its order. @throws ProbeError `ENOTFOUND`, `EAI_AGAIN`, `timeout` */
 export async function resolveName(host: string, timeoutMs: number): Promise<string[]> {
-  if (isIP(host) !== 0) return [host]
+  if (net().isIP(host) !== 0) return [host]
   let timer: ReturnType<typeof setTimeout> | undefined
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new ProbeError('timeout', 'no answer of DNS')), timeoutMs)
   })
   try {
-    const answers = await Promise.race([lookup(host, { all: true, verbatim: true }), limit])
+    const answers = await Promise.race([dns().lookup(host, { all: true, verbatim: true }), limit])
     return answers.map((answer) => answer.address)
   } catch (error) {
     throw asProbeError(error)
@@ -113,7 +117,7 @@ export async function connectTcp(
   let last = new ProbeError('ENOTFOUND', 'no address')
   for (const address of addresses.slice(0, LIMITS.probeAddressesMax)) {
     try {
-      const socket = connect({ host: address, port })
+      const socket = net().connect({ host: address, port })
       await waitOn<void>(socket, timeoutMs, (done) => {
         const connected = () => done()
         socket.once('connect', connected)
@@ -230,9 +234,9 @@ export async function handshake(
   settings: TlsSettings,
   timeoutMs: number,
 ): Promise<Secured> {
-  const secured = connectTls({
+  const secured = tls().connect({
     socket,
-    ...(isIP(host) === 0 ? { servername: host } : { host }),
+    ...(net().isIP(host) === 0 ? { servername: host } : { host }),
     // Not in place of the check, which `chainProblem` and `isWrongHost` tell: a reason is wanted, and not only a refusal.
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
@@ -256,6 +260,6 @@ export async function handshake(
     ...(typeof code === 'string' && code !== 'ERR_TLS_CERT_ALTNAME_INVALID'
       ? { chainProblem: code }
       : {}),
-    isWrongHost: checkServerIdentity(host, peer) !== undefined,
+    isWrongHost: tls().checkServerIdentity(host, peer) !== undefined,
   }
 }

@@ -1,7 +1,6 @@
 // The address guard at connect time: a name is resolved here, every answer is judged, and the connection goes to exactly
 // the address that was judged, so that a name which changes its answer gains nothing. It must never connect by itself.
 
-import { lookup } from 'node:dns/promises'
 import { classifyAddress } from '../core/address.ts'
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -16,8 +15,12 @@ interface CachedAddresses {
 
 export type Lookup = (host: string) => Promise<string[]>
 
-const systemLookup: Lookup = async (host) =>
-  (await lookup(host, { all: true, verbatim: true })).map((answer) => answer.address)
+/** The resolver is loaded with the first name: the start would pay for it otherwise. */
+const systemLookup: Lookup = async (host) => {
+  const { lookup } = process.getBuiltinModule('node:dns/promises')
+  const answers = await lookup(host, { all: true, verbatim: true })
+  return answers.map((answer) => answer.address)
+}
 
 export class AddressGuard {
   private readonly cache = new Map<string, CachedAddresses>()

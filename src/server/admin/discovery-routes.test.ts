@@ -85,7 +85,7 @@ describe('is refused', () => {
       const response = await ask(body)
       expect(response.status).toBe(400)
       const text = await response.text()
-      expect(JSON.parse(text)).toMatchObject({ error: { param } })
+      expect(JSON.parse(text)).toMatchObject({ param })
       expect(text).not.toContain('canary')
       expect(errands).toEqual([])
     })
@@ -146,6 +146,6 @@ test('a failure of Azure is told with its status and words', async () => {
   const response = await ask({})
   expect(response.status).toBe(502)
   expect(await response.json()).toMatchObject({
-    error: { message: 'Azure could not be asked: 403' },
+    detail: 'Azure could not be asked: 403',
   })
 })

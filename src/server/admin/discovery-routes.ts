@@ -1,128 +1,219 @@
 // `/admin/discovery/…`: what Azure and the providers have, and taking it over. What is taken over goes into the store, whose watcher
 // brings it into force; an application's secret that is given here is used or sealed there, and never told again.
 
-import { Elysia } from 'elysia'
+import { Elysia, type Static } from 'elysia'
 import type { Actor } from '../../core/audit.ts'
-import type { EntraCloud, EntraSettings } from '../../core/catalog.ts'
-import { GatewayError, toGatewayError } from '../../core/error.ts'
-import { isObject, parseJson, type JsonObject } from '../../core/json.ts'
+import type { EntraSettings } from '../../core/catalog.ts'
+import { GatewayError } from '../../core/error.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { LIMITS } from '../../core/limits.ts'
+import { outboundNetwork } from '../../core/network.ts'
+import { bareHost, headerValue } from '../../core/outbound-text.ts'
+import { can, scopes, type Action } from '../../core/permission.ts'
 import { reportJson, type AzureErrand, type AzureReport } from '../../gateway/azure-onboarding.ts'
-import { actorOf, isShared, type ServerDeps } from '../context.ts'
-import { readBody, requireJsonType } from '../request-body.ts'
-import { respondError, respondJson } from '../respond.ts'
-import { ruleOf } from '../route-actions.ts'
+import { isShared, type ServerDeps } from '../context.ts'
 import { overAll } from '../visible.ts'
-import { authorizeAdmin } from './authorize.ts'
-
-/** Bytes of a body that names an application. */
-const BODY_BYTES_MAX = 64 * 1_024
-const TEXT_CHARS_MAX = 4_096
+import { adminRoutes, moment, nullable, oneOf, strict, t } from './contract.ts'
+import type { ProviderAsking } from './provider-book.ts'
+import { invalid } from './provider-input.ts'
 
 /** What discovery needs of the outside. */
 export interface DiscoveryDeps {
   azure(tenantId: string, errand: AzureErrand, by: Actor): Promise<AzureReport>
 }
 
-export function discoveryRoutes(deps: ServerDeps) {
-  const app = new Elysia({ name: 'discovery-routes' })
-  const rule = ruleOf('POST', '/admin/discovery/azure')
-  app.post(
-    '/admin/discovery/azure',
-    async ({ request }) => {
-      try {
-        const principal = await authorizeAdmin(request, rule, deps)
-        const isOwnOnly = isShared(deps) && !overAll(principal, rule.action)
-        const errand = { ...errandOf(await bodyOf(request, deps)), isOwnOnly }
-        const report = await deps.discovery.azure(
-          principal.tenantId,
-          errand,
-          actorOf(request, principal),
-        )
-        return respondJson(request, reportJson(report) as unknown as JsonObject)
-      } catch (thrown) {
-        return respondError(request, toGatewayError(thrown))
-      }
-    },
-    { parse: 'none' },
+const TEXT_CHARS_MAX = 4_096
+const PLAIN_ID = '^[A-Za-z0-9][A-Za-z0-9._-]*$'
+
+function text(description: string, options: object = {}) {
+  return t.Optional(
+    nullable(t.String({ minLength: 1, maxLength: TEXT_CHARS_MAX, description, ...options })),
   )
-  return app
 }
 
-async function bodyOf(request: Request, deps: ServerDeps): Promise<JsonObject> {
-  requireJsonType(request.headers, false)
-  const { bodyTimeoutMs } = deps.settings()
-  const bytes = await readBody(request, BODY_BYTES_MAX, bodyTimeoutMs, deps.gateway.deadlines)
-  const json = new TextDecoder().decode(bytes)
-  const body = json.trim() === '' ? {} : parseJson(json)
-  if (!isObject(body)) throw new GatewayError('invalid_json')
-  return body
+function plainId(description: string) {
+  return t.String({ pattern: PLAIN_ID, maxLength: 200, description, wanted: 'Must be an id.' })
 }
 
-const MEMBERS = ['provider', 'entra', 'subscription', 'import', 'models']
+const ApplicationSchema = strict({
+  tenant: plainId('Directory id or its domain.'),
+  client_id: plainId('The application.'),
+  client_secret: t.String({ minLength: 1, maxLength: TEXT_CHARS_MAX, writeOnly: true }),
+  cloud: t.Optional(nullable(oneOf(['public', 'us_government', 'china']))),
+  authority: text('Address of the token service, for private clouds.'),
+  management: text('Address of the management API, for private clouds.'),
+  scope: text('Scope that tokens are asked for.'),
+})
+
+const ErrandSchema = strict({
+  provider: text('Whose application looks: that of a provider there is.'),
+  entra: t.Optional(nullable(ApplicationSchema, { description: 'Or one that is given.' })),
+  subscription: text('Looks into this subscription alone.', {
+    pattern: '^[\\w-]{1,100}$',
+    wanted: 'Must be the id of a subscription.',
+  }),
+  import: t.Optional(nullable(t.Boolean({ description: 'Makes a provider of each account.' }))),
+  models: t.Optional(
+    nullable(t.Boolean({ description: 'With import: also a model for each base model.' })),
+  ),
+  accounts: t.Optional(
+    t.Array(t.String({ minLength: 1, maxLength: 200 }), {
+      maxItems: LIMITS.adminListItemsMax,
+      description: 'With import: only accounts of these names.',
+    }),
+  ),
+})
+
+const IMPORTED = {
+  id: t.String(),
+  action: oneOf(['added', 'updated', 'unchanged', 'declared', 'skipped']),
+  reason: nullable(t.String()),
+}
+
+const ReportSchema = t.Object(
+  {
+    accounts: t.Array(
+      t.Object({
+        name: t.String(),
+        kind: t.String(),
+        subscription: t.String(),
+        location: t.String(),
+        endpoint: t.String(),
+        takes_tokens: t.Boolean(),
+        deployments: t.Array(
+          t.Object({
+            name: t.String(),
+            model: t.String(),
+            model_version: nullable(t.String()),
+            model_format: nullable(t.String()),
+            state: t.String(),
+            sku: nullable(t.String()),
+            capacity: nullable(t.Number()),
+            capabilities: t.Array(t.String()),
+            context_window: nullable(t.Integer()),
+            retires: nullable(moment()),
+            rate_limits: t.Array(
+              t.Object({ key: t.String(), count: t.Number(), period_seconds: t.Number() }),
+            ),
+          }),
+        ),
+      }),
+    ),
+    problems: t.Array(t.Object({ where: t.String(), reason: t.String() })),
+    imported: nullable(
+      t.Object({
+        providers: t.Array(t.Object({ account: t.String(), ...IMPORTED })),
+        models: t.Array(t.Object(IMPORTED)),
+      }),
+    ),
+  },
+  { $id: 'AzureReport' },
+)
+
+export function discoveryRoutes(deps: ServerDeps) {
+  const on = adminRoutes(deps)
+  return new Elysia({ name: 'discovery-routes' }).post(
+    '/admin/discovery/azure',
+    ...on(
+      'POST',
+      '/admin/discovery/azure',
+      {
+        summary: 'Look at what Azure has, and take it over',
+        description:
+          'Accounts and deployments that an application of Entra ID sees. Taking over twice changes nothing.',
+        tag: 'Providers',
+        body: ErrandSchema,
+        answers: { 200: ReportSchema },
+        errors: [502, 504],
+      },
+      async (ask) => {
+        const { actor, body, principal, reply, rule, tenantId } = ask
+        const isOwnOnly = isShared(deps) && !overAll(principal, rule.action)
+        const errand = { ...errandOf(body), isOwnOnly }
+        requireRights(errand, ask, deps)
+        await judgePlaces(errand.application.entra, deps)
+        const report = await deps.discovery.azure(tenantId, errand, actor)
+        return reply(reportJson(report) as unknown as JsonObject)
+      },
+    ),
+  )
+}
+
+/** Who takes something over makes it. @throws GatewayError `permission` */
+function requireRights(
+  { application: { providerId }, isImport, withModels }: AzureErrand,
+  { actor, principal, rule, tenantId }: ProviderAsking,
+  deps: ServerDeps,
+): void {
+  // Whose application looks is theirs to use; one that is not is answered as one that is not there.
+  if (
+    providerId !== undefined &&
+    !can(principal, rule.action, scopes.provider(tenantId, providerId))
+  ) {
+    deps.denials.note(actor, rule)
+    throw invalid('provider', 'There is no such provider.')
+  }
+  const needed: readonly Action[] = [
+    ...(isImport ? (['provider.write', 'provider_key.write'] as const) : []),
+    ...(withModels ? (['model.write'] as const) : []),
+  ]
+  const missing = needed.find((action) => !can(principal, action, scopes.tenant(tenantId)))
+  if (missing === undefined) return
+  deps.denials.note(actor, rule)
+  throw new GatewayError('permission', { message: `To take this over takes the right ${missing}.` })
+}
+
+/** @throws GatewayError 400 for an address that this server may not connect to */
+async function judgePlaces(entra: EntraSettings | undefined, deps: ServerDeps): Promise<void> {
+  for (const name of ['authority', 'management'] as const) {
+    const url = URL.parse(entra?.[name] ?? '')
+    if (url === null) continue
+    const network = outboundNetwork(url.href, false, deps.providers.network())
+    const host = bareHost(url.hostname)
+    const refused = await deps.providers.refusedAddress(host, network.allowPrivate === true)
+    if (refused === undefined) continue
+    throw invalid(`entra.${name}`, `It ${refused}`, 'address_refused')
+  }
+}
 
 /** @throws GatewayError `invalid_request` naming the member */
-function errandOf(body: JsonObject): AzureErrand {
-  refuseUnknown(body, MEMBERS, '')
-  const providerId = text(body, 'provider', '')
-  const subscriptionId = text(body, 'subscription', '')
-  if (subscriptionId !== undefined && !/^[\w-]{1,100}$/.test(subscriptionId)) {
-    throw invalid('subscription', 'It must be the id of a subscription.')
-  }
-  const isImport = flag(body, 'import')
-  const withModels = flag(body, 'models')
+function errandOf(body: Static<typeof ErrandSchema>): AzureErrand {
+  const { accounts, subscription } = body
+  const providerId = body.provider ?? undefined
+  const isImport = body.import ?? false
+  const withModels = body.models ?? false
   if (withModels && !isImport) throw invalid('models', 'It goes with import.')
-  const entra = body['entra'] === undefined ? undefined : entraOf(body['entra'])
+  if (accounts !== undefined && !isImport) throw invalid('accounts', 'It goes with import.')
+  const entra = body.entra ?? undefined
   if (providerId !== undefined && entra !== undefined) {
     throw invalid('entra', 'Give a provider or an application, not both.')
   }
   return {
     application: {
       ...(providerId === undefined ? {} : { providerId }),
-      ...(entra === undefined ? {} : { entra }),
+      ...(entra === undefined ? {} : { entra: applicationOf(entra) }),
     },
-    ...(subscriptionId === undefined ? {} : { subscriptionId }),
+    ...(subscription === undefined || subscription === null
+      ? {}
+      : { subscriptionId: subscription }),
     isImport,
     withModels,
+    ...(accounts === undefined ? {} : { accounts }),
   }
 }
 
-const ENTRA_MEMBERS = [
-  'tenant',
-  'client_id',
-  'client_secret',
-  'cloud',
-  'authority',
-  'management',
-  'scope',
-]
-const CLOUDS: readonly EntraCloud[] = ['public', 'us_government', 'china']
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
-
 /** An application by its secret. Files of this machine are named in the configuration file alone. */
-function entraOf(value: unknown): EntraSettings {
-  if (!isObject(value)) throw invalid('entra', 'It must be an object.')
-  refuseUnknown(value, ENTRA_MEMBERS, 'entra.')
-  const needed = (name: string) => {
-    const found = text(value, name, 'entra.')
-    if (found === undefined) throw invalid(`entra.${name}`, 'It is missing.')
-    return found
-  }
-  const id = (name: string) => {
-    const found = needed(name)
-    if (!ID.test(found)) throw invalid(`entra.${name}`, 'It is no id.')
-    return found
-  }
-  const clouds = text(value, 'cloud', 'entra.') ?? 'public'
-  const cloud = CLOUDS.find((name) => name === clouds)
-  if (cloud === undefined) throw invalid('entra.cloud', `It must be one of ${CLOUDS.join(', ')}.`)
-  const authority = address(value, 'authority')
-  const management = address(value, 'management')
-  const scope = text(value, 'scope', 'entra.')
+function applicationOf(given: Static<typeof ApplicationSchema>): EntraSettings {
+  const checked = headerValue(given.client_secret)
+  if ('problem' in checked) throw invalid('entra.client_secret', `It ${checked.problem}.`)
+  const authority = address(given.authority, 'authority')
+  const management = address(given.management, 'management')
+  const scope = given.scope ?? undefined
   return {
-    tenant: id('tenant'),
-    clientId: id('client_id'),
-    clientSecret: needed('client_secret'),
-    cloud,
+    tenant: given.tenant,
+    clientId: given.client_id,
+    clientSecret: given.client_secret,
+    cloud: given.cloud ?? 'public',
     ...(authority === undefined ? {} : { authority }),
     ...(management === undefined ? {} : { management }),
     ...(scope === undefined ? {} : { scope }),
@@ -130,36 +221,11 @@ function entraOf(value: unknown): EntraSettings {
 }
 
 /** A secret goes there: HTTPS, and nothing but an origin and a path. */
-function address(value: JsonObject, name: string): string | undefined {
-  const given = text(value, name, 'entra.')
-  if (given === undefined) return undefined
+function address(given: string | null | undefined, name: string): string | undefined {
+  if (given === undefined || given === null) return undefined
   const url = URL.parse(given)
   const isFine =
-    url?.protocol === 'https:' && url.username === '' && url.password === '' && !/[?#]/.test(given)
+    url?.protocol === 'https:' && url.username === '' && url.password === '' && !/[?#@]/.test(given)
   if (!isFine) throw invalid(`entra.${name}`, 'It must be an address that begins with https://.')
   return given.replace(/\/+$/, '')
-}
-
-function text(body: JsonObject, name: string, path: string): string | undefined {
-  const value = body[name]
-  if (value === undefined || value === null) return undefined
-  if (typeof value === 'string' && value.trim() !== '' && value.length <= TEXT_CHARS_MAX)
-    return value
-  throw invalid(`${path}${name}`, 'It must be text.')
-}
-
-function flag(body: JsonObject, name: string): boolean {
-  const value = body[name] ?? false
-  if (typeof value !== 'boolean') throw invalid(name, 'It must be true or false.')
-  return value
-}
-
-function refuseUnknown(body: JsonObject, known: readonly string[], path: string): void {
-  const unknown = Object.keys(body).find((name) => !known.includes(name))
-  if (unknown === undefined) return
-  throw invalid(`${path}${unknown.slice(0, 80)}`, `Known members: ${known.join(', ')}.`)
-}
-
-function invalid(param: string, message: string): GatewayError {
-  return new GatewayError('invalid_request', { param, message })
 }

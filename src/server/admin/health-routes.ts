@@ -2,9 +2,7 @@
 // and which keys there are, so it wants an administrator.
 
 import { Elysia } from 'elysia'
-import { toGatewayError } from '../../core/error.ts'
 import type { JsonObject } from '../../core/json.ts'
-import type { Principal } from '../../core/principal.ts'
 import {
   reportProviders,
   type CheckSource,
@@ -12,10 +10,8 @@ import {
   type ReportView,
 } from '../../gateway/health-report.ts'
 import { isShared, type ServerDeps } from '../context.ts'
-import { respondError, respondJson } from '../respond.ts'
-import { ruleOf, type RouteRule } from '../route-actions.ts'
-import { overAll, visibleProviders } from '../visible.ts'
-import { authorizeAdmin } from './authorize.ts'
+import { namesTenant, overAll, providersInView, type Looking } from '../visible.ts'
+import { adminRoutes, moment, nullable, oneOf, strict, t } from './contract.ts'
 
 export interface HealthDeps {
   readonly checks: CheckSource
@@ -25,35 +21,109 @@ export interface HealthDeps {
   limits(): { readonly counted: 'process' | 'redis' | 'postgres'; readonly connected: boolean }
 }
 
+const KeyHealthSchema = t.Object({
+  id: t.String(),
+  hint: nullable(t.String(), { description: 'Its last four characters.' }),
+  state: oneOf(['fit', 'limited', 'refused', 'draining']),
+  reason: nullable(t.String()),
+  free_in_ms: t.Integer(),
+  running: t.Integer(),
+  used: t.Integer(),
+  failed: t.Integer(),
+  remaining: nullable(t.Number()),
+})
+
+const TargetHealthSchema = t.Object({
+  model: t.String(),
+  circuit: oneOf(['closed', 'open', 'half_open']),
+  opens_in_ms: t.Integer({ description: 'Until it is tried again; 0 unless it is left alone.' }),
+  limited_for_ms: t.Integer(),
+  running: t.Integer(),
+  first_byte_ms: nullable(t.Integer()),
+  total_ms: nullable(t.Integer()),
+  error_rate: t.Number(),
+  used_by_models: t.Array(t.String()),
+})
+
+const CheckSchema = t.Object({
+  interval_ms: t.Integer(),
+  last: nullable(
+    t.Object({
+      reachable: t.Boolean(),
+      ok: t.Boolean(),
+      checked_at: moment(),
+      duration_ms: t.Integer(),
+      error: nullable(t.String()),
+    }),
+  ),
+})
+
+const HealthSchema = t.Object(
+  {
+    ready: t.Boolean({ description: 'As /readyz says.' }),
+    checks: t.Record(t.String(), t.Boolean()),
+    running: nullable(t.Integer(), { description: 'Null where other tenants are among them.' }),
+    waiting: nullable(t.Integer()),
+    redis: t.Object({ configured: t.Boolean(), connected: t.Boolean() }),
+    limits: t.Object({
+      counted: oneOf(['process', 'redis', 'postgres']),
+      connected: t.Boolean(),
+    }),
+    providers: t.Array(
+      t.Object({
+        id: t.String(),
+        tenant: nullable(t.String()),
+        type: t.String(),
+        origin: t.String(),
+        usable: t.Boolean(),
+        warnings: t.Optional(t.Array(t.String())),
+        keys: t.Array(KeyHealthSchema),
+        retries_left: t.Number(),
+        queue: nullable(t.Object({ running: t.Integer(), waiting: t.Integer(), max: t.Integer() })),
+        check: nullable(CheckSchema),
+        targets: t.Array(TargetHealthSchema),
+      }),
+    ),
+  },
+  { $id: 'Health' },
+)
+
 export function healthRoutes(deps: ServerDeps) {
-  const app = new Elysia({ name: 'health-routes' })
-  const rule = ruleOf('GET', '/admin/health')
-  app.get('/admin/health', async ({ request }) => {
-    try {
-      const principal = await authorizeAdmin(request, rule, deps)
-      const response = respondJson(request, healthBody(principal, rule, deps))
-      response.headers.set('cache-control', 'no-store')
-      return response
-    } catch (thrown) {
-      return respondError(request, toGatewayError(thrown))
-    }
-  })
-  return app
+  const on = adminRoutes(deps)
+  return new Elysia({ name: 'health-routes' }).get(
+    '/admin/health',
+    ...on(
+      'GET',
+      '/admin/health',
+      {
+        summary: 'How this process and its providers fare',
+        tag: 'Health',
+        query: strict({ provider: t.Optional(t.String({ maxLength: 200 })) }),
+        answers: { 200: HealthSchema },
+      },
+      (ask) => ask.reply(healthBody(ask, ask.query.provider, deps)),
+    ),
+  )
 }
 
-function healthBody(principal: Principal, { action }: RouteRule, deps: ServerDeps): JsonObject {
+function healthBody(looking: Looking, id: string | undefined, deps: ServerDeps): JsonObject {
   const { gateway, health, readiness } = deps
+  const { principal, request, tenantId } = looking
+  const { action } = looking.rule
   const { ready, checks } = readiness()
   const { all } = gateway.gates
   const snapshot = gateway.snapshot()
   // What all tenants do together is told where there is one, and to those with rights over all.
   const isWhole = !isShared(deps) || overAll(principal, action)
   const view: ReportView = {
-    providers: visibleProviders(principal, action, snapshot),
-    models: overAll(principal, action)
-      ? snapshot.allModels
-      : snapshot.of(principal.tenantId).models.values(),
-    isWhole: ({ tenantId }) => isWhole || tenantId !== undefined,
+    providers: providersInView(looking, snapshot).filter(
+      (provider) => id === undefined || provider.id === id,
+    ),
+    models:
+      overAll(principal, action) && !namesTenant(request)
+        ? snapshot.allModels
+        : snapshot.of(tenantId).models.values(),
+    isWhole: (provider) => isWhole || provider.tenantId !== undefined,
   }
   return {
     ready,
