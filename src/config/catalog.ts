@@ -168,6 +168,7 @@ export function toModel(settings: ModelSettings, origin: Origin): Model {
       order: target.order,
       weight: target.weight,
       ...(target.tags.length === 0 ? {} : { tags: target.tags }),
+      ...(Object.keys(target.overrides).length === 0 ? {} : { overrides: target.overrides }),
       ...defined({
         abilities: target.abilities === undefined ? undefined : toAbilities(target.abilities),
       }),

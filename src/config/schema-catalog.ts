@@ -6,8 +6,6 @@ import type { SectionNode, ValueOf } from './node.ts'
 import { KEY_BUDGET, KEY_LIMITS } from './schema-money.ts'
 import { ROUTING, TARGET_ABILITIES } from './schema-routing.ts'
 
-const LATER = { kind: 'later', doc: 'Not available in this version.' } as const
-
 const PRICE_BOUNDS = {
   kind: 'number',
   unit: 'US dollars per million tokens',
@@ -79,7 +77,10 @@ export const MODEL = {
             item: { kind: 'text', format: 'id', doc: 'A word.', maxChars: 64 },
           },
           abilities: TARGET_ABILITIES,
-          overrides: LATER,
+          overrides: {
+            kind: 'free',
+            doc: "Request members set in place of the client's for this target, by OpenAI's names (`temperature`, `max_tokens`); `null` takes the client's away. `model` and `stream` stay the client's.",
+          },
         },
       },
     },

@@ -48,13 +48,20 @@ export interface NetworkSettings {
   readonly caFile?: string
   readonly certFile?: string
   readonly keyFile?: string
-  /** Opens an encrypted `keyFile`. A secret. */
+  /** PEM texts of what the files hold, for whoever may name no file of this machine. */
+  readonly ca?: string
+  readonly cert?: string
+  /** A secret. */
+  readonly key?: string
+  /** Opens an encrypted `keyFile` or `key`. A secret. */
   readonly keyPassphrase?: string
   /** False accepts any certificate. */
   readonly verify?: boolean
   readonly minTlsVersion?: TlsVersion
   /** Whether loopback and private addresses may be connected to. Metadata services never may. */
   readonly allowPrivate?: boolean
+  /** Whether the proxy may stand at such an address: an operator's may. Follows from the rest and is never declared; absent: it may. */
+  readonly allowPrivateProxy?: boolean
 }
 
 /** When a target is left alone after failing, and how it is tried again. */
@@ -184,6 +191,8 @@ export interface Target {
   readonly tags?: readonly string[]
   /** What the operator says the target can do. */
   readonly abilities?: TargetAbilities
+  /** Request members set in place of the client's, by OpenAI's names; null takes one away (see `gateway/overrides.ts`). */
+  readonly overrides?: Readonly<Record<string, unknown>>
 }
 
 /**

@@ -7,6 +7,7 @@ import { LIMITS } from '../core/limits.ts'
 import type { Operation } from '../dialects/dialect.ts'
 import type { Asked } from './admit.ts'
 import { tokensInBytes } from './estimate.ts'
+import { answerOverrides } from './overrides.ts'
 import { answerTokens, RequestNeeds } from './request-needs.ts'
 
 /** Answers to one question that may be asked for at once; more is refused by every provider. */
@@ -42,7 +43,10 @@ export function askedTokens({ body, inbound, model, raw }: Asked): AskedTokens {
   const byDefault = model?.defaults['max_completion_tokens'] ?? model?.defaults['max_tokens']
   const longest =
     answerTokens(dialect, body) ?? (typeof byDefault === 'number' ? byDefault : undefined)
-  const answer = (longest ?? LIMITS.limitAnswerTokensMax) * choices(dialect, body) * promptsIn(body)
+  const overrides = answerOverrides(model?.targets ?? [])
+  const one = Math.max(longest ?? LIMITS.limitAnswerTokensMax, overrides.tokensMax)
+  const answers = Math.max(choices(dialect, body), Math.min(CHOICES_MAX, overrides.choicesMax))
+  const answer = one * answers * promptsIn(body)
   return { tokens: Math.ceil(needs.inputTokens + answer), certain: longest !== undefined }
 }
 

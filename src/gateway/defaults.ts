@@ -117,6 +117,41 @@ export function defaultsFor(
   return { members, objects }
 }
 
+/**
+ * A body of this protocol with these members in place of the client's own.
+ * @param overrides by OpenAI's names; null takes a member away
+ */
+export function overriddenBody(
+  dialect: DialectName,
+  operation: Operation,
+  body: JsonObject,
+  overrides: readonly (readonly [name: string, value: unknown])[],
+): JsonObject {
+  const result: JsonObject = { ...body }
+  for (const [name, value] of overrides) {
+    if (operation === 'embedding' && FOR_TEXT.has(name)) continue
+    const place = placeOf(dialect, name)
+    if (place === undefined) continue
+    if (LIMIT_NAMES.some((each) => each === name)) {
+      for (const twin of LIMIT_NAMES) delete result[twin]
+    }
+    const [outer, inner] = spelled(place, result)
+    if (inner === undefined) {
+      delete result[outer]
+      if (value !== null) result[outer] = valueFor(outer, value as JsonValue)
+      continue
+    }
+    const given = result[outer]
+    if (value === null && !isObject(given)) continue
+    const own = isObject(given) ? { ...given } : {}
+    delete own[inner]
+    delete own[snake(inner)]
+    if (value !== null) own[inner] = valueFor(inner, value as JsonValue)
+    result[outer] = own
+  }
+  return result
+}
+
 function placeOf(dialect: DialectName, name: string): Place {
   const places = PLACES[dialect]
   if (places !== undefined && Object.hasOwn(places, name)) return places[name]

@@ -74,6 +74,22 @@ describe('the most a request may cost', () => {
     expect(worst(tokens).nanoUsd).toBe(20)
   })
 
+  test('what a target sets in place of the client counts, where that is more', () => {
+    const overridden = (overrides: object) => {
+      const [target] = modelOf('m', ['cheap']).targets
+      return { ...modelOf('m', []), targets: [{ ...target!, overrides: { ...overrides } }] }
+    }
+    const tokens = (max: number, overrides: object) =>
+      worst(asked({ max_tokens: max }, { model: overridden(overrides) }))
+    expect(tokens(10, { max_tokens: 500 }).outputTokens).toBe(500)
+    expect(tokens(900, { max_tokens: 500 }).outputTokens).toBe(900)
+    expect(tokens(10, { n: 3 }).outputTokens).toBe(30)
+    expect(tokens(10, { max_tokens: null }).isOpenEnded).toBe(true)
+    const model = overridden({ max_tokens: 5_000 })
+    const estimate = askedTokens(asked({ max_tokens: 10 }, { model })).tokens
+    expect(estimate).toBeGreaterThanOrEqual(5_000)
+  })
+
   test('a length beyond all sense has a price all the same', () => {
     for (const length of [1e15, 1e300]) {
       expect(worst(asked({ max_tokens: length }, { model: cheap })).nanoUsd).toBe(1e9)

@@ -8,6 +8,7 @@ import { worstCostNanoUsd, type Expected } from '../core/price.ts'
 import type { Asked } from './admit.ts'
 import { promptsIn } from './asked-tokens.ts'
 import type { PriceBook } from './deps.ts'
+import { answerOverrides, type AnswerOverrides } from './overrides.ts'
 import { answerTokens } from './request-needs.ts'
 import type { Catalog } from './snapshot.ts'
 import { targetPrice } from './target-price.ts'
@@ -62,7 +63,7 @@ export function worstCase(
   atMs: number,
 ): WorstCase {
   if (isFree(asked)) return FREE
-  const expected = expectedOf(asked)
+  const expected = expectedOf(asked, overridesOf(asked, catalog))
   let nanoUsd: number | undefined = 0
   let knownNanoUsd = 0
   let perOutputTokenNanoUsd = 0
@@ -119,11 +120,19 @@ function pricesOf(
   return [...byTarget(model), ...inItsPlace]
 }
 
+/** What every target that may be asked says of the answer's length. */
+function overridesOf({ model }: Asked, catalog: Catalog): AnswerOverrides {
+  if (model === undefined) return answerOverrides([])
+  const others = Object.values(model.routing?.fallbacks ?? {}).flat()
+  const inItsPlace = others.flatMap((name) => catalog.models.get(name)?.targets ?? [])
+  return answerOverrides([...model.targets, ...inItsPlace])
+}
+
 interface ExpectedAnswer extends Expected {
   readonly isOpenEnded: boolean
 }
 
-function expectedOf(asked: Asked): ExpectedAnswer {
+function expectedOf(asked: Asked, overrides: AnswerOverrides): ExpectedAnswer {
   const { body, earlierBytes = 0, inbound, model, raw } = asked
   const { bytes } = inbound
   const { dialect, operation } = raw ?? inbound
@@ -137,10 +146,12 @@ function expectedOf(asked: Asked): ExpectedAnswer {
   const byDefault = asNumber(model?.defaults['max_completion_tokens'] as JsonValue | undefined)
   const byOlderDefault = asNumber(model?.defaults['max_tokens'] as JsonValue | undefined)
   const told = body === undefined ? undefined : answerTokens(dialect, body)
-  const longest = told ?? byDefault ?? byOlderDefault
-  const one = Math.ceil(longest ?? LIMITS.budgetOutputTokensMax)
+  const limit = overrides.isUnlimited ? undefined : (told ?? byDefault ?? byOlderDefault)
+  const longest = limit === undefined ? undefined : Math.max(limit, overrides.tokensMax)
+  const one = Math.ceil(longest ?? Math.max(LIMITS.budgetOutputTokensMax, overrides.tokensMax))
   const prompts = body === undefined ? 1 : promptsIn(body)
-  const outputTokens = Math.min(ANSWER_TOKENS_MAX, one * choicesOf(body) * prompts)
+  const choices = Math.max(choicesOf(body), Math.min(CHOICES_MAX, overrides.choicesMax))
+  const outputTokens = Math.min(ANSWER_TOKENS_MAX, one * choices * prompts)
   return { inputTokens, outputTokens, writesCache, hasAudio, isOpenEnded: longest === undefined }
 }
 

@@ -80,15 +80,15 @@ test('before anybody was asked, after an answer, and after what vanished', async
   const { close, refresh, status, upstream } = rig(list('a', 'b'))
   const NEVER = { answered: false, whole: false, models: 0, answered_at: null }
   expect<object>((await status('?provider=one')).body).toEqual({
-    object: 'list',
     data: [],
+    next_cursor: null,
+    total: 0,
     providers: [{ provider: 'one', tenant: null, ...NEVER, problem: null }],
   })
   const asked = await refresh(undefined, ADMIN, {})
   expect<object>(asked).toEqual({
     status: 200,
     body: {
-      object: 'list',
       data: [
         {
           provider: 'one',

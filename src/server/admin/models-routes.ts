@@ -3,115 +3,148 @@
 
 import { Elysia } from 'elysia'
 import type { Provider } from '../../core/catalog.ts'
-import { GatewayError, toGatewayError } from '../../core/error.ts'
-import { isObject, parseJson, type JsonObject } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json.ts'
 import type { ModelState } from '../../core/model-status.ts'
-import type { Principal } from '../../core/principal.ts'
 import type { ModelDirectory } from '../../gateway/catalog.ts'
 import { statusJson } from '../../gateway/model-status.ts'
 import { isUsable } from '../../gateway/resolve.ts'
 import type { ServerDeps } from '../context.ts'
-import { readBody, requireJsonType } from '../request-body.ts'
-import { respondError, respondJson } from '../respond.ts'
-import { ruleOf, type RouteRule } from '../route-actions.ts'
-import { visibleProviders } from '../visible.ts'
-import { authorizeAdmin } from './authorize.ts'
+import { providersInView, type Looking } from '../visible.ts'
+import { adminRoutes, moment, nullable, oneOf, strict, t } from './contract.ts'
+import { listOf, listQuery, pageOf } from './paging.ts'
+import { invalid } from './provider-input.ts'
 
-/** Bytes of a body that names a provider. */
-const BODY_BYTES_MAX = 64 * 1_024
+const STATES = ['available', 'gone', 'retired'] as const satisfies readonly ModelState[]
 
-const STATES: readonly ModelState[] = ['available', 'gone', 'retired']
+const ListedModelSchema = t.Object(
+  {
+    id: t.String({ description: 'provider/model.' }),
+    provider: t.String(),
+    tenant: nullable(t.String()),
+    model: t.String(),
+    state: oneOf(STATES),
+    context_window: nullable(t.Integer()),
+    capabilities: nullable(t.Array(t.String())),
+    base_model: nullable(t.String()),
+    version: nullable(t.String()),
+    status: nullable(t.String({ description: 'The provider’s own word.' })),
+    retires: nullable(moment()),
+    first_seen: nullable(moment()),
+    last_seen: nullable(moment()),
+    gone_since: nullable(moment()),
+  },
+  { $id: 'ListedModel' },
+)
+
+const AskedSchema = t.Object(
+  {
+    provider: t.String(),
+    tenant: nullable(t.String()),
+    answered: t.Boolean(),
+    whole: t.Boolean({ description: 'False where only a part of its list could be read.' }),
+    models: t.Integer(),
+    answered_at: nullable(moment()),
+    problem: nullable(t.String()),
+  },
+  { $id: 'AskedProvider' },
+)
+
+const PROVIDER = t.Optional(t.String({ minLength: 1, maxLength: 200, description: 'By its id.' }))
 
 export function modelsRoutes(deps: ServerDeps) {
-  const app = new Elysia({ name: 'models-routes' })
+  const on = adminRoutes(deps)
   const { directory } = deps.gateway
-  const reading = ruleOf('GET', '/admin/models/status')
-  const asking = ruleOf('POST', '/admin/models/refresh')
-  app.get('/admin/models/status', async ({ request }) => {
-    try {
-      const principal = await authorizeAdmin(request, reading, deps)
-      const { provider: id, state } = filterOf(request)
-      const providers = providersOf(id, principal, reading, deps)
-      const models = providers.flatMap((provider) =>
-        directory
-          .statuses(provider)
-          .map((model) => ({ ...model, tenant: provider.tenantId ?? null })),
-      )
-      const shown = models.filter((model) => state === undefined || model.state === state)
-      return respondJson(request, {
-        object: 'list',
-        data: shown.map(({ tenant, ...model }) => ({
-          id: `${model.providerId}/${model.model}`,
-          provider: model.providerId,
-          tenant,
-          model: model.model,
-          ...statusJson(model),
-        })),
-        providers: providers.map((provider) => askedJson(provider, directory)),
-      })
-    } catch (thrown) {
-      return respondError(request, toGatewayError(thrown))
-    }
-  })
-  app.post(
-    '/admin/models/refresh',
-    async ({ request }) => {
-      try {
-        const principal = await authorizeAdmin(request, asking, deps)
-        const providers = providersOf(await providerIn(request, deps), principal, asking, deps)
-        await directory.refreshEach(providers.filter(isUsable))
-        const data = providers.map((provider) => askedJson(provider, directory))
-        return respondJson(request, { object: 'list', data })
-      } catch (thrown) {
-        return respondError(request, toGatewayError(thrown))
-      }
-    },
-    { parse: 'none' },
-  )
-  return app
-}
-
-function filterOf(request: Request): { provider?: string; state?: ModelState } {
-  const parameters = new URL(request.url).searchParams
-  const provider = parameters.get('provider') ?? ''
-  const word = parameters.get('state') ?? ''
-  const state = STATES.find((each) => each === word)
-  if (word !== '' && state === undefined) {
-    throw invalid('state', `It must be one of ${STATES.join(', ')}.`)
-  }
-  return {
-    ...(provider === '' ? {} : { provider }),
-    ...(state === undefined ? {} : { state }),
-  }
+  return new Elysia({ name: 'models-routes' })
+    .get(
+      '/admin/models/status',
+      ...on(
+        'GET',
+        '/admin/models/status',
+        {
+          summary: 'Models that providers list, and what became of them',
+          tag: 'Providers',
+          query: strict({
+            ...listQuery(['id', 'last_seen']),
+            provider: PROVIDER,
+            state: t.Optional(oneOf(STATES)),
+          }),
+          answers: {
+            200: t.Intersect([
+              listOf(ListedModelSchema),
+              t.Object({ providers: t.Array(AskedSchema) }),
+            ]),
+          },
+        },
+        (ask) => {
+          const { query, reply } = ask
+          const providers = providersOf(query.provider, ask, deps)
+          const rows = providers.flatMap((provider) =>
+            directory
+              .statuses(provider)
+              .filter(({ state }) => query.state === undefined || state === query.state)
+              .map((model) => {
+                const told = statusJson(model)
+                const known = directory.facts(provider, model.model)
+                return {
+                  id: `${model.providerId}/${model.model}`,
+                  provider: model.providerId,
+                  tenant: provider.tenantId ?? null,
+                  model: model.model,
+                  ...told,
+                  // What the provider does not say may be known of a model of this name.
+                  context_window: told.context_window ?? known.contextWindow ?? null,
+                }
+              }),
+          )
+          const {
+            next_cursor,
+            rows: data,
+            total,
+          } = pageOf(rows, query, {
+            id: ({ id, tenant }) => `${id} ${tenant ?? ''}`,
+            sorts: { id: ({ id }) => id, last_seen: (row) => row.last_seen },
+            text: ({ base_model: base, id }) => [id, base],
+          })
+          return reply({
+            data: [...data],
+            next_cursor,
+            total,
+            providers: providers.map((provider) => askedJson(provider, directory)),
+          })
+        },
+      ),
+    )
+    .post(
+      '/admin/models/refresh',
+      ...on(
+        'POST',
+        '/admin/models/refresh',
+        {
+          summary: 'Ask providers for their models now',
+          tag: 'Providers',
+          body: strict({ provider: t.Optional(nullable(t.String({ maxLength: 200 }))) }),
+          answers: { 200: t.Object({ data: t.Array(AskedSchema) }) },
+        },
+        async (ask) => {
+          const providers = providersOf(ask.body.provider ?? undefined, ask, deps)
+          await directory.refreshEach(providers.filter(isUsable))
+          return ask.reply({ data: providers.map((provider) => askedJson(provider, directory)) })
+        },
+      ),
+    )
 }
 
 /** Those with this id, or all, that are theirs. @throws GatewayError `invalid_request` for one that is not there, or not theirs */
 function providersOf(
   id: string | undefined,
-  principal: Principal,
-  { action }: RouteRule,
+  looking: Looking,
   deps: ServerDeps,
 ): readonly Provider[] {
-  const providers = visibleProviders(principal, action, deps.gateway.snapshot())
+  const providers = providersInView(looking, deps.gateway.snapshot())
   if (id === undefined) return providers
   const named = providers.filter((provider) => provider.id === id)
   if (named.length === 0) throw invalid('provider', 'There is no provider with this id.')
   return named
-}
-
-async function providerIn(request: Request, deps: ServerDeps): Promise<string | undefined> {
-  const { bodyTimeoutMs } = deps.settings()
-  const bytes = await readBody(request, BODY_BYTES_MAX, bodyTimeoutMs, deps.gateway.deadlines)
-  const text = new TextDecoder().decode(bytes)
-  // A page cannot send JSON from elsewhere unasked; a bare POST it can, so that needs the type too.
-  requireJsonType(request.headers, text === '')
-  const body = text.trim() === '' ? {} : parseJson(text)
-  if (!isObject(body)) throw new GatewayError('invalid_json')
-  const unknown = Object.keys(body).find((name) => name !== 'provider')
-  if (unknown !== undefined) throw invalid(unknown.slice(0, 80), 'Known members: provider.')
-  const provider = body['provider'] ?? undefined
-  if (provider === undefined || typeof provider === 'string') return provider
-  throw invalid('provider', 'It must be text.')
 }
 
 function askedJson(provider: Provider, directory: ModelDirectory): JsonObject {
@@ -126,8 +159,4 @@ function askedJson(provider: Provider, directory: ModelDirectory): JsonObject {
     answered_at: answeredMs === undefined ? null : new Date(answeredMs).toISOString(),
     problem: problem ?? (isUsable(provider) ? null : 'it has no key'),
   }
-}
-
-function invalid(param: string, message: string): GatewayError {
-  return new GatewayError('invalid_request', { param, message })
 }

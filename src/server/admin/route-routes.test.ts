@@ -43,7 +43,8 @@ async function ask(url: string, body: unknown, headers: Record<string, string> =
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
   const answer = (await response.json()) as ExplainedModel & {
-    error: { code: string; param: string | null }
+    code: string
+    param: string | null
   }
   return { status: response.status, answer }
 }
@@ -75,24 +76,24 @@ describe('who may ask', () => {
 
 test.each([
   ['not json', 'invalid_json', null],
-  ['[]', 'invalid_json', null],
+  ['[]', 'invalid_value', null],
   [{}, 'missing_required_parameter', 'model'],
-  [{ model: 7 }, 'invalid_type', 'model'],
+  [{ model: 7 }, 'invalid_value', 'model'],
   [{ model: 'nobody' }, 'model_not_found', 'model'],
-  [{ model: 'fast', needs: 'vision' }, 'invalid_type', 'needs'],
-  [{ model: 'fast', needs: ['sight'] }, 'invalid_type', 'needs'],
-  [{ model: 'fast', tokens: -1 }, 'invalid_type', 'tokens'],
-  [{ model: 'fast', tokens: 1.5 }, 'invalid_type', 'tokens'],
-  [{ model: 'fast', tags: [], needs: [1] }, 'invalid_type', 'needs'],
+  [{ model: 'fast', needs: 'vision' }, 'invalid_value', 'needs'],
+  [{ model: 'fast', needs: ['sight'] }, 'invalid_value', 'needs[0]'],
+  [{ model: 'fast', tokens: -1 }, 'invalid_value', 'tokens'],
+  [{ model: 'fast', tokens: 1.5 }, 'invalid_value', 'tokens'],
+  [{ model: 'fast', tags: [], needs: [1] }, 'invalid_value', 'needs[0]'],
   [{ model: 'fast', tags: [''] }, 'invalid_value', 'tags'],
   [{ model: 'fast', target: '/' }, 'invalid_value', 'target'],
   [{ model: 'fast', key: 'nobody' }, 'invalid_value', 'key'],
-  [{ model: 'fast', sesion: 's' }, 'invalid_value', 'sesion'],
+  [{ model: 'fast', sesion: 's' }, 'unknown_parameter', 'sesion'],
 ])('%j is refused with %s', async (body, code, param) => {
   await using server = startTestServer(gateway([FAST, LONG]))
   const { answer, status } = await ask(server.url, body)
   expect(status).toBe(code === 'model_not_found' ? 404 : 400)
-  expect([answer.error.code, answer.error.param]).toEqual([code, param])
+  expect([answer.code, answer.param]).toEqual([code, param])
 })
 
 test('the decision for the model and for each it falls back to, by cause', async () => {
