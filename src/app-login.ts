@@ -47,7 +47,7 @@ export class AppLogin {
   readonly desk: LoginDesk
   private readonly parts: LoginParts
   private readonly sessions: Sessions
-  private readonly local: LocalUsers
+  readonly local: LocalUsers
   private readonly refresh: SessionRefresh
   private pruning: ReturnType<typeof setInterval> | undefined
   private port = 0

@@ -23,10 +23,36 @@ export interface LocalUserPorts {
   readonly ids: IdSource
 }
 
+/** Lets one person choose a password. */
+export interface PasswordLink {
+  readonly token: string
+  readonly expiresMs: number
+}
+
 /** Why a link was made: one that a start has printed is worth nothing once there is an owner. */
 export type LinkReason = 'start' | 'command'
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._@+ -]{0,99}$/u
+
+/** Told to whoever chooses another one. */
+export const LOCAL_NAME_WORDS = 'A name has 1 to 100 letters, digits or . _ @ + -.'
+
+/** A name to log in with as it is kept; undefined for what cannot be one. */
+export function localName(text: string): string | undefined {
+  const name = text.trim().normalize('NFC')
+  return NAME.test(name) ? name : undefined
+}
+
+/** Issuer of links that let one person choose a password: no issuer of tokens can be called so, and no other link is one. */
+const PASSWORD_LINK = 'local/password'
+
+/** What a password link is about; sealed in the store. */
+interface LinkedUser {
+  readonly tenantId: string
+  readonly id: string
+  /** Of the hash that was there when it was made: any new password makes the link worthless. */
+  readonly was: string
+}
 
 export class LocalUsers {
   private readonly ports: LocalUserPorts
@@ -71,13 +97,11 @@ export class LocalUsers {
     facts: { readonly token: string; readonly name: string; readonly password: string },
     origin: Origin,
   ): Promise<User> {
-    const { clock, ids, logins, passwords, users } = this.ports
-    const name = facts.name.trim().normalize('NFC')
-    if (!NAME.test(name)) throw invalid('name', 'A name has 1 to 100 letters, digits or . _ @ + -.')
-    const problem = passwordProblem(facts.password, name)
-    if (problem !== undefined) throw invalid('password', problem)
+    const { clock, ids, logins, users } = this.ports
+    const name = localName(facts.name)
+    if (name === undefined) throw invalid('name', LOCAL_NAME_WORDS)
     // Hashed first: a link is not used up by a server that is too busy.
-    const hash = await passwords.hash(facts.password)
+    const hash = await this.hashFor(name, facts.password)
     const attempt = await logins.take(hashed(facts.token), clock.nowMs())
     if (attempt?.issuer !== LOCAL_ISSUER) throw linkRefused()
     if (attempt.nonce !== 'command' && (await this.hasOwner())) throw linkRefused()
@@ -106,6 +130,83 @@ export class LocalUsers {
     const user = await users.find(tenantId, id)
     if (user === undefined) throw new GatewayError('internal', { cause: 'the user is gone' })
     return user
+  }
+
+  /** The hash of a password that somebody of this name may have. @throws GatewayError 400 naming `password`, 429 */
+  async hashFor(name: string, password: string): Promise<string> {
+    const problem = passwordProblem(password, name)
+    if (problem !== undefined) throw invalid('password', problem)
+    return await this.ports.passwords.hash(password)
+  }
+
+  /** A secret by which this local user chooses a password once, within `passwordLinkMs` and before any other way gives them one. */
+  async passwordLink({ id, tenantId }: Pick<User, 'id' | 'tenantId'>): Promise<PasswordLink> {
+    const { clock, logins, users } = this.ports
+    const token = randomBytes(32).toString('base64url')
+    const expiresMs = clock.nowMs() + LIMITS.passwordLinkMs
+    const linked: LinkedUser = { tenantId, id, was: await this.mark(users, tenantId, id) }
+    await logins.begin({
+      stateHash: hashed(token),
+      issuer: PASSWORD_LINK,
+      browserHash: '',
+      nonce: JSON.stringify(linked),
+      codeVerifier: '',
+      returnTo: '/auth/password',
+      expiresMs,
+    })
+    return { token, expiresMs }
+  }
+
+  /**
+   * Gives the user of a link the password they chose.
+   * @throws GatewayError 400 for a password that cannot be, 403 for a link that is unknown, used, over, or no longer needed
+   */
+  async choosePassword(
+    { password, token }: { readonly token: string; readonly password: string },
+    origin: Origin,
+  ): Promise<User> {
+    const { clock, logins, passwords, users } = this.ports
+    // Before the link is taken: one that is misspelt once is not used up by it.
+    const problem = passwordProblem(password, '')
+    if (problem !== undefined) throw invalid('password', problem)
+    const hash = await passwords.hash(password)
+    const attempt = await logins.take(hashed(token), clock.nowMs())
+    if (attempt?.issuer !== PASSWORD_LINK) throw linkRefused(PASSWORD_LINK_OVER)
+    const linked = JSON.parse(attempt.nonce) as LinkedUser
+    const { id, tenantId } = linked
+    const user = await this.linkedUser(linked)
+    const named = passwordProblem(password, user.subject)
+    if (named !== undefined) {
+      // Who it is was not known before: the link goes back where it was.
+      await logins.begin(attempt)
+      throw invalid('password', named)
+    }
+    const by: Actor = {
+      kind: 'user',
+      id,
+      tenantId,
+      name: user.subject,
+      ...origin,
+      // Again within the change: an administrator may give another password, or turn them off, at this moment.
+      precondition: async () => void (await this.linkedUser(linked)),
+    }
+    if (!(await users.setPasswordHash(tenantId, id, hash, by))) {
+      throw linkRefused(PASSWORD_LINK_OVER)
+    }
+    return user
+  }
+
+  /** @throws GatewayError 403 where the link is not needed any more */
+  private async linkedUser({ id, tenantId, was }: LinkedUser): Promise<User> {
+    const { users } = this.ports
+    const user = await users.find(tenantId, id)
+    const isMeant = user?.status === 'active' && user.issuer === LOCAL_ISSUER
+    if (isMeant && (await this.mark(users, tenantId, id)) === was) return user
+    throw linkRefused(PASSWORD_LINK_OVER)
+  }
+
+  private async mark(users: UserRepository, tenantId: string, id: string): Promise<string> {
+    return hashed((await users.passwordHash(tenantId, id)) ?? '')
   }
 
   /**
@@ -167,10 +268,11 @@ function invalid(param: string, message: string): GatewayError {
   return new GatewayError('invalid_request', { param, message })
 }
 
-function linkRefused(): GatewayError {
-  return new GatewayError('permission', {
-    code: 'setup_link_invalid',
-    message:
-      "This link was used, is too old, or is not needed any more. 'weir setup' prints another.",
-  })
+const PASSWORD_LINK_OVER =
+  'This link was used, is too old, or is not needed any more. Ask an administrator for another.'
+
+function linkRefused(
+  message = "This link was used, is too old, or is not needed any more. 'weir setup' prints another.",
+): GatewayError {
+  return new GatewayError('permission', { code: 'setup_link_invalid', message })
 }

@@ -13,6 +13,7 @@ import type { Rights } from '../core/rights.ts'
 import type { Accounts, Origin } from './accounts.ts'
 import { addressGroup, AttemptCounter } from './attempt-counter.ts'
 import type { LocalUsers } from './local-users.ts'
+import { originOf, personOf, sessionEvent, sessionId } from './login-events.ts'
 import { describeLoginFailure, loginRefused } from './oidc-failure.ts'
 import type { OidcIssuers } from './oidc-issuers.ts'
 import type { OidcLogin } from './oidc-login.ts'
@@ -21,6 +22,8 @@ import { returnTarget } from './return-target.ts'
 import type { SessionRefresh } from './session-refresh.ts'
 import { isSessionToken, markOf, rightsMark, sessionHash } from './session-token.ts'
 import type { Sessions, SessionSecrets } from './sessions.ts'
+
+export { sessionId }
 
 /** Where logins, logouts and refusals are written down. */
 export interface AuditRecorder {
@@ -179,6 +182,30 @@ export class LoginDesk {
     const session = { issuer: LOCAL_ISSUER, claimed: { roles: [], groups: [] } }
     const loggedIn = await this.admit(user, session, {}, browser)
     return { ...loggedIn, returnTo: returnTarget(null) }
+  }
+
+  /** The user of a password link chooses a password and is logged in. @throws GatewayError 400, 403, 404 or 429 */
+  async choosePassword(
+    facts: { readonly token: string; readonly password: string },
+    browser: Browser,
+  ): Promise<LoggedIn> {
+    if (!this.parts.isLocalOpen()) throw notThere()
+    const address = addressGroup(browser.from)
+    this.byAddress.take(address)
+    const user = await this.parts.local.choosePassword(facts, originOf(browser))
+    this.byAddress.giveBack(address)
+    const session = { issuer: LOCAL_ISSUER, claimed: { roles: [], groups: [] } }
+    const loggedIn = await this.admit(user, session, {}, browser)
+    return { ...loggedIn, returnTo: returnTarget(null) }
+  }
+
+  /** Who a cookie is now, for a stream that goes on: nothing is renewed or ended, as no answer could take a new cookie. */
+  async look(sessionValue: string): Promise<Principal | undefined> {
+    const session = await this.parts.sessions.find(sessionValue)
+    if (session === undefined) return undefined
+    const rights = this.parts.rights()
+    const user = rights.user(session.tenantId, session.userId)
+    return user === undefined ? undefined : rights.ofUser(user, session.claimed)
   }
 
   /** Who a cookie is, or undefined when it is nobody's any more. */
@@ -351,38 +378,6 @@ export class LoginDesk {
       },
       { kind: 'system', id: `issuer ${issuer.id}`, ...origin },
     )
-  }
-}
-
-/** What a session is called where people see it: it lets nobody in. */
-export function sessionId(session: Pick<Session, 'idHash'>): string {
-  return session.idHash.slice(0, 32)
-}
-
-function sessionEvent(action: 'logout' | 'session.revoke', session: Session): AuditEvent {
-  const { issuer, tenantId, userId } = session
-  const target = { kind: 'session', id: sessionId(session) }
-  return { tenantId, action, target, before: { userId, issuer } }
-}
-
-function personOf(
-  { name, tenantId, userId }: Principal,
-  { issuer }: { readonly issuer: string },
-  origin: Origin,
-): Actor {
-  return {
-    kind: 'user',
-    id: userId ?? issuer,
-    tenantId,
-    ...(name === undefined ? {} : { name }),
-    ...origin,
-  }
-}
-
-function originOf({ from, requestId }: Browser): Origin {
-  return {
-    ...(from === undefined ? {} : { from }),
-    ...(requestId === undefined ? {} : { requestId }),
   }
 }
 

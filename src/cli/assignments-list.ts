@@ -4,6 +4,7 @@ import type { RoleAssignment } from '../core/identity.ts'
 import { ASSIGNMENTS, type NamedAssignment } from './assignments.ts'
 import type { Command, CommandInput } from './command.ts'
 import { IN_TENANT, JSON_ARRAY, listIn, type Place } from './people.ts'
+import { assigneeName, namedOf } from '../server/admin/people/names.ts'
 import { ownerOf, PLATFORM_OPTION } from './roles.ts'
 
 export const assignmentsList: Command = {
@@ -26,12 +27,10 @@ async function named(
   assignments: readonly RoleAssignment[],
 ): Promise<NamedAssignment[]> {
   const { users } = await store.directory.all()
-  const keys = [...config.keys, ...(await store.keys.all())]
-  const shown = ({ id, kind }: RoleAssignment['assignee']): string => {
-    if (kind === 'everyone') return id === '*' ? 'everyone' : `everyone of ${id.split('/')[0]}`
-    const user = kind === 'user' ? users.find((each) => each.id === id) : undefined
-    const key = kind === 'key' ? keys.find((each) => each.id === id) : undefined
-    return `${kind}:${user?.email ?? user?.subject ?? key?.name ?? id}`
-  }
-  return assignments.map((each) => ({ ...each, who: shown(each.assignee) }))
+  const known = namedOf(users, [...config.keys, ...(await store.keys.all())])
+  return assignments.map((each) => {
+    const name = assigneeName(each, known)
+    const { kind } = each.assignee
+    return { ...each, who: kind === 'everyone' ? name : `${kind}:${name}` }
+  })
 }

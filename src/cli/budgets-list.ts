@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/config.ts'
 import type { BudgetRule } from '../core/money.ts'
 import type { BudgetStanding } from '../core/ports-money.ts'
-import { budgetJson, standingsOf } from '../core/usage-export.ts'
+import { budgetJson, standingsOf } from '../server/admin/budget-json.ts'
 import { ownRule } from '../gateway/spending-rules.ts'
 import type { Store } from '../storage/store.ts'
 import { isOn } from './arguments.ts'
@@ -45,7 +45,7 @@ async function run(input: CommandInput): Promise<number> {
   const rules = found?.rules ?? config.budgets
   const standings = found?.standings ?? []
   if (isOn(input, 'json')) {
-    const all = rules.map((rule) => budgetJson(rule, standings))
+    const all = rules.map((rule) => budgetJson(rule, standings, tenantId))
     output.out(`${jsonText(all, 2)}\n`)
     return 0
   }
@@ -62,7 +62,8 @@ async function rulesOf(config: Config, store: Store, tenantId: string): Promise<
   const keys = [...config.keys, ...(await store.keys.list(tenantId))]
   const own = keys.flatMap((key) => {
     if (key.tenantId !== tenantId || key.own === undefined) return []
-    return ownRule({ keyId: key.id, own: key.own }) ?? []
+    const rule = ownRule({ keyId: key.id, own: key.own })
+    return rule === undefined ? [] : { ...rule, origin: key.origin }
   })
   return [...config.budgets, ...(await store.budgetRules.list(tenantId)), ...own]
 }

@@ -6,7 +6,8 @@ import { EMPTY_DIRECTORY, type Assignee } from '../core/identity.ts'
 import { ACTIONS, type Action } from '../core/permission.ts'
 import { Rights } from '../core/rights.ts'
 import type { ApiKey } from '../core/catalog.ts'
-import { explain, type Subject, subjectOf } from './can-explain.ts'
+import { explain, subjectOf } from '../server/admin/people/explain.ts'
+import { systemClock } from '../system.ts'
 import { isOn } from './arguments.ts'
 import { type Command, type CommandInput, UsageError } from './command.ts'
 import { jsonText, printable } from './format.ts'
@@ -53,7 +54,9 @@ async function run(input: CommandInput): Promise<number> {
     if (rights.tenant(tenantId) === undefined) {
       throw new Problem(`There is no tenant '${tenantId}'. See 'weir tenants list'.`)
     }
-    const asked: Subject = subjectOf(subject, { directory, keys, rights, tenantId })
+    const nowMs = systemClock.nowMs()
+    const asked = subjectOf(subject, { directory, keys, rights, tenantId, nowMs })
+    if (asked === undefined) throw new Problem(`There is no ${subject.kind} '${subject.id}'.`)
     const answer = explain(asked, action, scope, catalog.models)
     if (isOn(input, 'json')) {
       const { allowed, grant, reason } = answer

@@ -106,9 +106,29 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'show what was used and spent',
     load: async () => (await import('./usage.ts')).usage,
   },
+  'limits list': {
+    summary: 'show limits',
+    load: async () => (await import('./limits-list.ts')).limitsList,
+  },
+  'limits save': {
+    summary: 'make or change a limit',
+    load: async () => (await import('./limits-save.ts')).limitsSave,
+  },
+  'limits delete': {
+    summary: 'delete a limit',
+    load: async () => (await import('./limits-delete.ts')).limitsDelete,
+  },
   'budgets list': {
     summary: 'show budgets and what is left of them',
     load: async () => (await import('./budgets-list.ts')).budgetsList,
+  },
+  'budgets save': {
+    summary: 'make or change a budget',
+    load: async () => (await import('./budgets-save.ts')).budgetsSave,
+  },
+  'budgets delete': {
+    summary: 'delete a budget',
+    load: async () => (await import('./budgets-delete.ts')).budgetsDelete,
   },
   'budgets reset': {
     summary: 'begin a budget anew',

@@ -12,7 +12,7 @@ let server: TestPostgres
 
 beforeAll(async () => {
   if (missing === undefined) server = await startPostgres()
-})
+}, 60_000)
 afterAll(async () => {
   for (const program of programs) program.remove()
   await server?.[Symbol.asyncDispose]()

@@ -4,7 +4,8 @@
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Assignee, AssigneeKind, Scope, User } from '../core/identity.ts'
-import { isScope, scopes } from '../core/permission.ts'
+import { SCOPE_WORDS, scopeFromWords } from '../core/policy/scope-words.ts'
+import { isoTime } from '../server/admin/people/json.ts'
 import type { Store } from '../storage/store.ts'
 import { isOn } from './arguments.ts'
 import { type CommandInput, type OptionDoc, UsageError } from './command.ts'
@@ -116,10 +117,7 @@ async function requireTenant(store: Store, tenantId: string): Promise<void> {
   throw new Problem(`There is no tenant '${tenantId}'. See 'weir tenants list'.`)
 }
 
-/** An ISO time for programs. */
-export function isoTime(timeMs: number | undefined): string | null {
-  return timeMs === undefined ? null : new Date(timeMs).toISOString()
-}
+export { isoTime }
 
 /** The one user of a tenant who is meant: by id, by what they log in with, or by the address of their mail. @throws Problem */
 export async function findUser({ store, tenantId }: Place, text: string): Promise<User> {
@@ -180,16 +178,7 @@ export async function resolveWho(place: Place, who: Assignee): Promise<Assignee>
  * @throws UsageError when it is none
  */
 export function parseScope(text: string, tenantId: string): Scope {
-  const colon = text.indexOf(':')
-  const [kind, name] = [text.slice(0, colon), text.slice(colon + 1)]
-  const scope =
-    text === 'tenant'
-      ? scopes.tenant(tenantId)
-      : kind === 'model' || kind === 'provider' || kind === 'team'
-        ? scopes[kind](tenantId, name)
-        : text
-  if (isScope(scope)) return scope
-  throw new UsageError(
-    'A scope is / for the whole installation, tenant, team:ID, provider:ID, model:NAME, or a path such as /tenants/acme/models/fast.',
-  )
+  const scope = scopeFromWords(text, tenantId)
+  if (scope === undefined) throw new UsageError(SCOPE_WORDS)
+  return scope
 }

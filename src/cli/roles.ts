@@ -4,6 +4,7 @@ import { PLATFORM_TENANT_ID, type RoleDefinition } from '../core/identity.ts'
 import { isOn } from './arguments.ts'
 import { type CommandInput, type OptionDoc, UsageError } from './command.ts'
 import type { ListOf, Place } from './people.ts'
+import { roleJson } from '../server/admin/people/json.ts'
 
 export const PLATFORM_OPTION: OptionDoc = {
   flag: '--platform',
@@ -17,11 +18,7 @@ export function ownerOf(input: CommandInput, { tenantId }: Place): string {
   throw new UsageError('--platform and --tenant contradict each other.')
 }
 
-/** A role for programs. */
-export function roleJson({ actions, description, id, name, notActions, tenantId }: RoleDefinition) {
-  const owner = tenantId === PLATFORM_TENANT_ID ? '/' : (tenantId ?? null)
-  return { id, name, description, actions, not_actions: notActions, tenant: owner }
-}
+export { roleJson }
 
 export const ROLES: ListOf<RoleDefinition> = {
   columns: [

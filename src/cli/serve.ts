@@ -87,7 +87,7 @@ function createServeLogger(
   })
 }
 
-/** What a person sees first: where it listens, what it found, how to make a key, and one request that works as pasted. */
+/** What a person sees first: where it listens, where to click, what it found, how to make a key, and one request that works as pasted. */
 function greet(app: App, loaded: LoadedConfig, output: Output): void {
   const { url } = app.server
   const usable = [...app.snapshot().allProviders.values()].filter(isUsable)
@@ -95,6 +95,7 @@ function greet(app: App, loaded: LoadedConfig, output: Output): void {
   output.out(
     [
       `${bold('Weir')} listens on ${bold(url)}`,
+      `  open        ${bold(`${uiBase(url, loaded.config)}/ui`)} in a browser`,
       `  providers   ${usable.map(named).join(', ')}`,
       `  data        ${loaded.config.dataFolder}`,
       `  config      ${loaded.config.file ?? 'none (environment and defaults)'}`,
@@ -115,6 +116,13 @@ function greet(app: App, loaded: LoadedConfig, output: Output): void {
       }
     }
   })
+}
+
+/** Where a browser reaches it: every address is none that one could go to. */
+function uiBase(url: string, { server }: Config): string {
+  const { publicUrl } = server
+  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '')
+  return url.replace(/^http:\/\/(?:0\.0\.0\.0|\[::\])/, 'http://localhost')
 }
 
 /** The only way to the first administrator's password: there is none by default. */

@@ -2,20 +2,10 @@
 
 import type { Service } from '../core/identity.ts'
 import { formatDate } from './format.ts'
-import { isoTime, type ListOf } from './people.ts'
+import type { ListOf } from './people.ts'
+import { serviceJson } from '../server/admin/people/json.ts'
 
-/** A service for programs. */
-export function serviceJson({ clientId, createdMs, id, issuer, name, status, tenantId }: Service) {
-  return {
-    tenant: tenantId,
-    id,
-    name,
-    status,
-    issuer: issuer ?? null,
-    client_id: clientId ?? null,
-    created: isoTime(createdMs),
-  }
-}
+export { serviceJson }
 
 export const SERVICES: ListOf<Service> = {
   columns: [

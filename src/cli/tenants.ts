@@ -2,12 +2,10 @@
 
 import type { Tenant } from '../core/identity.ts'
 import { formatDate } from './format.ts'
-import { isoTime, type ListOf } from './people.ts'
+import type { ListOf } from './people.ts'
+import { tenantJson } from '../server/admin/people/json.ts'
 
-/** A tenant for programs. */
-export function tenantJson({ createdMs, id, name, status }: Tenant) {
-  return { id, name, status, created: createdMs === 0 ? null : isoTime(createdMs) }
-}
+export { tenantJson }
 
 export const TENANTS: ListOf<Tenant> = {
   columns: [

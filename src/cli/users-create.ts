@@ -1,6 +1,7 @@
 // `weir users create`: makes a local user with a password from standard input, never from an argument; or one whom an issuer knows, ahead
 // of their first login.
 
+import { LOCAL_NAME_WORDS, localName } from '../auth/local-users.ts'
 import { Passwords } from '../auth/passwords.ts'
 import { LOCAL_ISSUER } from '../core/issuer.ts'
 import { systemClock } from '../system.ts'
@@ -9,9 +10,6 @@ import { textOption } from './arguments.ts'
 import { type Command, type CommandInput, UsageError } from './command.ts'
 import { argument, changeIn, IN_TENANT, JSON_OBJECT, Problem } from './people.ts'
 import { readPassword, userJson } from './users.ts'
-
-/** What one logs in with, as the login page takes it. */
-const LOGIN = /^[\p{L}\p{N}][\p{L}\p{N}._@+ -]{0,99}$/u
 
 export const usersCreate: Command = {
   name: 'users create',
@@ -40,10 +38,8 @@ async function run(input: CommandInput): Promise<number> {
   const issuer = textOption(input, 'issuer') ?? LOCAL_ISSUER
   const isLocal = issuer === LOCAL_ISSUER
   const given = argument(input, 0, isLocal ? 'the login name' : 'the subject of the user')
-  const subject = isLocal ? given.normalize('NFC') : given
-  if (isLocal && !LOGIN.test(subject)) {
-    throw new UsageError('A login name has 1 to 100 letters, digits or . _ @ + -.')
-  }
+  const subject = isLocal ? localName(given) : given
+  if (subject === undefined) throw new UsageError(LOCAL_NAME_WORDS)
   const [name, email] = [textOption(input, 'name'), textOption(input, 'email')]
   const passwordHash = isLocal
     ? await new Passwords().hash(await readPassword(input, subject))

@@ -4,26 +4,11 @@ import { passwordProblem } from '../auth/passwords.ts'
 import type { User } from '../core/identity.ts'
 import { type CommandInput, UsageError } from './command.ts'
 import { formatTime } from './format.ts'
-import { isoTime, type ListOf } from './people.ts'
+import type { ListOf } from './people.ts'
+import { userJson } from '../server/admin/people/json.ts'
 import { readHidden } from './secret-input.ts'
 
-/** A user for programs; never anything of a password. */
-export function userJson(user: User) {
-  const { claimed, createdMs, email, id, issuer, lastLoginMs, name, status, subject } = user
-  return {
-    tenant: user.tenantId,
-    id,
-    issuer,
-    subject,
-    name: name ?? null,
-    email: email ?? null,
-    status,
-    claimed_roles: claimed?.roles ?? [],
-    claimed_groups: claimed?.groups ?? [],
-    created: isoTime(createdMs),
-    last_login: isoTime(lastLoginMs),
-  }
-}
+export { userJson }
 
 export const USERS: ListOf<User> = {
   columns: [

@@ -12,6 +12,7 @@ import {
   type RoleAssignment,
   type RoleDefinition,
   type Service,
+  type Team,
   type Tenant,
   type User,
 } from './identity.ts'
@@ -32,6 +33,9 @@ const NO_CLAIMS: Claimed = { roles: [], groups: [] }
 /** Behind a role's id where it holds for the whole installation. */
 const PLATFORM_SUFFIX = '@/'
 
+/** Why somebody has a role that a token gave them. */
+const ISSUER = 'the issuer'
+
 /** Rights as they follow from one reading of the store and the configuration. Immutable. */
 export class Rights {
   private readonly tenants: ReadonlyMap<string, Tenant>
@@ -40,7 +44,7 @@ export class Rights {
   private readonly servicesById: ReadonlyMap<string, Service>
   private readonly servicesByClient: ReadonlyMap<string, Service>
   private readonly groups: ReadonlyMap<string, readonly Group[]>
-  private readonly teams: ReadonlySet<string>
+  private readonly teamsById: ReadonlyMap<string, Team>
   private readonly roles: ReadonlyMap<string, RoleDefinition>
   /** By tenant and assignee. */
   private readonly assignments: ReadonlyMap<string, readonly RoleAssignment[]>
@@ -58,7 +62,7 @@ export class Rights {
       (each) => name(each.issuer ?? '', each.clientId ?? ''),
     )
     this.groups = Map.groupBy(directory.groups, ({ tenantId }) => tenantId)
-    this.teams = new Set(directory.teams.map((team) => name(team.tenantId, team.id)))
+    this.teamsById = byName(directory.teams, (team) => name(team.tenantId, team.id))
     this.roles = byName(directory.roles, (role) => name(role.tenantId ?? '', role.id))
     this.assignments = Map.groupBy(directory.assignments.filter(isInItsTenant), (assignment) =>
       name(assignment.tenantId, assignment.assignee.kind, assignment.assignee.id),
@@ -100,6 +104,18 @@ export class Rights {
 
   serviceByClient(issuer: string, clientId: string): Service | undefined {
     return this.servicesByClient.get(name(issuer, clientId))
+  }
+
+  team(tenantId: string, id: string): Team | undefined {
+    return this.teamsById.get(name(tenantId, id))
+  }
+
+  usersOf(tenantId: string): readonly User[] {
+    return [...this.usersById.values()].filter((user) => user.tenantId === tenantId)
+  }
+
+  teamsOf(tenantId: string): readonly Team[] {
+    return [...this.teamsById.values()].filter((team) => team.tenantId === tenantId)
   }
 
   /** A role that can be assigned in a tenant: its own, or a built-in one. */
@@ -153,6 +169,11 @@ export class Rights {
     }
   }
 
+  /** What holds for everybody in a tenant, whoever they are. */
+  everyonesGrants(tenantId: string): readonly Grant[] {
+    return this.assigned(tenantId, 'everyone', '*', 'everyone')
+  }
+
   /** A service with what the issuer says now. Undefined when service or tenant is turned off. */
   ofService(service: Service, claimed: Claimed = NO_CLAIMS): Principal | undefined {
     if (service.status !== 'active' || !this.isOpen(service.tenantId)) return undefined
@@ -173,6 +194,26 @@ export class Rights {
     }
   }
 
+  /**
+   * Somebody who was let in before, as they are by this reading, with what their issuer said then. Undefined when they are gone or turned
+   * off; whoever is no row of a directory stays as they were.
+   * @param key what they asked with, where it is a key that is still there
+   */
+  again(principal: Principal, key: ApiKey | undefined): Principal | undefined {
+    const { grants, groups = [], kind, serviceId, tenantId, userId } = principal
+    if (kind === 'anonymous') return principal
+    if (kind === 'key') return key && this.ofKey(key)
+    const roles = grants
+      .filter(({ because }) => because === ISSUER)
+      .map(({ role, scope }) => (scope === scopes.platform ? role.id + PLATFORM_SUFFIX : role.id))
+    const claimed = { roles, groups }
+    const user = userId === undefined ? undefined : this.user(tenantId, userId)
+    const service = serviceId === undefined ? undefined : this.service(tenantId, serviceId)
+    const now =
+      user === undefined ? service && this.ofService(service, claimed) : this.ofUser(user, claimed)
+    return now && { ...principal, ...now }
+  }
+
   /** The rights a key has from whoever owns it. */
   private ownerOf(key: ApiKey): Principal | undefined {
     const { owner, tenantId } = key
@@ -188,7 +229,7 @@ export class Rights {
       return principal && { ...principal, grants: [...principal.grants, ...implied] }
     }
     if (owner?.kind === 'team') {
-      if (!this.teams.has(name(tenantId, owner.id))) return undefined
+      if (this.team(tenantId, owner.id) === undefined) return undefined
       const ofTeam = this.assigned(tenantId, 'team', owner.id, `team ${owner.id}`)
       const grants = [...implied, ...ofTeam, ...everyone]
       return { kind: 'key', tenantId, teamId: owner.id, grants }
@@ -243,7 +284,7 @@ export class Rights {
       const role = this.role(isPlatform ? PLATFORM_TENANT_ID : tenantId, id)
       if (role === undefined) return []
       const scope = isPlatform ? scopes.platform : scopes.tenant(tenantId)
-      return [{ scope, effect: 'allow', role, because: 'the issuer' }]
+      return [{ scope, effect: 'allow', role, because: ISSUER }]
     })
   }
 

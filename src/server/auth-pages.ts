@@ -4,23 +4,20 @@
 import type { GatewayError } from '../core/error.ts'
 import type { ServerDeps } from './context.ts'
 import { respond, respondError } from './respond.ts'
+import { pageHeaders } from './web-files.ts'
 import { wantsPage } from './browser.ts'
-
-/** Everything the pages need is in the executable; a login there is a form of ours, sent by a script of ours. */
-const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** Where the words of a problem go. */
 const PROBLEM = '<p id="problem" role="alert" hidden></p>'
 
 /** A page by its file. @param problem in words, where there is one */
-export function authPage(
+export async function authPage(
   request: Request,
   name: string,
   deps: Pick<ServerDeps, 'asset'>,
   { problem, status = 200 }: { readonly problem?: string; readonly status?: number } = {},
-): Response {
-  const asset = deps.asset(name)
+): Promise<Response> {
+  const asset = await deps.asset(name)
   const html = asset === undefined ? PROBLEM : new TextDecoder().decode(asset.body)
   const body =
     problem === undefined
@@ -29,10 +26,9 @@ export function authPage(
   return respond(request, {
     status,
     headers: {
+      ...pageHeaders(),
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
-      'content-security-policy': CONTENT_SECURITY_POLICY,
-      'referrer-policy': 'no-referrer',
     },
     body,
   })
@@ -43,7 +39,7 @@ export function respondLoginError(
   request: Request,
   error: GatewayError,
   deps: Pick<ServerDeps, 'asset'>,
-): Response {
+): Response | Promise<Response> {
   if (request.method !== 'GET' || !wantsPage(request)) return respondError(request, error)
   return authPage(request, 'login.html', deps, { problem: error.message, status: error.status })
 }

@@ -388,7 +388,7 @@ describe('who somebody is', () => {
     ]) {
       const refused = await browser.script(`${world.url}${path}`, 'GET')
       expect(refused.status).toBe(403)
-      expect(await refused.json()).toMatchObject({ error: { code: 'no_role' } })
+      expect(await refused.json()).toMatchObject({ code: 'no_role' })
     }
   })
 

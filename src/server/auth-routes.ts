@@ -67,6 +67,15 @@ export function authRoutes(deps: ServerDeps) {
     handled((...asked) => setUp(...asked, deps)),
     unparsed,
   )
+  app.get(
+    '/auth/password',
+    handled((request) => authPage(request, 'password.html', deps)),
+  )
+  app.post(
+    '/auth/password',
+    handled((...asked) => choosePassword(...asked, deps)),
+    unparsed,
+  )
   app.post(
     '/auth/backchannel/:issuer',
     handled((...asked) => backChannel(...asked, deps)),
@@ -98,8 +107,8 @@ function elsewhere(request: Request, { url }: Place): Response | undefined {
   return redirect(request, `${url}${pathOf(request)}?${query.toString()}`)
 }
 
-function loginPage(request: Request, place: Place, deps: ServerDeps): Response {
-  return elsewhere(request, place) ?? authPage(request, 'login.html', deps)
+async function loginPage(request: Request, place: Place, deps: ServerDeps): Promise<Response> {
+  return elsewhere(request, place) ?? (await authPage(request, 'login.html', deps))
 }
 
 async function beginLogin(request: Request, login: LoginDeps, place: Place): Promise<Response> {
@@ -136,12 +145,12 @@ async function finishLogin(
     browserOf(request, place),
   )
   letIn(request, place, loggedIn)
-  if (!hasRights(loggedIn.principal)) return withoutRole(request, deps)
+  if (!hasRights(loggedIn.principal)) return await withoutRole(request, deps)
   return redirect(request, `${place.url}${loggedIn.returnTo}`)
 }
 
 /** Logged in, and nothing is theirs: said at once, where they would look for the reason. */
-function withoutRole(request: Request, deps: ServerDeps): Response {
+function withoutRole(request: Request, deps: ServerDeps): Response | Promise<Response> {
   const error = new GatewayError('permission', { code: 'no_role', message: NO_ROLE })
   return wantsPage(request)
     ? authPage(request, 'login.html', deps, { problem: error.message, status: error.status })
@@ -188,6 +197,25 @@ async function setUp(
   )
   letIn(request, place, loggedIn)
   return respondJson(request, { redirect: loggedIn.returnTo, access: true }, 201)
+}
+
+async function choosePassword(
+  request: Request,
+  login: LoginDeps,
+  place: Place,
+  deps: ServerDeps,
+): Promise<Response> {
+  requireOwnPage(request, place)
+  const body = await bodyObject(request, deps, ['token', 'password'])
+  const facts = { token: textMember(body, 'token'), password: textMember(body, 'password') }
+  const loggedIn = await login.desk.choosePassword(facts, browserOf(request, place))
+  letIn(request, place, loggedIn)
+  const access = hasRights(loggedIn.principal)
+  return respondJson(request, {
+    redirect: access ? loggedIn.returnTo : '/auth/login',
+    access,
+    ...(access ? {} : { message: NO_ROLE }),
+  })
 }
 
 /** OpenID Connect Back-Channel Logout 1.0 §2.5 and §2.8. */

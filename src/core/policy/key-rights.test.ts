@@ -204,3 +204,30 @@ test('one’s own keys are those one owns in one’s own tenant', () => {
   expect(mayManageKey(user('admin'), 'key.write', { tenantId: T })).toBe(true)
   expect(mayManageKey(user('admin'), 'key.write', { tenantId: 'other' })).toBe(false)
 })
+
+describe('what is denied to the one', () => {
+  const dear = scopes.model(T, 'dear')
+  const denying = (...actions: Action[]): Grant => ({
+    scope: dear,
+    effect: 'deny',
+    role: { id: 'frozen', actions, notActions: [] },
+    because: 'a test',
+  })
+  const with_ = (roleId: string, ...more: Grant[]): Principal => {
+    const { grants, ...rest } = user(roleId)
+    return { ...rest, grants: [...grants, ...more] }
+  }
+  const admin = with_('admin', denying('model.invoke'))
+
+  test('must be denied to the other: by that role, and by none that is called the same', () => {
+    expect(hasAtLeast(admin, with_('member', denying('model.invoke')))).toBe(true)
+    expect(hasAtLeast(admin, with_('member'))).toBe(false)
+    expect(hasAtLeast(admin, with_('member', denying('usage.read')))).toBe(false)
+  })
+
+  test('is no matter for whoever could not do it anyway', () => {
+    expect(hasAtLeast(admin, { ...user('member'), grants: [] })).toBe(true)
+    expect(hasAtLeast(admin, with_('auditor'))).toBe(true)
+    expect(hasAtLeast(admin, with_('operator'))).toBe(false)
+  })
+})

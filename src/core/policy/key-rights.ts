@@ -1,9 +1,19 @@
 // Who may make or change which API key: nobody gives a key more than they have themselves, whatever way it would come by it (roles, an
 // owner, models, actions, freedom from limits, time). Pure.
 
-import type { ApiKey } from '../catalog.ts'
-import { ACTIONS, can, roleGives, scopes, type Action } from '../permission.ts'
-import { matchesPattern, type Principal } from '../principal.ts'
+import type { ApiKey, Model } from '../catalog.ts'
+import {
+  ACTIONS,
+  can,
+  canSomewhere,
+  isOnList,
+  modelScopes,
+  roleGives,
+  scopes,
+  type Action,
+} from '../permission.ts'
+import { matchesPattern, type Grant, type Principal } from '../principal.ts'
+import { isSameGrant } from './giving.ts'
 
 /** Whether a key is the principal's own: that of a user who manages their own keys. */
 export function isOwnKey(principal: Principal, key: Pick<ApiKey, 'owner' | 'tenantId'>): boolean {
@@ -56,6 +66,25 @@ export function keyBeyond(
   return hasAtLeast(caller, wanted) ? undefined : 'It would have rights beyond those of its maker.'
 }
 
+/**
+ * Whether a key that would be `wanted` would be on the access list of a model that its maker is not on: by its owner, or by its name.
+ * Whoever decides over the list may do that.
+ */
+export function isListedBeyond(
+  caller: Principal,
+  wanted: Principal,
+  models: Iterable<Model>,
+): boolean {
+  const isSamePerson = wanted.userId !== undefined && wanted.userId === caller.userId
+  if (isSamePerson && wanted.tenantId === caller.tenantId) return false
+  if (!canSomewhere(wanted, 'model.invoke')) return false
+  for (const model of models) {
+    if (model.access === undefined || isOnList(caller, model) || !isOnList(wanted, model)) continue
+    if (!can(caller, 'model.write', modelScopes(wanted.tenantId, model.id))) return true
+  }
+  return false
+}
+
 /** Whether every pattern lies within one of the bounds; no bounds hold everything, and everything lies within no bounds only. */
 function isWithin(
   patterns: readonly string[] | undefined,
@@ -69,14 +98,12 @@ function isWithin(
 
 /** Whether the one may do everything, everywhere, that the other may. */
 export function hasAtLeast(one: Principal, other: Principal): boolean {
-  // What is denied to the one at some narrower scope must be denied to the other as well.
+  // What is denied to the one at some narrower scope must be denied to the other as well, where they could do it at all.
   const keepsDenials = one.grants.every(
     (denial) =>
       denial.effect === 'allow' ||
-      other.grants.some(
-        ({ effect, role, scope }) =>
-          effect === 'deny' && scope === denial.scope && role.id === denial.role.id,
-      ),
+      !mayDoOf(other, denial) ||
+      other.grants.some((grant) => isSameGrant(grant, denial)),
   )
   if (!keepsDenials) return false
   return other.grants.every((grant) => {
@@ -85,6 +112,17 @@ export function hasAtLeast(one: Principal, other: Principal): boolean {
       (action) => !isGiven(other, grant, action) || can(one, action, grant.scope),
     )
   })
+}
+
+/** Whether somebody is allowed, anywhere, what a denial is of. */
+function mayDoOf(principal: Principal, denial: Grant): boolean {
+  return (Object.keys(ACTIONS) as Action[]).some(
+    (action) =>
+      roleGives(denial.role, action) &&
+      principal.grants.some(
+        (grant) => grant.effect === 'allow' && isGiven(principal, grant, action),
+      ),
+  )
 }
 
 function isGiven(

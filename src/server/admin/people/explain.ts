@@ -1,8 +1,8 @@
-// The answer of `weir can`: from an assignee to the principal a server would see, and from the decision to words. What is asked of models
-// goes through all that a request goes through: rights, what the key is narrowed to, the model's own list.
+// Whether somebody may do something, explained: from an assignee to the principal a server would see, and from the decision to words. What is
+// asked of models goes through all that a request goes through: rights, what the key is narrowed to, the model's own list.
 
-import type { ApiKey, Model } from '../core/catalog.ts'
-import type { Assignee, Directory, Membership, Scope } from '../core/identity.ts'
+import type { ApiKey, Model } from '../../../core/catalog.ts'
+import type { Assignee, Directory, Membership, Scope } from '../../../core/identity.ts'
 import {
   decide,
   isOnList,
@@ -12,12 +12,10 @@ import {
   scopes,
   type Action,
   type Decision,
-} from '../core/permission.ts'
-import type { Principal } from '../core/principal.ts'
-import { Rights } from '../core/rights.ts'
-import { systemClock } from '../system.ts'
-import { keyState } from './keys.ts'
-import { Problem } from './people.ts'
+} from '../../../core/permission.ts'
+import type { Principal } from '../../../core/principal.ts'
+import { Rights } from '../../../core/rights.ts'
+import { keyState } from '../key-json.ts'
 
 /** Whoever is asked about; or why they are nobody. */
 export type Subject = { readonly principal: Principal } | { readonly nobody: string }
@@ -27,37 +25,34 @@ export interface People {
   readonly keys: readonly ApiKey[]
   readonly rights: Rights
   readonly tenantId: string
+  readonly nowMs: number
 }
 
-/** The principal a server would see. @throws Problem when there is none of that id */
-export function subjectOf({ id, kind }: Assignee, people: People): Subject {
-  const { directory, keys, rights, tenantId } = people
+/** The principal a server would see; undefined when there is none of that id. */
+export function subjectOf({ id, kind }: Assignee, people: People): Subject | undefined {
+  const { directory, keys, nowMs, rights, tenantId } = people
   if (!rights.isOpen(tenantId)) return { nobody: 'the tenant is turned off' }
   if (kind === 'user') {
     const user = rights.user(tenantId, id)
-    if (user === undefined) throw new Problem(`There is no user '${id}'.`)
-    return orNobody(rights.ofUser(user), 'the user is turned off')
+    return user && orNobody(rights.ofUser(user), 'the user is turned off')
   }
   if (kind === 'service') {
     const service = rights.service(tenantId, id)
-    if (service === undefined) throw new Problem(`There is no service '${id}'.`)
-    return orNobody(rights.ofService(service), 'the service is turned off')
+    return service && orNobody(rights.ofService(service), 'the service is turned off')
   }
   if (kind === 'key') {
     const key = keys.find((each) => each.id === id)
-    if (key === undefined) throw new Problem(`There is no key '${id}'.`)
-    const state = keyState(key, systemClock.nowMs())
+    if (key === undefined) return undefined
+    const state = keyState(key, nowMs)
     if (state !== 'active') return { nobody: `the key is ${state}` }
     return orNobody(rights.ofKey(key), 'whoever owns the key is gone or turned off')
   }
-  if (kind === 'everyone') return { principal: somebody(directory, tenantId, []) }
-  if (
-    kind === 'team' &&
-    !directory.teams.some((each) => each.tenantId === tenantId && each.id === id)
-  ) {
-    throw new Problem(`There is no team '${id}'.`)
+  if (kind === 'everyone') return somebody(directory, tenantId, [])
+  const isTeam = kind === 'team'
+  if (isTeam && !directory.teams.some((each) => each.tenantId === tenantId && each.id === id)) {
+    return undefined
   }
-  return { principal: somebody(directory, tenantId, [{ kind, id }]) }
+  return somebody(directory, tenantId, [{ kind, id }])
 }
 
 function orNobody(principal: Principal | undefined, nobody: string): Subject {
@@ -69,14 +64,12 @@ function somebody(
   directory: Directory,
   tenantId: string,
   places: readonly Pick<Membership, 'kind' | 'id'>[],
-): Principal {
+): Subject {
   const userId = 'anybody'
   const memberships = places.map((place) => ({ ...place, tenantId, userId }))
   const rights = new Rights({ ...directory, memberships })
   const user = { tenantId, id: userId, issuer: '', subject: '', createdMs: 0 }
-  const principal = rights.ofUser({ ...user, status: 'active' })
-  if (principal === undefined) throw new Problem('The tenant is turned off.')
-  return principal
+  return orNobody(rights.ofUser({ ...user, status: 'active' }), 'the tenant is turned off')
 }
 
 /**
