@@ -128,7 +128,8 @@ describe('whoever may not', () => {
         method === 'GET' ? undefined : {},
       )
       expect(told.status).toBe(404)
-      expect(told.body['error']).toEqual(absent.body['error'])
+      const problem = ({ request_id: _id, ...rest }: JsonObject) => rest
+      expect(problem(told.body)).toEqual(problem(absent.body))
     }
     const { body } = await call('GET', '/admin/keys', OTHERS_ADMIN)
     expect(JSON.stringify(body)).not.toContain('ours')
@@ -188,6 +189,44 @@ describe('a key', () => {
     expect((await call('PATCH', path, ADMIN, { name: 'again' })).status).toBe(409)
     expect((await call('POST', `${path}/rotate`, ADMIN, {})).status).toBe(409)
     expect((await call('DELETE', path, ADMIN)).body['state']).toBe('revoked')
+  })
+
+  test('is made once for one Idempotency-Key, and changed by who has seen it as it is', async () => {
+    const send = async (method: string, path: string, body: object, headers: object) => {
+      const answer = await fetch(`${app.server.url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${ADMIN}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
+      })
+      const text = await answer.text()
+      const told = text === '' ? {} : (JSON.parse(text) as JsonObject)
+      return { status: answer.status, body: told, etag: answer.headers.get('etag') ?? '' }
+    }
+    const once = { 'idempotency-key': 'one' }
+    const first = await send('POST', '/admin/keys', { name: 'one' }, once)
+    expect(await send('POST', '/admin/keys', { name: 'one' }, once)).toEqual(first)
+    expect((await send('POST', '/admin/keys', { name: 'two' }, once)).status).toBe(409)
+    expect(await app.store.keys.all()).toHaveLength(1)
+    const path = `/admin/keys/${String(first.body['id'])}`
+    // Being used is no other version.
+    expect(await invoke(String(first.body['key']))).toBe(200)
+    const seen = { 'if-none-match': first.etag }
+    expect((await send('GET', path, {}, seen)).status).toBe(304)
+    const match = { 'if-match': first.etag }
+    const both = await Promise.all(
+      [['a'], ['b']].map((models) => send('PATCH', path, { models }, match)),
+    )
+    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412])
+    expect((await send('DELETE', path, {}, match)).status).toBe(412)
+    expect((await send('GET', path, {}, seen)).body['state']).toBe('active')
+    const turn = { 'idempotency-key': 'turn' }
+    const next = await send('POST', `${path}/rotate`, {}, turn)
+    expect(await send('POST', `${path}/rotate`, {}, turn)).toEqual(next)
+    expect(await app.store.keys.all()).toHaveLength(2)
   })
 
   test('is rotated: both go for the overlap, without one the old ends at once, and there is one successor', async () => {
@@ -319,10 +358,10 @@ describe('one’s own keys', () => {
     const [ann, bob] = [await person('ann', 'member'), await person('bob', 'member')]
     const made = await call('POST', '/admin/me/keys', ann.key, { name: 'laptop' })
     expect(made.status).toBe(201)
-    expect(made.body['owner']).toEqual({ kind: 'user', id: ann.id })
+    expect(made.body['owner']).toEqual({ kind: 'user', id: ann.id, name: 'ann' })
     expect(await invoke(String(made.body['key']))).toBe(200)
     const list = await call('GET', '/admin/me/keys', ann.key)
-    expect((list.body['keys'] as JsonObject[]).map(({ name }) => name)).toEqual(['ann', 'laptop'])
+    expect((list.body['data'] as JsonObject[]).map(({ name }) => name)).toEqual(['ann', 'laptop'])
     for (const [method, body] of [
       ['GET', undefined],
       ['PATCH', { name: 'mine' }],
@@ -351,7 +390,7 @@ describe('one’s own keys', () => {
     const make = () => call('POST', '/admin/me/keys', ann.key, { name: 'x' })
     const last = await make()
     expect(last.status).toBe(201)
-    expect(await make()).toMatchObject({ status: 409, body: { error: { code: 'too_many_keys' } } })
+    expect(await make()).toMatchObject({ status: 409, body: { code: 'too_many_keys' } })
     const rotate = (id: string) =>
       call('POST', `/admin/me/keys/${id}/rotate`, ann.key, { overlap_seconds: 60 })
     const next = await rotate(idOf(last))
@@ -390,14 +429,17 @@ test.each([
   [{ name: 'x', owner: { kind: 'planet', id: 'x' } }, 'owner.kind'],
   [{ name: 'x', limits: { requests_per_minute: -1 } }, 'limits.requests_per_minute'],
   [{ name: 'x', limits: { requests_per_minute: 1.5 } }, 'limits.requests_per_minute'],
-  [{ name: 'x', limits: { __proto__x: 1 } }, 'limits'],
+  [{ name: 'x', limits: { __proto__x: 1 } }, 'limits.__proto__x'],
+  [{ name: 'x', actions: ['usage.raed'] }, 'actions[0]'],
+  [{ name: 'x', actions: ['usage.*', 'x.*'] }, 'actions[1]'],
+  [{ name: 'x', budget: { usd: 1e10 } }, 'budget.usd'],
   [{ name: 'x', budget: { usd: -1 } }, 'budget.usd'],
   [{ name: 'x', budget: { usd: 1, window: 'year' } }, 'budget.window'],
   [{ name: 'x', canary_member: 'canary-value' }, 'canary_member'],
 ])('%p is refused by name, and its value is not repeated', async (body, param) => {
   const told = await call('POST', '/admin/keys', ADMIN, body)
   expect(told.status).toBe(400)
-  expect(told.body['error']).toMatchObject({ param })
+  expect(told.body).toMatchObject({ param })
   expect(JSON.stringify(told.body)).not.toContain('canary-value')
   expect(await app.store.keys.all()).toEqual([])
 })

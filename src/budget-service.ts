@@ -5,6 +5,8 @@ import type { ApiKey } from './core/catalog.ts'
 import type { Transport, Logger } from './core/ports.ts'
 import type { BudgetRule } from './core/money.ts'
 import { outboundNetwork } from './core/network.ts'
+import type { BudgetAccount } from './core/ports-money.ts'
+import type { Principal } from './core/principal.ts'
 import type { Config } from './config/config.ts'
 import { BudgetAlerts } from './gateway/budget-alerts.ts'
 import type { PriceBook } from './gateway/deps.ts'
@@ -78,9 +80,15 @@ export class BudgetService {
     const own = [...keys].flatMap((key) => {
       if (key.tenantId !== tenantId || key.revokedMs !== undefined || key.own === undefined)
         return []
-      return ownRule({ keyId: key.id, own: key.own }) ?? []
+      const rule = ownRule({ keyId: key.id, own: key.own })
+      return rule === undefined ? [] : { ...rule, origin: key.origin }
     })
     return [...rules, ...own]
+  }
+
+  /** The accounts that every request of a principal is charged to, whatever model it asks. */
+  accountsOf(principal: Principal): readonly BudgetAccount[] {
+    return this.rules.accountsOf(principal, undefined, systemClock.nowMs())
   }
 
   async stop(): Promise<void> {

@@ -6,7 +6,7 @@ import { LIMITS } from './core/limits.ts'
 import type { LimitRule, LimitSubject } from './core/money.ts'
 import { MemoryLimits } from './core/policy/memory-limits.ts'
 import type { Clock, IdSource, Logger } from './core/ports.ts'
-import type { LimitCounters } from './core/ports-money.ts'
+import type { LimitCounters, LimitState as CounterState, LimitTake } from './core/ports-money.ts'
 import { LimitRules, NO_LIMIT_RULES, type Counts } from './gateway/limit-rules.ts'
 import { Limiting } from './gateway/limiting.ts'
 import { redisAuthorities, type RedisSettings } from './replicas.ts'
@@ -39,6 +39,7 @@ export class LimitService {
   private shared: SharedLimits | undefined
   private counted: LimitState['counted'] = 'process'
   private inForce: LimitRules = NO_LIMIT_RULES
+  private all: readonly LimitRule[] = []
   private settings: RedisSettings | undefined
   private isWanted = false
   /** Where it counts; undefined where there is nothing to count. */
@@ -64,6 +65,7 @@ export class LimitService {
    * @param keys those that may have limits of their own; where there is no limit at all nobody is connected to
    */
   useRules(rules: readonly LimitRule[], keys: readonly Pick<ApiKey, 'own'>[]): void {
+    this.all = rules
     this.inForce = rules.length === 0 ? NO_LIMIT_RULES : new LimitRules(rules)
     this.isWanted = rules.length > 0 || keys.some(({ own }) => own?.limits !== undefined)
     if (this.settings === undefined) return
@@ -77,6 +79,16 @@ export class LimitService {
     const before = this.changing
     this.changing = Promise.allSettled([before]).then(() => this.change(settings))
     return this.changing
+  }
+
+  /** Those that hold for a tenant, of file and store. */
+  rulesOf(tenantId: string): readonly LimitRule[] {
+    return this.all.filter((rule) => rule.tenantId === undefined || rule.tenantId === tenantId)
+  }
+
+  /** Counters as they stand, taking nothing. */
+  peek(takes: readonly LimitTake[]): Promise<readonly CounterState[]> {
+    return this.counters.peek(takes)
   }
 
   state(): LimitState {

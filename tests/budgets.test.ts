@@ -146,6 +146,13 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   }
 }
 
+/** Waits for what a change brings about, which no replica may take longer for. */
+async function within1s(holds: () => Promise<boolean>): Promise<void> {
+  const startedMs = performance.now()
+  await until(holds)
+  expect(performance.now() - startedMs).toBeLessThan(1_000)
+}
+
 function sums(weir: Weir) {
   const database = new Database(join(weir.dataFolder, 'weir-log.db'), { readonly: true })
   const one = (sql: string) => database.query<{ n: number | null }, []>(sql).get()?.n ?? 0
@@ -221,17 +228,17 @@ describe('one node on SQLite', () => {
     })
 
     const report = await json(weir, '/admin/usage?by=key,model')
-    expect(report.body['rows']).toMatchObject([
+    expect(report.body['data']).toMatchObject([
       { key: 'file:one', model: 'm', requests: 80, cost_usd: (80 * COST_NANO_USD) / NANO },
       { key: 'file:other', model: 'm', requests: 40, cost_usd: (40 * COST_NANO_USD) / NANO },
     ])
     const own = await json(weir, '/admin/usage/self?by=key', KEYS.other)
-    expect(own.body['rows']).toMatchObject([{ key: 'file:other', requests: 40 }])
+    expect(own.body['data']).toMatchObject([{ key: 'file:other', requests: 40 }])
     const budgets = await json(weir, '/admin/budgets')
-    expect(budgets.body['budgets']).toMatchObject([
+    expect(budgets.body['data']).toMatchObject([
       { per: 'key', usd: 100, accounts: [{ subject: 'file:one' }, { subject: 'file:other' }] },
-      { per: 'tenant', accounts: [{ subject: 'default', spent_usd: sold.nanoUsd / NANO }] },
       { per: 'model', accounts: [{ subject: 'm', left_usd: 0 }] },
+      { per: 'tenant', accounts: [{ subject: 'default', spent_usd: sold.nanoUsd / NANO }] },
     ])
 
     const usage = await weir.runCli('usage', '--by', 'model', '--json')
@@ -280,17 +287,17 @@ describe('one node on SQLite', () => {
     await (await ask(weir)).text()
     await rows(weir, 1)
     const stranger = await json(weir, '/admin/usage?by=key', KEYS.stranger)
-    expect(stranger.body['rows']).toEqual([])
+    expect(stranger.body['data']).toEqual([])
     const theirs = await json(weir, '/admin/budgets', KEYS.stranger)
     expect(JSON.stringify(theirs.body)).not.toContain('default')
     const asked = await json(weir, '/admin/usage?tenant=default', KEYS.stranger)
     expect(asked.status).toBeGreaterThanOrEqual(400)
-    expect((await json(weir, '/admin/usage?tenant=*', KEYS.stranger)).body['rows'] ?? []).toEqual(
-      [],
-    )
+    expect((await json(weir, '/admin/usage?tenant=*', KEYS.stranger)).status).toBe(404)
     expect((await json(weir, '/admin/usage', KEYS.one)).status).toBe(403)
-    const self = await json(weir, '/admin/usage/self?by=key&key=file:boss&tenant=globex', KEYS.one)
-    expect(self.body['rows']).toMatchObject([{ key: 'file:one', requests: 1 }])
+    const self = await json(weir, '/admin/usage/self?by=key', KEYS.one)
+    expect(self.body['data']).toMatchObject([{ key: 'file:one', requests: 1 }])
+    const others = await json(weir, '/admin/usage/self?key=file:boss', KEYS.one)
+    expect(others.status).toBe(404)
     for (const query of [
       'by=secret',
       'by=day,hour,key,model,user',
@@ -299,6 +306,23 @@ describe('one node on SQLite', () => {
       'format=xml',
     ]) {
       expect((await json(weir, `/admin/usage?${query}`)).status).toBe(400)
+    }
+  })
+
+  test('what another process declares holds within a second, and ends as soon', async () => {
+    const weir = await start(configOf([]))
+    for (const [rule, save] of [
+      ['limits', ['--requests-per-day', '0']],
+      ['budgets', ['--usd', '0']],
+    ] as const) {
+      const refused = async () => (await ask(weir)).status === 429
+      expect(await refused()).toBe(false)
+      expect(await weir.runCli(rule, 'save', 'none', '--per', 'key', ...save)).toMatchObject({
+        code: 0,
+      })
+      await within1s(refused)
+      expect(await weir.runCli(rule, 'delete', 'none')).toMatchObject({ code: 0 })
+      await within1s(async () => !(await refused()))
     }
   })
 
@@ -407,7 +431,7 @@ describe.skipIf(missing !== undefined)('two replicas on Postgres', () => {
   let postgres: TestPostgres
   beforeAll(async () => {
     postgres = await startPostgres()
-  })
+  }, 60_000)
   afterAll(async () => {
     await postgres?.[Symbol.asyncDispose]()
   })
@@ -454,5 +478,31 @@ describe.skipIf(missing !== undefined)('two replicas on Postgres', () => {
     expect(await sum('SELECT COUNT(*) FROM budget_leases')).toBe(0)
     const proof = await replica.runCli('reconcile')
     expect(proof.stdout).toContain('the totals are what the rows say')
+  })
+
+  test('what one replica is told holds on the other within a second, and ends as soon', async () => {
+    const { url } = await postgres.createDatabase()
+    const secrets = { master_key: 'a-master-key-for-tests-of-32-characters' }
+    const config = configOf([], { storage: { url }, secrets })
+    const [told, other] = [await start(config), await start(config)]
+    const change = async (method: string, path: string, body?: object) => {
+      const answer = await fetch(`${told.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${KEYS.boss}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      expect(answer.ok).toBe(true)
+    }
+    for (const [path, rule] of [
+      ['/admin/limits', { id: 'none', per: 'key', requests_per_day: 0 }],
+      ['/admin/budgets', { id: 'none', per: 'key', usd: 0 }],
+    ] as const) {
+      const refused = async () => (await ask(other)).status === 429
+      expect(await refused()).toBe(false)
+      await change('POST', path, rule)
+      await within1s(refused)
+      await change('DELETE', `${path}/none`)
+      await within1s(async () => !(await refused()))
+    }
   })
 })

@@ -1,43 +1,25 @@
-// What a client of the management API says of an API key, read and checked: every member by name, nothing taken over that is not in the
-// list. Whether the key may be made is not decided here.
+// What a client of the management API says of an API key, in the words of the core. The schema has been held against it; here is checked
+// what a schema cannot say. Whether the key may be made is not decided here.
 
+import type { Static } from '@sinclair/typebox'
 import { parseAddressRange } from '../../core/address.ts'
 import type { KeyOwner } from '../../core/catalog.ts'
-import { invalidType, isObject, type JsonObject } from '../../core/json.ts'
-import type { LimitAmounts, OwnLimits } from '../../core/money.ts'
+import type { OwnLimits } from '../../core/money.ts'
+import { ACTIONS } from '../../core/permission.ts'
 import type { ApiKeyChange } from '../../core/ports.ts'
+import { matchesPattern } from '../../core/principal.ts'
 import { builtInRole } from '../../core/roles.ts'
-import { invalidMember, textMember, textsMember } from './body.ts'
+import { invalidMember } from './body.ts'
+import type { KeyBody, KeyChangeBody, OwnKeyBody } from './key-schemas.ts'
+import { amountsOf, ownBudgetOf } from './money-schemas.ts'
 
-const NAME_CHARS_MAX = 100
-const PATTERN_CHARS_MAX = 300
-const NANO = 1e9
+/** What is said of a new key; of one's own without owner and roles. */
+export type NewKeyAsked = Static<typeof KeyBody> | Static<typeof OwnKeyBody>
 
-export const KEY_MEMBERS = [
-  'name',
-  'expires',
-  'models',
-  'actions',
-  'allowed_from',
-  'limits',
-  'budget',
-] as const
-
-/** What only somebody who manages a tenant's keys can say. */
-export const TENANT_KEY_MEMBERS = [...KEY_MEMBERS, 'owner', 'roles'] as const
-
-const AMOUNTS: Readonly<Record<string, keyof LimitAmounts>> = {
-  requests_per_minute: 'requestsPerMinute',
-  requests_per_hour: 'requestsPerHour',
-  requests_per_day: 'requestsPerDay',
-  tokens_per_minute: 'tokensPerMinute',
-  tokens_per_hour: 'tokensPerHour',
-  tokens_per_day: 'tokensPerDay',
-  concurrent: 'concurrent',
-}
+export type KeyChangeAsked = Static<typeof KeyChangeBody>
 
 export interface KeyInput {
-  readonly name?: string
+  readonly name: string
   readonly expiresMs?: number
   readonly models?: readonly string[]
   readonly actions?: readonly string[]
@@ -48,22 +30,16 @@ export interface KeyInput {
 }
 
 /** @throws GatewayError `invalid_request` naming the member */
-export function keyInput(body: JsonObject, nowMs: number): KeyInput {
-  const name = textMember(body, 'name', NAME_CHARS_MAX)
-  if (name?.startsWith('weir_') === true) {
-    throw invalidMember('name', 'Must not begin with weir_: it would look like a key.')
+export function keyInput(body: NewKeyAsked, nowMs: number): KeyInput {
+  checkName(body.name)
+  const owner = 'owner' in body ? (body.owner ?? undefined) : undefined
+  const roles = 'roles' in body ? rolesOf(body.roles) : undefined
+  return {
+    name: body.name,
+    ...narrowing(body, nowMs),
+    ...(owner === undefined ? {} : { owner }),
+    ...(roles === undefined ? {} : { roles }),
   }
-  const values: Record<keyof KeyInput, KeyInput[keyof KeyInput]> = {
-    name,
-    expiresMs: expiresOf(body, nowMs),
-    models: textsMember(body['models'], 'models', PATTERN_CHARS_MAX),
-    actions: textsMember(body['actions'], 'actions', PATTERN_CHARS_MAX),
-    allowedFrom: addressesOf(body),
-    own: ownOf(body),
-    owner: ownerOf(body),
-    roles: rolesOf(body),
-  }
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }
 
 /**
@@ -72,39 +48,61 @@ export function keyInput(body: JsonObject, nowMs: number): KeyInput {
  * @throws GatewayError as `keyInput`
  */
 export function keyChange(
-  body: JsonObject,
+  body: KeyChangeAsked,
   nowMs: number,
   before: OwnLimits | undefined,
 ): ApiKeyChange {
-  const { owner: _owner, roles: _roles, own, ...input } = keyInput(body, nowMs)
-  const { disabled } = body
-  if (disabled !== undefined && typeof disabled !== 'boolean') {
-    throw invalidType('disabled', 'a boolean')
-  }
-  if (body['name'] === null) throw invalidType('name', 'a string')
-  const isNull = (member: string) => body[member] === null
+  if (body.name !== undefined) checkName(body.name)
+  const { own, ...input } = narrowing(body, nowMs)
   const { budget, limits } = before ?? {}
   const ownAfter: OwnLimits = {
-    ...(limits === undefined || isNull('limits') ? {} : { limits }),
-    ...(budget === undefined || isNull('budget') ? {} : { budget }),
+    ...(limits === undefined || body.limits === null ? {} : { limits }),
+    ...(budget === undefined || body.budget === null ? {} : { budget }),
     ...own,
   }
-  const isOwnNamed = own !== undefined || isNull('limits') || isNull('budget')
+  const isOwnNamed = body.limits !== undefined || body.budget !== undefined
   return {
     ...input,
+    ...(body.name === undefined ? {} : { name: body.name }),
     ...(isOwnNamed ? { own: Object.keys(ownAfter).length === 0 ? null : ownAfter } : {}),
-    ...(isNull('expires') ? { expiresMs: null } : {}),
-    ...(isNull('models') ? { models: null } : {}),
-    ...(isNull('actions') ? { actions: null } : {}),
-    ...(isNull('allowed_from') ? { allowedFrom: null } : {}),
-    ...(disabled === undefined ? {} : { disabled }),
+    ...(body.expires === null ? { expiresMs: null } : {}),
+    ...(body.models === null ? { models: null } : {}),
+    ...(body.actions === null ? { actions: null } : {}),
+    ...(body.allowed_from === null ? { allowedFrom: null } : {}),
+    ...(body.disabled === undefined ? {} : { disabled: body.disabled }),
+  }
+}
+
+function checkName(name: string): void {
+  if (!name.startsWith('weir_')) return
+  throw invalidMember('name', 'Must not begin with weir_: it would look like a key.')
+}
+
+/** What is named of it; null is nothing here. */
+function narrowing(
+  body: Omit<KeyChangeAsked, 'name' | 'disabled'>,
+  nowMs: number,
+): Omit<KeyInput, 'name' | 'owner' | 'roles'> {
+  const { actions, budget, limits, models } = body
+  const expiresMs = expiresOf(body.expires, nowMs)
+  const allowedFrom = addressesOf(body.allowed_from)
+  checkActions(actions)
+  const own: OwnLimits = {
+    ...(limits === undefined || limits === null ? {} : { limits: amountsOf(limits) }),
+    ...(budget === undefined || budget === null ? {} : { budget: ownBudgetOf(budget) }),
+  }
+  return {
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+    ...(models === undefined || models === null ? {} : { models }),
+    ...(actions === undefined || actions === null ? {} : { actions }),
+    ...(allowedFrom === undefined ? {} : { allowedFrom }),
+    ...(Object.keys(own).length === 0 ? {} : { own }),
   }
 }
 
 /** The end of a key: an ISO time with its zone, or a date, which is valid to its end in UTC. */
-function expiresOf(body: JsonObject, nowMs: number): number | undefined {
-  const text = textMember(body, 'expires', 40)
-  if (text === undefined) return undefined
+function expiresOf(text: string | null | undefined, nowMs: number): number | undefined {
+  if (text === undefined || text === null) return undefined
   const isDate = /^\d{4}-\d{2}-\d{2}$/.test(text)
   const isTime =
     /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
@@ -121,8 +119,7 @@ function expiresOf(body: JsonObject, nowMs: number): number | undefined {
 
 const DAY_MS = 86_400_000
 
-function addressesOf(body: JsonObject): readonly string[] | undefined {
-  const ranges = textsMember(body['allowed_from'], 'allowed_from', 100)
+function addressesOf(ranges: readonly string[] | null | undefined): readonly string[] | undefined {
   const wrong = ranges?.findIndex((range) => parseAddressRange(range) === undefined) ?? -1
   if (wrong >= 0) {
     throw invalidMember(
@@ -130,74 +127,23 @@ function addressesOf(body: JsonObject): readonly string[] | undefined {
       'Must be an address or a block such as 10.0.0.0/8.',
     )
   }
-  return ranges
+  return ranges ?? undefined
 }
 
-function rolesOf(body: JsonObject): readonly string[] | undefined {
-  const roles = textsMember(body['roles'], 'roles', 64)
+/** A pattern that is no action's would narrow a key to nothing, or to what a later version calls so. */
+function checkActions(patterns: readonly string[] | null | undefined): void {
+  const known = Object.keys(ACTIONS)
+  const wrong =
+    patterns?.findIndex((pattern) => !known.some((action) => matchesPattern(pattern, action))) ?? -1
+  if (wrong < 0) return
+  throw invalidMember(
+    `actions[${wrong}]`,
+    'There is no action of that name; GET /admin/actions lists them. `*` stands for any text.',
+  )
+}
+
+function rolesOf(roles: readonly string[] | null | undefined): readonly string[] | undefined {
   const wrong = roles?.findIndex((role) => builtInRole(role) === undefined) ?? -1
   if (wrong >= 0) throw invalidMember(`roles[${wrong}]`, 'There is no such built-in role.')
   return roles?.map((role) => builtInRole(role)!.id)
-}
-
-function ownerOf(body: JsonObject): KeyOwner | undefined {
-  const { owner } = body
-  if (owner === undefined || owner === null) return undefined
-  if (!isObject(owner)) throw invalidType('owner', 'an object')
-  const { id, kind, ...rest } = owner
-  if (Object.keys(rest).length > 0) throw invalidMember('owner', 'Has kind and id only.')
-  if (kind !== 'user' && kind !== 'service' && kind !== 'team') {
-    throw invalidMember('owner.kind', 'Must be user, service or team.')
-  }
-  if (typeof id !== 'string' || id === '') throw invalidType('owner.id', 'a string')
-  return { kind, id }
-}
-
-function ownOf(body: JsonObject): OwnLimits | undefined {
-  const limits = limitsOf(body)
-  const budget = budgetOf(body)
-  if (limits === undefined && budget === undefined) return undefined
-  return {
-    ...(limits === undefined ? {} : { limits }),
-    ...(budget === undefined ? {} : { budget }),
-  }
-}
-
-function limitsOf({ limits }: JsonObject): LimitAmounts | undefined {
-  if (limits === undefined || limits === null) return undefined
-  if (!isObject(limits)) throw invalidType('limits', 'an object')
-  const amounts: Record<string, number> = {}
-  for (const [member, value] of Object.entries(limits)) {
-    const name = Object.hasOwn(AMOUNTS, member) ? AMOUNTS[member] : undefined
-    if (name === undefined) {
-      throw invalidMember(
-        'limits',
-        `Has members of these names: ${Object.keys(AMOUNTS).join(', ')}.`,
-      )
-    }
-    if (value === null) continue
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-      throw invalidMember(`limits.${member}`, 'Must be a whole number, not below 0.')
-    }
-    amounts[name] = value
-  }
-  return amounts
-}
-
-function budgetOf({ budget }: JsonObject): OwnLimits['budget'] {
-  if (budget === undefined || budget === null) return undefined
-  if (!isObject(budget)) throw invalidType('budget', 'an object')
-  const { action = 'block', usd, window = 'month', ...rest } = budget
-  if (Object.keys(rest).length > 0)
-    throw invalidMember('budget', 'Has usd, window and action only.')
-  if (typeof usd !== 'number' || !(usd >= 0) || usd > 1e9) {
-    throw invalidMember('budget.usd', 'Must be an amount of US dollars, not below 0.')
-  }
-  if (window !== 'day' && window !== 'week' && window !== 'month' && window !== 'total') {
-    throw invalidMember('budget.window', 'Must be day, week, month or total.')
-  }
-  if (action !== 'block' && action !== 'alert') {
-    throw invalidMember('budget.action', 'Must be block or alert.')
-  }
-  return { nanoUsd: Math.round(usd * NANO), window, action }
 }
