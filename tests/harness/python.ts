@@ -20,6 +20,7 @@ const REQUIREMENTS = {
   'model-server': 'requirements-model-server.txt',
   aider: 'requirements-aider.txt',
   llm: 'requirements-llm.txt',
+  fuzz: 'requirements-fuzz.txt',
 } as const
 
 /** An interpreter with everything of one list installed, or why there is none. */
