@@ -33,7 +33,7 @@ function get(path: string, key: string): Promise<Response> {
 async function records(path: string, key: string): Promise<JsonObject[]> {
   const answer = await get(path, key)
   expect(answer.status).toBe(200)
-  return ((await answer.json()) as { records: JsonObject[] }).records
+  return ((await answer.json()) as { data: JsonObject[] }).data
 }
 
 test('each tenant sees its own, and nobody all but with rights over the whole installation', async () => {
@@ -77,12 +77,14 @@ test('pages go back without a gap, and exports have everything in order', async 
   const seen: unknown[] = []
   for (let path = '/admin/audit?limit=10'; ;) {
     const answer = (await (await get(path, AUDITOR)).json()) as {
-      records: JsonObject[]
-      next_before: number | null
+      data: JsonObject[]
+      next_cursor: string | null
+      total: number
     }
-    seen.push(...answer.records.map(({ sequence }) => sequence))
-    if (answer.next_before === null) break
-    path = `/admin/audit?limit=10&before=${answer.next_before}`
+    expect(answer.total).toBe(25)
+    seen.push(...answer.data.map(({ sequence }) => sequence))
+    if (answer.next_cursor === null) break
+    path = `/admin/audit?limit=10&cursor=${answer.next_cursor}`
   }
   expect(seen).toHaveLength(25)
   expect(seen).toEqual((seen as number[]).toSorted((one, other) => other - one))
@@ -97,11 +99,12 @@ test.each([
   ['?action=nothing', 'action'],
   ['?limit=0', 'limit'],
   ['?limit=100000', 'limit'],
-  ['?before=x', 'before'],
+  ['?cursor=x', 'cursor'],
+  ['?other=x', 'other'],
   ['?since=yesterday', 'since'],
   ['/export?format=xml', 'format'],
 ])('%s is refused by name', async (query, param) => {
   const answer = await get(`/admin/audit${query}`, AUDITOR)
   expect(answer.status).toBe(400)
-  expect(((await answer.json()) as { error: JsonObject }).error['param']).toBe(param)
+  expect(((await answer.json()) as JsonObject)['param']).toBe(param)
 })

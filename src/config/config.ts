@@ -67,6 +67,8 @@ export interface Config {
   /** Absolute path of the file; absent when there is none. */
   readonly file?: string
   readonly dataFolder: string
+  /** For whoever shows settings; absent where nobody made it of a file, flags and defaults. */
+  readonly source?: ConfigSource
   readonly server: ServerConfig
   readonly storage: StorageConfig
   /** Without a master key, a command or the keychain: the key file in the data folder. */
@@ -93,7 +95,16 @@ export interface Config {
     readonly format: 'auto' | 'json' | 'pretty'
     /** Absent: for ever. */
     readonly retentionMs?: number
+    /** Of the request log's database. Absent: any. */
+    readonly bytesMax?: number
   }
+}
+
+/** What a configuration was made of, by the names of the file; it holds secrets in clear as well. */
+export interface ConfigSource {
+  readonly settings: Settings
+  /** Of each value that is not a default. */
+  readonly origins: ReadonlyMap<string, SettingOrigin>
 }
 
 export interface LoadedConfig {

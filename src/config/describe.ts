@@ -14,6 +14,7 @@ const PATTERNS: Readonly<Partial<Record<TextFormat, string>>> = {
   id: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
   'public-url': '^https?://',
   'base-url': '^https?://',
+  'hook-url': '^https?://',
   'proxy-url': '^https?://',
   'storage-url': '^sqlite:',
 }

@@ -4,7 +4,18 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isAwsRegion } from '../core/aws.ts'
-import { classifyAddress, parseAddressRange, parseIpAddress } from '../core/address.ts'
+import { parseAddressRange } from '../core/address.ts'
+import {
+  bareHost,
+  hasControl,
+  headerValue,
+  hookUrl,
+  isHost,
+  noProxy,
+  proxyUrl,
+  webUrl,
+  type Checked,
+} from '../core/outbound-text.ts'
 import { isTenantId } from '../core/roles.ts'
 import type { TextFormat } from './node.ts'
 
@@ -13,8 +24,6 @@ export interface FormatContext {
   readonly folder: string
   readonly platform: NodeJS.Platform
 }
-
-export type Checked = { readonly value: string } | { readonly problem: string }
 
 /** Checks one text; its canonical form, or what it must be. */
 export function checkFormat(format: TextFormat, text: string, context: FormatContext): Checked {
@@ -42,6 +51,7 @@ const CHECKS: Record<TextFormat, (text: string, context: FormatContext) => Check
       : { value: text },
   'public-url': (text) => webUrl(text, false),
   'base-url': (text) => webUrl(text, true),
+  'hook-url': hookUrl,
   'proxy-url': proxyUrl,
   'no-proxy': noProxy,
   'redis-url': redisUrl,
@@ -63,30 +73,6 @@ const CHECKS: Record<TextFormat, (text: string, context: FormatContext) => Check
       : { problem: 'must be everyone, or user:, group:, team:, service: or key: with a name' },
 }
 
-function hasControl(text: string): boolean {
-  return /[\p{Cc}\u2028\u2029]/u.test(text)
-}
-
-function headerValue(text: string): Checked {
-  if (text !== text.trim()) return { problem: 'has spaces or line breaks around it' }
-  if (/^[\x20-\x7e\xa0-\xff]*$/.test(text)) return { value: text }
-  return { problem: 'has characters that an HTTP header cannot carry' }
-}
-
-function bareHost(text: string): string {
-  return text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
-}
-
-function isHost(text: string): boolean {
-  if (parseIpAddress(text) !== undefined) return true
-  // A name, and not an address in an odd spelling.
-  return /^[A-Za-z0-9_.-]+$/.test(text) && (classifyAddress(text) === 'name' || isLocalName(text))
-}
-
-function isLocalName(text: string): boolean {
-  return /(?:^|\.)localhost\.?$/i.test(text)
-}
-
 function host(text: string): Checked {
   const bare = bareHost(text)
   return isHost(bare) ? { value: bare } : { problem: 'must be an IP address or a host name' }
@@ -106,61 +92,6 @@ function origin(text: string): Checked {
   }
   if (!URL.canParse(text)) return wanted
   return { value: /^https?:/i.test(text) ? new URL(text).origin : text }
-}
-
-function parseWebUrl(text: string): URL | string {
-  if (!URL.canParse(text)) return 'must be a URL such as https://host/path'
-  const url = new URL(text)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return 'must begin with http:// or https://'
-  // The parser would silently repair these.
-  if (hasControl(text) || text !== text.trim() || text.includes('\\'))
-    return 'has characters a URL cannot have'
-  return url
-}
-
-function webUrl(text: string, isOutbound: boolean): Checked {
-  const url = parseWebUrl(text)
-  if (typeof url === 'string') return { problem: url }
-  if (url.username !== '' || url.password !== '' || text.includes('@')) {
-    return { problem: 'must not hold a user name or password' }
-  }
-  if (text.includes('?')) return { problem: 'must not have a query' }
-  if (text.includes('#')) return { problem: 'must not have a fragment' }
-  const refused = isOutbound ? refusedAddress(url) : undefined
-  if (refused !== undefined) return { problem: refused }
-  return { value: url.href.replace(/\/+$/, '') }
-}
-
-/** An operator's own loopback and private networks are fine; metadata services and what is no host address are not. */
-function refusedAddress(url: URL): string | undefined {
-  const found = classifyAddress(url.hostname)
-  if (found === 'link-local') return 'points at a link-local or metadata address, which is refused'
-  return found === 'reserved' ? 'points at an address that no server has' : undefined
-}
-
-function proxyUrl(text: string): Checked {
-  const url = parseWebUrl(text)
-  if (typeof url === 'string') return { problem: url }
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
-    return { problem: 'must end after the port' }
-  }
-  const refused = refusedAddress(url)
-  return refused === undefined ? { value: url.href.replace(/\/$/, '') } : { problem: refused }
-}
-
-/** One entry of a list of hosts without a proxy; lower case. */
-function noProxy(text: string): Checked {
-  if (text === '*') return { value: text }
-  if (parseAddressRange(text) !== undefined) return { value: text.toLowerCase() }
-  const bracketed = /^\[([^\]]+)\](?::(\d{1,5}))?$/.exec(text)
-  const [, name = '', port] = bracketed ?? /^(?:\*?\.)?([^:]*)(?::(\d{1,5}))?$/.exec(text) ?? []
-  const isPort = port === undefined || (Number(port) > 0 && Number(port) <= 65_535)
-  const isAddress = parseAddressRange(name) !== undefined
-  // Brackets are for addresses: a name in them would hold nobody.
-  if (isPort && (isAddress || (bracketed === null && isHost(name))))
-    return { value: text.toLowerCase() }
-  return { problem: 'must be a host, .domain, an address or a block, with or without a port, or *' }
 }
 
 function redisUrl(text: string): Checked {

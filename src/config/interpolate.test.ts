@@ -49,6 +49,14 @@ describe('faults', () => {
     expect([...refused]).toEqual(['a'])
   })
 
+  test('references without an end take no longer the more there are', () => {
+    const startedMs = performance.now()
+    for (const text of ['${'.repeat(200_000), '${NAME}${A:-'.repeat(100_000)]) {
+      expect(run({ a: text }).reports).toEqual(['a: has a "${" without its "}"'])
+    }
+    expect(performance.now() - startedMs).toBeLessThan(2_000)
+  })
+
   test('a document in a circle is cut', () => {
     const circle: Record<string, unknown> = {}
     circle['self'] = circle

@@ -28,6 +28,8 @@ export interface InterpolationContext {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Absolute folder that `${file:…}` is relative to. */
   readonly folder: string
+  /** Who wrote the document may not have files of this machine read. */
+  readonly withoutFiles?: true
   report(path: string, message: string): void
 }
 
@@ -84,11 +86,16 @@ class Interpolator {
   private text(text: string, path: string): string {
     if (!text.includes('${')) return text
     const names: string[] = []
-    const result = text.replace(/\$\$\{|\$\{([^}]*)\}|\$\{/g, (match: string, inner?: string) => {
-      if (match === '$${') return '${'
-      if (inner === undefined) return this.refuse(path, 'has a "${" without its "}"')
-      return this.reference(inner, path, names)
-    })
+    // Behind the last "}" no reference can end: looking for its end from each "${" there would take the square of the length.
+    const end = text.lastIndexOf('}') + 1
+    const head = text
+      .slice(0, end)
+      .replace(/\$\$\{|\$\{([^}]*)\}/g, (match: string, inner?: string) =>
+        match === '$${' ? '${' : this.reference(inner ?? '', path, names),
+      )
+    const rest = text.slice(end)
+    if (/(?<!\$)\$\{/.test(rest)) return this.refuse(path, 'has a "${" without its "}"')
+    const result = head + rest.replaceAll('$${', () => '${')
     if (names.length > 0) this.references.set(path, { names })
     return result
   }
@@ -112,10 +119,18 @@ class Interpolator {
       return value
     }
     if (fallback !== undefined) return fallback
-    return this.refuse(path, `the environment variable ${name} is not set`)
+    return this.refuse(
+      path,
+      this.context.withoutFiles === true
+        ? `needs a value for ${name}, given along; nothing is read from the environment`
+        : `the environment variable ${name} is not set`,
+    )
   }
 
   private fileText(name: string, path: string): string {
+    if (this.context.withoutFiles === true) {
+      return this.refuse(path, 'names a file of the server, which only its own configuration may')
+    }
     if (name === '') return this.refuse(path, '${file:} names no file')
     const file = resolve(this.context.folder, name)
     let read = this.files.get(file)

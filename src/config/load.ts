@@ -78,6 +78,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const config: Config = {
     ...(document === undefined ? {} : { file: document.path }),
     dataFolder: data,
+    source: { settings, origins: read.origins },
     server: toServer(settings.server),
     storage: toStorage(settings.storage),
     secrets: toSecrets(settings.secrets),
@@ -245,6 +246,7 @@ function withFound(
           weight: 1,
           tags: [],
           abilities: undefined,
+          overrides: {},
         },
       ],
       defaults: {},
@@ -324,12 +326,13 @@ function toAuth({ auth, storage }: PlacedSettings, network: NetworkDefaults): Au
 }
 
 function toLog(log: Settings['log']): Config['log'] {
-  const { format, level, requests, retention } = log
+  const { format, level, max_size, requests, retention } = log
   return {
     format,
     level,
     requests,
     ...(retention === undefined ? {} : { retentionMs: retention }),
+    ...(max_size === undefined ? {} : { bytesMax: max_size }),
   }
 }
 

@@ -25,6 +25,7 @@ export type TextFormat =
   | 'address-range'
   | 'public-url'
   | 'base-url'
+  | 'hook-url'
   | 'proxy-url'
   | 'no-proxy'
   | 'redis-url'

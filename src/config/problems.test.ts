@@ -97,16 +97,22 @@ describe('problems', () => {
     ])
   })
 
-  test.each([
-    ['log: { max_size: 2GB }', 'log.max_size'],
-    ['log: { redact: [email] }', 'log.redact'],
-    [
-      'models: [{ id: m, targets: [{ provider: mock, model: echo, overrides: {} }] }]',
-      'models[0].targets[0].overrides',
-    ],
-  ])('a section of a later version is refused by name: %s', (yaml, path) => {
-    expect(problemsOf(yaml)).toEqual([`weir.yaml:1: ${path}: not available in this version`])
+  test('what is the client’s own in a request is no target’s to set', () => {
+    const target =
+      'provider: mock, model: echo, overrides: { temperature: 0, stream: true, model: m }'
+    expect(problemsOf(`models: [{ id: m, targets: [{ ${target} }] }]`)).toEqual(
+      ['stream', 'model'].map(
+        (name) => `weir.yaml:1: models[0].targets[0].overrides.${name}: is the client’s own`,
+      ),
+    )
   })
+
+  test.each([['log: { redact: [email] }', 'log.redact']])(
+    'a section of a later version is refused by name: %s',
+    (yaml, path) => {
+      expect(problemsOf(yaml)).toEqual([`weir.yaml:1: ${path}: not available in this version`])
+    },
+  )
 
   test.each([
     'mysql://u:hunter2@h/db',

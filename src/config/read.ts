@@ -9,7 +9,7 @@ import { ConfigError, type ConfigProblem } from './problem.ts'
 import { type Surroundings, variable } from './surroundings.ts'
 import { findSyntaxLine } from './syntax-line.ts'
 
-type ConfigFormat = 'yaml' | 'json' | 'toml'
+export type ConfigFormat = 'yaml' | 'json' | 'toml'
 
 const FORMATS: Readonly<Record<string, ConfigFormat>> = {
   '.yaml': 'yaml',
@@ -89,6 +89,14 @@ export function readConfigFile(found: FoundFile): ConfigDocument {
   const value = parse(read.text, format, label)
   const { hash, modifiedMs, text } = read
   return { path, label, format, text, hash, modifiedMs, value }
+}
+
+/**
+ * A configuration as it was sent; an empty one is an empty section.
+ * @throws ConfigError where it does not parse, or holds no mapping
+ */
+export function parseConfigText(text: string, format: ConfigFormat, label: string): unknown {
+  return parse(text, format, label)
 }
 
 function parse(text: string, format: ConfigFormat, label: string): unknown {

@@ -1,15 +1,16 @@
 // Rules between keys, which no single node of the schema can hold: ids that occur twice, targets without a provider, what a
 // type of provider needs. They run on whatever was valid, so that all problems of a file are told at once.
 
-import { awsCredentials, isAccessKey, regionOfUrl } from '../core/aws.ts'
-import { mayCarrySecrets } from '../core/azure-cloud.ts'
 import { isSharedEntraIssuer } from '../core/entra-issuer.ts'
 import { LOCAL_ISSUER } from '../core/issuer.ts'
+import { isClientsOwn } from '../core/policy/overrides.ts'
+import { headerNameProblem, providerProblems, type ProviderFacts } from '../core/provider-rules.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import { childPath } from './lines.ts'
 import type { Unproven } from './node.ts'
 import { quoteName } from './problem.ts'
 import type { Settings } from './schema.ts'
+import type { ModelSettings } from './schema-catalog.ts'
 import type { ProviderSettings } from './schema-provider.ts'
 import { suggest } from './suggest.ts'
 import type { ProblemList } from './validate.ts'
@@ -95,49 +96,52 @@ function refuseTwice(
   }
 }
 
-/** Servers that hold a model in memory themselves, with a context of a set size. */
-const RUNS_MODELS: ReadonlySet<string> = new Set(['ollama', 'lmstudio', 'custom'])
-
 function checkProvider(
   provider: Unproven<ProviderSettings>,
   path: string,
   context: RuleContext,
 ): void {
   const { problems } = context
-  const { keys = [], retries, type } = provider
-  const needs = (key: string, why: string) => {
-    if (!context.has(childPath(path, key))) problems.add(childPath(path, key), `missing; ${why}`)
-  }
-  if (type !== undefined && DEFAULT_BASE_URLS[type] === undefined) {
-    needs('base_url', `a provider of type ${type} has no address of its own`)
-  }
-  if (type === 'custom') needs('compatible', 'say whether it speaks openai or anthropic')
-  else if (type !== undefined && provider.compatible !== undefined) {
-    problems.add(childPath(path, 'compatible'), 'is for providers of type custom only')
-  }
-  if (type !== undefined && type !== 'azure' && provider.api_version !== undefined) {
-    problems.add(childPath(path, 'api_version'), 'is for providers of type azure only')
-  }
-  if (type !== undefined && type !== 'bedrock' && provider.region !== undefined) {
-    problems.add(childPath(path, 'region'), 'is for providers of type bedrock only')
-  }
-  if (type === 'bedrock') checkAccessKeys(provider, path, context)
-  if (provider.entra !== undefined) checkEntra(provider, path, context)
-  if (type !== undefined && provider.context !== undefined && !RUNS_MODELS.has(type)) {
-    problems.add(
-      childPath(path, 'context'),
-      `is for providers of type ${[...RUNS_MODELS].join(', ')}`,
-    )
-  }
-  if (provider.id === 'mock' && type !== undefined && type !== 'mock') {
-    problems.add(childPath(path, 'id'), 'mock is kept for the provider of that type')
+  for (const { message, path: below } of providerProblems(factsOf(provider, path, context))) {
+    problems.add(`${path}.${below}`, message)
   }
   checkNetwork(`${path}.network`, context)
-  if (retries?.base !== undefined && retries.cap !== undefined && retries.base > retries.cap) {
-    problems.add(`${path}.retries.base`, 'must not be longer than cap')
-  }
-  refuseTwice(keys, `${path}.keys`, '', problems)
+  refuseTwice(provider.keys ?? [], `${path}.keys`, '', problems)
   for (const name of Object.keys(provider.headers ?? {})) checkHeaderName(name, path, problems)
+}
+
+function factsOf(
+  provider: Unproven<ProviderSettings>,
+  path: string,
+  context: RuleContext,
+): ProviderFacts {
+  const { base_url: baseUrl, entra, id, keys = [], retries, type } = provider
+  const has = (key: string) => context.has(`${path}.${key}`)
+  return {
+    id,
+    type,
+    needsBaseUrl: type !== undefined && DEFAULT_BASE_URLS[type] === undefined,
+    baseUrl,
+    hasBaseUrl: has('base_url'),
+    hasCompatible: has('compatible'),
+    hasApiVersion: provider.api_version !== undefined,
+    hasRegion: has('region'),
+    hasContext: provider.context !== undefined,
+    // One that could not be read counts: it was said.
+    keys: keys.length === 0 && has('keys[0]') ? [undefined] : keys,
+    retries: { baseMs: retries?.base, capMs: retries?.cap },
+    entra:
+      entra === undefined
+        ? undefined
+        : {
+            hasSecret: has('entra.client_secret'),
+            hasCertificate: has('entra.cert_file'),
+            hasKey: has('entra.key_file'),
+            hasPassphrase: has('entra.key_passphrase'),
+            authority: entra.authority,
+            management: entra.management,
+          },
+  }
 }
 
 /** A certificate without its key is of no use, at either level. */
@@ -156,91 +160,21 @@ function checkNetwork(path: string, context: RuleContext): void {
   }
 }
 
-/** An application proves itself in one way, and stands in for keys. */
-function checkEntra(
-  provider: Unproven<ProviderSettings>,
-  path: string,
-  { has, problems }: RuleContext,
-): void {
-  const at = `${path}.entra`
-  if (provider.type !== undefined && provider.type !== 'azure') {
-    problems.add(at, 'is for providers of type azure only')
-    return
-  }
-  const hasSecret = has(`${at}.client_secret`)
-  const hasCertificate = has(`${at}.cert_file`)
-  if (hasSecret && hasCertificate) {
-    problems.add(`${at}.cert_file`, 'must not stand beside client_secret: choose one')
-  } else if (!hasSecret && !hasCertificate) {
-    problems.add(`${at}.client_secret`, 'missing; the application needs it, or cert_file')
-  }
-  for (const key of ['key_file', 'key_passphrase']) {
-    if (has(`${at}.${key}`) && !hasCertificate) {
-      problems.add(`${at}.${key}`, 'belongs to cert_file, which is missing')
-    }
-  }
-  for (const key of ['authority', 'management'] as const) {
-    const address = provider.entra?.[key]
-    if (address !== undefined && !mayCarrySecrets(address)) {
-      problems.add(`${at}.${key}`, 'must begin with https://: secrets and tokens go there')
-    }
-  }
-  if ((provider.keys ?? []).length > 0 || has(`${path}.keys[0]`)) {
-    problems.add(`${path}.keys`, 'must not stand beside entra: tokens take their place')
-  }
-}
-
-/** An access key signs for a region, which must be known, and has a form of its own. */
-function checkAccessKeys(
-  provider: Unproven<ProviderSettings>,
-  path: string,
-  context: RuleContext,
-): void {
-  let signs = false
-  for (const [index, key] of (provider.keys ?? []).entries()) {
-    if (key === undefined || !isAccessKey(key)) continue
-    signs = true
-    if (awsCredentials(key) !== undefined) continue
-    context.problems.add(
-      childPath(`${path}.keys`, index),
-      'must be an API key, or ACCESS_KEY_ID:SECRET_ACCESS_KEY with or without :SESSION_TOKEN',
-    )
-  }
-  if (!signs || context.has(`${path}.region`) || provider.base_url === undefined) return
-  if (regionOfUrl(provider.base_url) === undefined) {
-    context.problems.add(`${path}.region`, 'missing; base_url does not say which it is')
-  }
-}
-
-/** Fields that belong to the connection or to the body; setting them by hand breaks or smuggles requests. */
-const OWN_HEADERS = new Set([
-  'connection',
-  'content-length',
-  'content-encoding',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
 function checkHeaderName(name: string, path: string, problems: ProblemList): void {
   const at = childPath(
     childPath(path, 'headers'),
     /^[\w.-]{1,60}$/.test(name) ? name : quoteName(name),
   )
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(name)) problems.add(at, 'is no name of a header')
-  else if (OWN_HEADERS.has(name.toLowerCase())) problems.add(at, 'is set by Weir itself')
+  const problem = headerNameProblem(name)
+  if (problem !== undefined) problems.add(at, problem)
 }
 
 function checkTargets(settings: Unproven<Settings>, context: RuleContext): void {
   const declared = (settings.providers ?? []).map((provider) => provider?.id)
   const known = new Set([...declared, ...context.foundProviders].filter((id) => id !== undefined))
   for (const [index, model] of (settings.models ?? []).entries()) {
+    const path = `models[${index}]`
+    if (model !== undefined) checkOverrides(model, path, context.problems)
     for (const [position, target] of (model?.targets ?? []).entries()) {
       const id = target?.provider
       if (id === undefined || known.has(id)) continue
@@ -249,6 +183,21 @@ function checkTargets(settings: Unproven<Settings>, context: RuleContext): void 
         `no provider ${quoteName(id)} is declared here or found in the environment`,
         suggest(id, known),
       )
+    }
+  }
+}
+
+/** What a target cannot set: what is asked, and how it is answered, is the client's. @param path of the model, '' for one alone */
+export function checkOverrides(
+  model: Unproven<ModelSettings>,
+  path: string,
+  problems: ProblemList,
+): void {
+  for (const [position, target] of (model.targets ?? []).entries()) {
+    for (const name of Object.keys(target?.overrides ?? {})) {
+      if (!isClientsOwn(name)) continue
+      const at = childPath(childPath(childPath(path, 'targets'), position), 'overrides')
+      problems.add(childPath(at, name), 'is the client’s own')
     }
   }
 }

@@ -103,7 +103,7 @@ export const BUDGET = {
     },
     webhook: {
       kind: 'text',
-      format: 'base-url',
+      format: 'hook-url',
       doc: 'Where alerts are posted as JSON, besides the log.',
       absent: 'nowhere else',
       secret: true,

@@ -58,7 +58,7 @@ export function listSettings(loaded: LoadedConfig): ShownSetting[] {
       return
     }
     const origin = loaded.origins.get(path) ?? 'default'
-    shown.push({ path, value: written(node, value), origin })
+    shown.push({ path, value: writtenValue(node, value), origin })
   }
   walk(SCHEMA, loaded.settings, '')
   return shown
@@ -94,7 +94,7 @@ export function showConfig(loaded: LoadedConfig, options: ShowOptions = {}): str
       }
     } else {
       const origin = loaded.origins.get(path) ?? 'default'
-      lines.push(`${head} ${flow(written(node, value))}${note(origin)}`)
+      lines.push(`${head} ${flow(writtenValue(node, value))}${note(origin)}`)
     }
   }
   writeSection(SCHEMA, loaded.settings, '', '')
@@ -107,11 +107,11 @@ function memberOf(value: unknown, key: string): unknown {
     : undefined
 }
 
-/** The value as the file would have it. */
-function written(node: Node, value: unknown): unknown {
+/** The value as the file would have it; secrets masked. */
+export function writtenValue(node: Node, value: unknown): unknown {
   if (node.kind === 'later' || node.kind === 'section') return undefined
   if (Array.isArray(value) && node.kind === 'list') {
-    return value.map((item) => written(node.item, item))
+    return value.map((item) => writtenValue(node.item, item))
   }
   if (node.kind === 'map' && node.secret === true) {
     const members = Object.entries(value as Record<string, string>)

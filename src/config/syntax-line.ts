@@ -1,5 +1,7 @@
 // Finds the line of a syntax error, which Bun's parsers do not tell. It runs only when a file is already known to be broken,
-// and it stops after a bounded amount of parsing.
+// and it stops after a bounded amount of parsing: a few characters may take long, where aliases make much of them.
+
+import { LIMITS } from '../core/limits.ts'
 
 /** Characters parsed in all while looking; beyond it no line is told. */
 const PARSED_CHARS_MAX = 16 * 1_048_576
@@ -16,9 +18,11 @@ export function findSyntaxLine(
   if (format === 'json') return jsonFaultLine(text)
   const lines = text.split('\n')
   const budget = { chars: PARSED_CHARS_MAX }
+  const endMs = performance.now() + LIMITS.syntaxLineSearchMs
   const parses = (count: number): boolean => {
     const part = lines.slice(0, count).join('\n')
     budget.chars -= part.length
+    if (performance.now() > endMs) budget.chars = 0
     return budget.chars > 0 && accepts(parse, part)
   }
   const isEntry = (count: number) => /^[A-Za-z0-9_"'[]/.test(lines[count] ?? '')
@@ -32,7 +36,7 @@ export function findSyntaxLine(
   let last = good
   for (let count = good + 1; count <= lines.length; count++) {
     if (parses(count)) last = count
-    else if (isEntry(count)) break
+    else if (budget.chars <= 0 || isEntry(count)) break
   }
   if (budget.chars <= 0) return undefined
   let line = last + 1
