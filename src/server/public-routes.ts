@@ -1,13 +1,13 @@
 // What anybody may read: liveness, readiness and the page of the web UI. None of it shows a key, a model or a provider.
 
 import { Elysia } from 'elysia'
-import { GatewayError } from '../core/error.ts'
 import type { ServerDeps } from './context.ts'
-import { pathOf, respond, respondError, respondJson } from './respond.ts'
+import { pathOf, respond, respondJson } from './respond.ts'
+import { webFile } from './web-files.ts'
 
-/** Everything the page needs is in the executable; nothing may come from elsewhere. */
-const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/** A path of the UI that is no file's: the pages are one, and it finds out itself which is meant. */
+const PAGE_PATH = /^[^.%\\/][^.%\\]*$/
+const FILE_PATH = /\.(?:js|css|svg|html|png|ico|map|txt|json)$/
 
 export function publicRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'public-routes' })
@@ -30,24 +30,18 @@ export function publicRoutes(deps: ServerDeps) {
           body: 'Ollama is running',
         }),
   )
-  app.get('/ui', ({ request }) => page(request, 'index.html', deps))
-  app.get('/ui/*', ({ request }) => page(request, pathOf(request).slice('/ui/'.length), deps))
+  app.get('/ui', ({ request }) => webFile(request, 'index.html', deps))
+  app.get('/ui/*', ({ request }) => {
+    const path = pathOf(request).slice('/ui/'.length)
+    if (path === '') return webFile(request, 'index.html', deps)
+    return webFile(request, path, deps, isPage(request, path) ? 'index.html' : undefined)
+  })
   return app
 }
 
-function page(request: Request, path: string, deps: ServerDeps): Response {
-  const asset = deps.asset(path === '' ? 'index.html' : path)
-  if (asset === undefined) return respondError(request, new GatewayError('unknown_url'))
-  const headers = {
-    'content-type': asset.contentType,
-    'cache-control': 'no-cache',
-    etag: asset.etag,
-    'content-security-policy': CONTENT_SECURITY_POLICY,
-    'referrer-policy': 'no-referrer',
-  }
-  return request.headers.get('if-none-match') === asset.etag
-    ? respond(request, { status: 304, headers, body: '' })
-    : respond(request, { status: 200, headers, body: asset.body })
+/** Links lead deep into the UI; an id at the end of a path may hold a dot, so a browser that wants a page gets one. */
+function isPage(request: Request, path: string): boolean {
+  return PAGE_PATH.test(path) || (wantsPage(request) && !FILE_PATH.test(path))
 }
 
 function wantsPage(request: Request): boolean {

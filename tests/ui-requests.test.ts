@@ -1,0 +1,343 @@
+// Home and the request log in a real browser: the first steps tick themselves off; a million rows are searched, narrowed, opened and come back
+// to at the same place; requests appear as they end; and one request is shown whole. Nothing on these pages keeps anybody out (axe).
+
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { SEEDED, seedSqlite } from '../bench/seed-requests.ts'
+import {
+  axe,
+  expectQuiet,
+  isBrowserMissing,
+  PHONE,
+  screenshots,
+  startBrowser,
+  until,
+  type TestBrowser,
+  type WatchedPage,
+} from './harness/browser.ts'
+import { startWeir, type Weir } from './harness/weir.ts'
+
+const ROWS = 1_000_000
+const SCROLL_TOP = "document.querySelector('.virtual-list').scrollTop"
+
+setDefaultTimeout(60_000)
+
+async function expectClean(watched: WatchedPage): Promise<void> {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await watched.page.emulateMedia({ colorScheme })
+    expect({ colorScheme, found: await axe(watched) }).toEqual({ colorScheme, found: [] })
+  }
+}
+
+async function post(weir: Weir, path: string, body: object): Promise<Response> {
+  const answer = await fetch(`${weir.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  await answer.clone().arrayBuffer()
+  expect(answer.status).toBeLessThan(300)
+  return answer
+}
+
+const ask = (weir: Weir, text: string, more: object = {}) =>
+  post(weir, '/v1/chat/completions', {
+    model: 'mock/echo',
+    messages: [{ role: 'user', content: text }],
+    ...more,
+  })
+
+const heading = (page: Page, name: string, level = 1) =>
+  page.getByRole('heading', { level, name, exact: true })
+
+/** Signs stand behind it. */
+const title = (page: Page, name: string) =>
+  page.getByRole('heading', { level: 1, name: new RegExp(`^${name}`) })
+
+const rowsOf = (page: Page) =>
+  page.getByRole('grid', { name: 'Requests' }).locator('.list-body').getByRole('row')
+
+describe.skipIf(isBrowserMissing())('a million requests', () => {
+  let weir: Weir
+  let browser: TestBrowser
+
+  beforeAll(async () => {
+    weir = await startWeir()
+    seedSqlite(join(weir.dataFolder, 'weir-log.db'), ROWS, Date.now() - 60_000)
+    browser = await startBrowser()
+  }, 240_000)
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]()
+    await weir?.stop()
+  })
+
+  test('are searched, narrowed by what is counted, opened, and come back to at the same place', async () => {
+    const watched = await browser.open(`${weir.url}/ui/requests?range=30d`)
+    const { page } = watched
+    await rowsOf(page).first().waitFor()
+    const counts = page.getByRole('complementary', { name: 'Counts by value' })
+    await counts.getByText(/\d{3},\d{3} requests/).waitFor()
+    await expectClean(watched)
+    await screenshots(watched, 'requests')
+    await counts.getByRole('button', { name: /^smart/ }).click()
+    await page.getByRole('button', { name: 'Model smart: show all' }).waitFor()
+    expect(new URL(page.url()).searchParams.get('model')).toBe('smart')
+    await until(
+      watched,
+      "document.querySelector('.list-body .list-row')?.textContent.includes('smart')",
+    )
+    // Paged on while one goes down.
+    for (const top of [3_000, 6_000, 9_000]) {
+      await until(watched, `(${SCROLL_TOP} = ${top}, ${SCROLL_TOP}) === ${top}`)
+    }
+    await until(watched, "document.querySelectorAll('.list-body .list-row').length > 10")
+    const row = rowsOf(page).nth(15)
+    const time = await row.locator('a').getAttribute('title')
+    await row.click()
+    await title(page, 'smart').waitFor()
+    await heading(page, 'Timeline', 2).waitFor()
+    await page.getByText('What was said is not kept').waitFor()
+    await expectClean(watched)
+    await page.goBack()
+    await rowsOf(page).first().waitFor()
+    await until(watched, `${SCROLL_TOP} === 9000`)
+    expect(await page.locator(`.list-body a[title="${time}"]`).count()).toBeGreaterThan(0)
+    // The same by the link, and by a link that somebody was sent.
+    await rowsOf(page).nth(15).click()
+    await page.locator('a.back-link').click()
+    await until(watched, `${SCROLL_TOP} === 9000`)
+    await page.reload()
+    await page.getByRole('button', { name: 'Model smart: show all' }).click()
+    await until(watched, "!location.search.includes('model')")
+    expectQuiet(watched)
+    await page.close()
+  }, 120_000)
+
+  test('what is rare is found, and it is said when that was all', async () => {
+    const watched = await browser.open(
+      `${weir.url}/ui/requests?range=30d&model=${SEEDED.rareModel}`,
+    )
+    const { page } = watched
+    await page.getByText('That was all.').waitFor({ timeout: 30_000 })
+    expect(await rowsOf(page).count()).toBeGreaterThan(5)
+    // By an id, wherever it lies in time.
+    const answer = await fetch(`${weir.url}/admin/requests?limit=1&model=${SEEDED.rareModel}`)
+    const { data } = (await answer.json()) as { data: { request_id: string; log_id: string }[] }
+    await page.goto(`${weir.url}/ui/requests?range=15m`)
+    await heading(page, 'Requests').waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type(data[0]?.request_id ?? '')
+    await page.getByRole('button', { name: /^Request id req_/ }).waitFor()
+    await rowsOf(page).first().waitFor()
+    expect(await rowsOf(page).count()).toBe(1)
+    await page.evaluate('document.activeElement.blur()')
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await title(page, SEEDED.rareModel).waitFor()
+    expect(new URL(page.url()).pathname).toBe(`/ui/requests/${data[0]?.log_id}`)
+    expectQuiet(watched)
+    await page.close()
+  }, 90_000)
+
+  test('the text of errors is searched in, and a search that fails says why and can be tried again', async () => {
+    const watched = await browser.open(`${weir.url}/ui/requests?range=30d&q=ANSWERED+502`)
+    const { page } = watched
+    await rowsOf(page).nth(5).waitFor()
+    expect(await rowsOf(page).first().textContent()).toContain('502')
+    await page.route(/\/admin\/requests\?/, async (route) => {
+      const json = {
+        status: 503,
+        code: 'storage_unavailable',
+        detail: 'The log cannot be read now.',
+      }
+      await route.fulfill({ status: 503, json })
+    })
+    await page.getByRole('searchbox', { name: 'Search' }).fill('answered 429')
+    await page.getByRole('alert').getByText('The log cannot be read now.').waitFor()
+    expect(watched.take(/503/).length).toBeGreaterThan(0)
+    await expectClean(watched)
+    await page.unroute(/\/admin\/requests\?/)
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await rowsOf(page).first().waitFor()
+    expect(await rowsOf(page).first().textContent()).toContain('429')
+    expectQuiet(watched)
+    await page.close()
+  }, 90_000)
+
+  test('the first page shows how they went, on a phone too', async () => {
+    const watched = await browser.open(`${weir.url}/ui?range=7d&by=model`)
+    const { page } = watched
+    await page
+      .getByText(/ (?:more|less) than before|as before/)
+      .first()
+      .waitFor()
+    await page.getByRole('figure', { name: 'Requests over time' }).waitFor()
+    await until(watched, "document.querySelectorAll('.chart canvas').length === 4")
+    await expectClean(watched)
+    await screenshots(watched, 'home-traffic')
+    await page.setViewportSize(PHONE)
+    await expectClean(watched)
+    await screenshots(watched, 'home-traffic-phone')
+    expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)
+    await page.getByRole('button', { name: /^fast/ }).click()
+    await heading(page, 'Requests').waitFor()
+    await rowsOf(page).first().waitFor()
+    await expectClean(watched)
+    await screenshots(watched, 'requests-phone')
+    expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)
+    expectQuiet(watched)
+    await page.close()
+  }, 90_000)
+
+  test('a request made meanwhile appears, or waits while one reads', async () => {
+    const watched = await browser.open(`${weir.url}/ui/requests?range=1h`)
+    const { page } = watched
+    await rowsOf(page).first().waitFor()
+    const mine = rowsOf(page).filter({ hasText: 'mock/echo' })
+    const following = page.waitForResponse(/\/admin\/requests\/tail/)
+    await page.getByRole('button', { name: 'Live' }).click()
+    await page.getByText('Live: requests appear as they end.').waitFor()
+    await following
+    await ask(weir, 'one')
+    await mine.first().waitFor()
+    await expectClean(watched)
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await ask(weir, 'two')
+    await page.getByText('Paused. 1 new.').waitFor()
+    expect(await mine.count()).toBe(1)
+    await page.getByRole('button', { name: 'Go on' }).click()
+    await mine.nth(1).waitFor()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    expectQuiet(watched)
+    await page.close()
+  })
+})
+
+describe.skipIf(isBrowserMissing())('one request', () => {
+  let weir: Weir
+  let browser: TestBrowser
+
+  beforeAll(async () => {
+    weir = await startWeir({ config: { log: { requests: 'content' } } })
+    browser = await startBrowser()
+  })
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]()
+    await weir?.stop()
+  })
+
+  test('is shown with what was said on both sides, and asked again of another model', async () => {
+    const answer = await post(weir, '/v1/messages', {
+      model: 'mock/echo',
+      max_tokens: 50,
+      top_k: 4,
+      stream: true,
+      messages: [{ role: 'user', content: 'Tell it <b>as it is</b>.' }],
+    })
+    const { log_id: id } = await weir.row(answer.headers.get('x-request-id') ?? '')
+    const watched = await browser.open(`${weir.url}/ui/requests/${id}`)
+    const { page } = watched
+    await heading(page, 'Client sent', 3).waitFor()
+    await page.locator('mark', { hasText: '"top_k": 4' }).waitFor()
+    expect(await page.locator('mark', { hasText: '"echo"' }).count()).toBe(1)
+    await page.getByText('top-k').first().waitFor()
+    await page.getByText('was left out').waitFor()
+    await page
+      .locator('.plain-text')
+      .filter({ hasText: 'Tell it <b>as it is</b>.' })
+      .first()
+      .waitFor()
+    await expectClean(watched)
+    await screenshots(watched, 'request')
+    await page.getByRole('tab', { name: 'Events' }).click()
+    await page.getByText('content_block_delta').first().click()
+    await expectClean(watched)
+    await page.setViewportSize(PHONE)
+    await expectClean(watched)
+    expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)
+    await page.getByRole('button', { name: 'Copy as curl' }).waitFor()
+    await page.getByRole('link', { name: 'Replay on another model' }).click()
+    await page.getByText('The request is loaded.').waitFor()
+    expectQuiet(watched)
+    await page.close()
+  })
+
+  test('that is not there is said to be', async () => {
+    const watched = await browser.open(
+      `${weir.url}/ui/requests/01a1fefa-3108-7269-a363-6df841375769`,
+    )
+    await watched.page.getByRole('alert').waitFor()
+    expect(watched.take(/404/).length).toBeGreaterThan(0)
+    await expectClean(watched)
+    expectQuiet(watched)
+    await watched.page.close()
+  })
+})
+
+describe.skipIf(isBrowserMissing())('the first steps', () => {
+  let weir: Weir
+  let browser: TestBrowser
+
+  beforeAll(async () => {
+    weir = await startWeir()
+    browser = await startBrowser()
+  })
+
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]()
+    await weir?.stop()
+  })
+
+  test('tick themselves off, can be dismissed, and go when all is done', async () => {
+    const watched = await browser.open(`${weir.url}/ui`)
+    const { page } = watched
+    await heading(page, 'First steps', 2).waitFor()
+    const steps = page.getByRole('listitem')
+    const done = (name: string) => steps.filter({ hasText: name }).getByText('Done')
+    expect(await page.getByText('Done', { exact: true }).count()).toBe(0)
+    await expectClean(watched)
+    await screenshots(watched, 'first-steps')
+    await ask(weir, 'hello')
+    await done('Send a request').waitFor()
+    await post(weir, '/admin/keys', { name: 'first' })
+    await done('Make a key').waitFor()
+    const other = await browser.open(`${weir.url}/ui`)
+    await heading(other.page, 'First steps', 2).waitFor()
+    await post(weir, '/admin/providers', {
+      id: 'mine',
+      type: 'custom',
+      compatible: 'openai',
+      base_url: 'http://127.0.0.1:9/v1',
+      network: { verify: false },
+    })
+    await heading(page, 'First steps', 2).waitFor({ state: 'detached', timeout: 20_000 })
+    await page.getByRole('link', { name: 'mine: certificates are not verified' }).waitFor()
+    await expectClean(watched)
+    await page.getByRole('link', { name: 'mine: certificates are not verified' }).click()
+    await title(page, 'mine').waitFor()
+    expectQuiet(watched)
+    expectQuiet(other)
+    await page.close()
+    await other.page.close()
+  })
+
+  test('stay away where somebody dismissed them', async () => {
+    await using own = await startBrowser()
+    const fresh = await startWeir()
+    try {
+      const watched = await own.open(`${fresh.url}/ui`)
+      const { page } = watched
+      await page.getByRole('button', { name: 'Dismiss' }).click()
+      await heading(page, 'First steps', 2).waitFor({ state: 'detached' })
+      await page.reload()
+      await page.getByText('Nothing in this range.').first().waitFor()
+      expect(await heading(page, 'First steps', 2).count()).toBe(0)
+      expectQuiet(watched)
+    } finally {
+      await fresh.stop()
+    }
+  })
+})
