@@ -2,12 +2,15 @@
 
 import { join } from 'node:path'
 import type { AppLogin } from './app-login.ts'
+import { configurationDeps } from './app-configuration.ts'
 import { webAsset } from './assets.ts'
 import type { BearerTokens } from './auth/bearer.ts'
 import type { BudgetService } from './budget-service.ts'
 import type { Config } from './config/config.ts'
+import { readDeclaredModel } from './config/declared-model.ts'
 import { systemActor, type Actor } from './core/audit.ts'
 import { PLATFORM_TENANT_ID } from './core/identity.ts'
+import { outboundNetwork } from './core/network.ts'
 import type { Logger } from './core/ports.ts'
 import {
   existingCatalog,
@@ -21,6 +24,7 @@ import { healthGauges } from './gateway/health-metrics.ts'
 import { anyProviderFit, reportProviders, wholeView } from './gateway/health-report.ts'
 import { SpoolRoom } from './gateway/passthrough/spool.ts'
 import type { LimitService } from './limit-service.ts'
+import { providerDesk } from './provider-desk.ts'
 import type { Replicas } from './replicas.ts'
 import type { ServerDeps, ServerSettings } from './server/context.ts'
 import { Denials } from './server/denials.ts'
@@ -45,7 +49,7 @@ export interface ServerParts {
 }
 
 export function serverDeps(parts: ServerParts): ServerDeps {
-  const { budgets, checks, config, gateway, limits, login, replicas, store } = parts
+  const { checks, config, gateway, limits, login, replicas, store } = parts
   const { logger, snapshot } = gateway
   return {
     gateway,
@@ -74,20 +78,61 @@ export function serverDeps(parts: ServerParts): ServerDeps {
       redis: () => replicas.state(),
       limits: () => limits.state(),
     },
+    requests: store.search,
+    configuration: configurationDeps({ store, logger, replicas, limits, config }),
     audit: store.audit,
+    once: store.once,
     denials: new Denials({
       clock: systemClock,
       logger,
       record: (event, by) => store.audit.record(event, by),
     }),
+    providers: providerDesk({
+      gateway,
+      store: store.providers,
+      network: () => config().network,
+    }),
     keys: { keys: store.keys, lastUsed: (tenantId) => store.usage.keysLastUsed(tenantId) },
-    login: { desk: login.desk, publicUrl: () => login.publicUrl() },
-    usage: {
-      report: (filter) => store.usage.report(filter),
-      standings: (tenantId) => store.budgets.standings(tenantId),
-      budgets: (tenantId) => budgets.rulesOf(tenantId, snapshot().keysByHash.values()),
+    models: {
+      models: store.models,
+      read: readDeclaredModel,
+      publicUrl: () => config().server.publicUrl,
     },
+    people: {
+      ...peopleOf(store),
+      local: login.local,
+      issuers: () =>
+        config().auth.issuers.map(({ id, tenantClaim, tenantId }) => ({
+          id,
+          hasTenantClaim: tenantClaim !== undefined,
+          ...(tenantId === undefined ? {} : { tenantId }),
+        })),
+      record: (event, by) => store.audit.record(event, by),
+    },
+    login: { desk: login.desk, publicUrl: () => login.publicUrl() },
+    usage: store.usage,
+    money: moneyDeps(parts),
     discovery: { azure: (tenantId, errand, by) => onboard(parts, tenantId, errand, by) },
+  }
+}
+
+function peopleOf(store: Store) {
+  const { assignments, directory, groups, memberships, roles } = store
+  const { services, teams, tenants, users } = store
+  return { assignments, directory, groups, memberships, roles, services, teams, tenants, users }
+}
+
+function moneyDeps({ budgets, config, gateway, limits, store }: ServerParts): ServerDeps['money'] {
+  return {
+    limits: store.limitRules,
+    budgets: store.budgetRules,
+    limitRules: (tenantId) => limits.rulesOf(tenantId),
+    budgetRules: (tenantId) => budgets.rulesOf(tenantId, gateway.snapshot().keysByHash.values()),
+    peek: (takes) => limits.peek(takes),
+    standings: (tenantId) => store.budgets.standings(tenantId),
+    reset: (...asked) => store.budgets.reset(...asked),
+    accountsOf: (principal) => budgets.accountsOf(principal),
+    mayReachInner: (url) => outboundNetwork(url, false, config().network).allowPrivate === true,
   }
 }
 

@@ -4,11 +4,12 @@
 import { SharedDeadlines } from './transport/deadlines.ts'
 import { createTransport } from './transport/http-transport.ts'
 import { NetworkWarnings } from './transport/network-warnings.ts'
-import type { ApiKey, Provider } from './core/catalog.ts'
+import type { Provider } from './core/catalog.ts'
 import type { OutcomeSink } from './core/outcome.ts'
-import type { Logger, Transport } from './core/ports.ts'
+import type { Logger, SettingValues, Transport } from './core/ports.ts'
 import { DEFAULT_TENANT_ID } from './core/principal.ts'
 import type { Config } from './config/config.ts'
+import { withStoredSettings } from './config/stored.ts'
 import { createIdentity } from './app-identity.ts'
 import type { AppLogin } from './app-login.ts'
 import { recordUnlocking, serverDeps } from './app-server.ts'
@@ -34,14 +35,13 @@ import { MockTransport } from './providers/mock-transport.ts'
 import { PriceBook } from './providers/prices.ts'
 import { Replicas } from './replicas.ts'
 import type { ServerSettings } from './server/context.ts'
-import { isLoopbackName } from './server/host-guard.ts'
 import { startServer, type RunningServer } from './server/server.ts'
+import { refuseOpenBind } from './start-check.ts'
 import { systemClock, systemIds } from './system.ts'
 import { openStore, type Store } from './storage/store.ts'
 import { Metrics } from './telemetry/metrics.ts'
 
-/** A start that must not go on, with words for the person who started it. */
-export class StartError extends Error {}
+export { StartError } from './start-check.ts'
 
 export interface App {
   readonly server: RunningServer
@@ -79,7 +79,10 @@ export async function startApp(initial: Config, logger: Logger): Promise<App> {
 }
 
 class Composition {
+  /** As file, environment and flags say it; and what is in force, changes of the running program included. */
+  private declared: Config
   private config: Config
+  private stored: SettingValues = {}
   private readonly listensShared: boolean
   private snapshot: Snapshot = EMPTY_SNAPSHOT
   private readonly store: Store
@@ -111,7 +114,7 @@ class Composition {
   private readonly learnRecalls: () => Promise<void>
 
   constructor(config: Config, store: Store, logger: Logger) {
-    this.config = config
+    this.config = this.declared = config
     this.listensShared = config.network.isShared
     this.settings = serverSettings(config)
     this.gatewaySettings = gatewaySettings(config)
@@ -204,7 +207,7 @@ class Composition {
     )
     this.login.start(server.port)
     this.store.watcher.start(() => this.takeOver())
-    this.store.upkeep.start(() => this.config.log.retentionMs)
+    this.store.upkeep.start(() => this.config.log)
     const localServersAsked = this.localServers.start()
     this.checks.start()
     await this.replicas.use(redisSettings(this.config))
@@ -258,7 +261,8 @@ class Composition {
   private async readCatalogueAfter(before: Promise<void>): Promise<void> {
     // A reading that failed has told its own caller; this one only waits for its turn.
     await Promise.allSettled([before])
-    const [providers, models, keys, directory, limits, budgets] = await Promise.all([
+    const [stored, providers, models, keys, directory, limits, budgets] = await Promise.all([
+      this.store.storedSettings.all(),
       this.store.providers.all(),
       this.store.models.all(),
       this.store.keys.all(),
@@ -268,6 +272,8 @@ class Composition {
     ])
     // After the directory: whoever is missing in it because they were removed must not come back by a token of before.
     await this.learnRecalls()
+    this.stored = stored
+    this.settle()
     const { config } = this
     this.snapshot = buildSnapshot(
       this.snapshot.version + 1,
@@ -292,10 +298,8 @@ class Composition {
     // The address is listened on until the next start, whatever the file says by now.
     const isShared = network.isShared || this.listensShared
     const config = { ...changed, network: { ...network, isShared } }
-    this.config = config
-    this.settings = serverSettings(config)
-    this.gatewaySettings = gatewaySettings(config)
-    this.gates.configure(boundOfAll(config))
+    this.declared = config
+    this.settle()
     this.localServers.setCandidates(config.localCandidates)
     this.networkWarnings.forget()
     await this.takeOver()
@@ -303,6 +307,16 @@ class Composition {
       this.replicas.use(redisSettings(config)),
       this.limits.use(redisSettings(config)),
     ])
+  }
+
+  /** What is in force follows from what is declared and what is stored; neither is ever in force without the other. */
+  private settle(): void {
+    const config = withStoredSettings(this.declared, this.stored)
+    if (config === this.config) return
+    this.config = config
+    this.settings = serverSettings(config)
+    this.gatewaySettings = gatewaySettings(config)
+    this.gates.configure(boundOfAll(config))
   }
 
   private tellRebuildFailure(error: unknown): void {
@@ -331,8 +345,8 @@ class Composition {
     const { prices } = this
     return {
       // Prices that cannot be read make costs unknown, which the start has logged; they stop no request.
-      ready: async () => {
-        if (!prices.isWarm) await Promise.allSettled([prices.warm()])
+      ready: () => {
+        if (!prices.isWarm) return Promise.allSettled([prices.warm()]).then(() => {})
       },
       find: (provider, model, atMs) => prices.lookup(provider, model, atMs ?? systemClock.nowMs()),
     }
@@ -373,18 +387,4 @@ class Composition {
       watch: this.watch,
     }
   }
-}
-
-/** An open door on a network needs a lock: with no key at all, only loopback may be listened on. */
-function refuseOpenBind(config: Config, keys: readonly ApiKey[]): void {
-  if (isLoopbackName(config.server.host)) return
-  const nowMs = systemClock.nowMs()
-  const usable = keys.some(
-    (key) => key.revokedMs === undefined && (key.expiresMs === undefined || key.expiresMs > nowMs),
-  )
-  if (usable || config.auth.anonymous === 'never') return
-  throw new StartError(
-    `Refusing to listen on ${config.server.host}: no API key exists, so nobody could be told apart. ` +
-      "Make one with 'weir keys create NAME', or set auth.anonymous to never.",
-  )
 }

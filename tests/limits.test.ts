@@ -458,7 +458,7 @@ describe.skipIf(postgresMissing() !== undefined)(
     let server: TestPostgres
     beforeAll(async () => {
       server = await startPostgres()
-    })
+    }, 60_000)
     afterAll(() => server[Symbol.asyncDispose]())
 
     test('400 at once on a limit of 100: exactly 100 are let through', async () => {

@@ -16,7 +16,7 @@ const WAIT_LIMIT_MS = 10_000
 let server: TestPostgres
 beforeAll(async () => {
   if (reason === undefined) server = await startPostgres()
-})
+}, 60_000)
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 }, WAIT_LIMIT_MS)

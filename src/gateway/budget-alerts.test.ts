@@ -109,13 +109,15 @@ describe('alerts', () => {
     expect(told.at(-1)).toBe('key log')
   })
 
-  test('what has no price is told once for each budget and model', async () => {
+  test('what has no price is told once for each budget of a tenant and model', async () => {
     const { alerts, idle, sent } = alerting(() => Promise.resolve({ status: 200 }))
     const { rule } = passed().account
     for (let at = 0; at < 5; at += 1) alerts.unpriced(rule, 'm')
     alerts.unpriced(rule, 'n')
+    // Another tenant may call its budget the same.
+    alerts.unpriced({ ...rule, tenantId: 'another' }, 'n')
     await idle()
-    expect(sent.length).toBe(2)
+    expect(sent.length).toBe(3)
   })
 
   test('an address inside is not posted to: the guard of the transport holds here too', async () => {

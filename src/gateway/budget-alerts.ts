@@ -74,7 +74,8 @@ export class BudgetAlerts {
 
   /** A request without a known price was let through: told once for each budget and model. */
   unpriced(rule: BudgetRule, modelName: string): void {
-    const key = JSON.stringify([rule.id, modelName])
+    // Tenants may call their budgets the same.
+    const key = JSON.stringify([rule.tenantId, rule.id, modelName])
     if (this.unpricedTold.has(key)) return
     if (this.unpricedTold.size >= LIMITS.budgetSubjectsMax) this.unpricedTold.clear()
     this.unpricedTold.add(key)

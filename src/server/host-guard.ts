@@ -24,6 +24,9 @@ export interface HostVerdict {
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?\.?)(?::([0-9]{1,5}))?$/i
 
+/** IPv4 as it is always written. */
+const ADDRESS = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+
 /**
  * Judges a request by its Host, URL and Origin.
  * @throws GatewayError `invalid_host` (400), `host_not_allowed` (403) or `origin_not_allowed` (403)
@@ -51,7 +54,11 @@ function hostName(host: string): string | undefined {
   if (host.length < 4) return undefined
   const match = HOST.exec(host)
   if (match === null || Number(match[2] ?? 0) > 65_535) return undefined
-  return match[1]!.toLowerCase().replace(/\.$/, '')
+  const name = match[1]!.toLowerCase().replace(/\.$/, '')
+  // What ends like an address and is none makes a URL that nobody can read.
+  if (/[\d\]]$/.test(name) && !ADDRESS.test(name) && !URL.canParse(`http://${name}/`))
+    return undefined
+  return name
 }
 
 /** An absolute-form request line can name another host than the header: then it is not for us. */
