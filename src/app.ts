@@ -41,8 +41,6 @@ import { systemClock, systemIds } from './system.ts'
 import { openStore, type Store } from './storage/store.ts'
 import { Metrics } from './telemetry/metrics.ts'
 
-export { StartError } from './start-check.ts'
-
 export interface App {
   readonly server: RunningServer
   readonly store: Store

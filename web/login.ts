@@ -37,7 +37,8 @@ function showSession(state: SessionState): void {
       ? `${name}, tenant ${tenant}`
       : `${name}, tenant ${tenant}: ${names.join(', ')}`
   element('advice').textContent = message ?? ''
-  element('advice').hidden = access
+  // The page may have come with these words already.
+  element('advice').hidden = access || element('problem').textContent === message
   element('go').hidden = !access
   element('session').hidden = false
 }

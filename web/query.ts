@@ -1,7 +1,7 @@
 // Reading and changing what the server has: a query keeps what it read, shows it while it asks again, and asks again while somebody looks; an
 // action runs once at a time and knows its problem. Neither knows what is asked.
 
-import { effect, signal, type ReadonlySignal, type Signal } from '@preact/signals'
+import { signal, type ReadonlySignal, type Signal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import { toProblem, type ApiProblem } from './api.ts'
 import { tenant } from './session.ts'
@@ -213,11 +213,4 @@ export function useAction<A extends readonly unknown[], T>(
       },
     }
   }, [])
-}
-
-/** Runs now and whenever a signal it read changes, as long as the component is there. */
-export function useSignalWatch(watch: () => void): void {
-  const latest = useRef(watch)
-  latest.current = watch
-  useEffect(() => effect(() => latest.current()), [])
 }

@@ -253,7 +253,7 @@ export const SCHEMA = {
         },
         max_size: {
           kind: 'size',
-          doc: 'Beyond it the oldest request rows are deleted, a few at a time; totals of usage stay. In SQLite the size of the log’s file, in Postgres that of the rows.',
+          doc: 'Beyond it the oldest request rows are deleted, a few at a time; totals of usage stay. In SQLite the size of the log’s file but for answers that are kept in it, in Postgres that of the rows.',
           absent: 'as much as there is room for',
           min: 16 * 1_048_576,
           max: 1_048_576 * 1_048_576,

@@ -120,7 +120,7 @@ function held(answer: Answer): { answer: Answer; release(): void } {
 
 const BODY = { model: 'fast', messages: [{ role: 'user', content: 'Hi' }] }
 
-function gatewayOf(first: Answer, second: Answer, hedgeAfterMs = 5) {
+function gatewayOf(first: Answer, second: Answer, hedgeAfterMs = 5, keepsBodies = false) {
   const over: Partial<Provider> = {
     concurrency: { max: 4, queue: 0, queueTimeoutMs: 0 },
     retries: { max: 0, baseMs: 1, capMs: 1 },
@@ -139,7 +139,8 @@ function gatewayOf(first: Answer, second: Answer, hedgeAfterMs = 5) {
     losses: 'report',
     routing: { ...DEFAULT_ROUTING, hedgeAfterMs },
   }
-  const gateway = createTestGateway({ providers, models: [model] })
+  const settings = keepsBodies ? { logRequests: 'content' as const } : {}
+  const gateway = createTestGateway({ providers, models: [model], settings })
   /** Everything that is counted while something runs, of both. */
   const running = () =>
     providers.flatMap((one) => [
@@ -149,6 +150,26 @@ function gatewayOf(first: Answer, second: Answer, hedgeAfterMs = 5) {
     ])
   return { a, b, gateway, running }
 }
+
+test('what the one that failed has said is not in the content of the other’s answer', async () => {
+  const second = held(said)
+  const failing = json(
+    { error: { message: 'Incorrect API key: sk-of-the-first' } },
+    { status: 500 },
+  )
+  const first: Answer = async (request) => {
+    while (two.requests.length === 0) await Bun.sleep(1)
+    setTimeout(second.release, 20)
+    return await failing(request)
+  }
+  const { b: two, gateway } = gatewayOf(first, second.answer, 5, true)
+  const reply = await gateway.ask({ body: BODY })
+  expect(reply.headers['x-weir-provider']).toBe('b')
+  await textOf(reply)
+  const outcome = await gateway.outcome()
+  expect(outcome.responseBody).toContain('"Hi"')
+  expect(JSON.stringify(outcome.providerResponseBody ?? '')).not.toContain('Incorrect')
+})
 
 describe('what both held is given back', () => {
   test('when the second answers; and the first is in the row from the beginning', async () => {

@@ -146,8 +146,8 @@ export function hourConditions(
   }
   const { minFirstTokenMs } = filter
   if (minFirstTokenMs !== undefined && minFirstTokenMs > 0) {
-    const least = text.value(minFirstTokenMs)
-    conditions.push(`(first_token_ms >= ${least} OR first_token_ms IS NULL)`)
+    const asked = text.value(minFirstTokenMs)
+    conditions.push(`(first_token_ms >= ${asked} OR first_token_ms IS NULL)`)
   }
   if (conditions.length === 0) return undefined
   return [...tenantCondition(text, filter), ...conditions]

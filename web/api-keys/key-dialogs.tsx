@@ -8,6 +8,7 @@ import { Form, useForm } from '../components/form.tsx'
 import { Notice } from '../components/notice.tsx'
 import { toast } from '../components/toast.tsx'
 import { CodeBlock } from '../components/values.tsx'
+import { freshKey } from '../connect/fresh-key.ts'
 import { formatCount, formatRelative } from '../format.ts'
 import { invalidate } from '../query.ts'
 import { toProblem } from '../api.ts'
@@ -23,7 +24,12 @@ export function KeyMade({ made, onClose }: { made: MadeKey; onClose: () => void 
       onClose={onClose}
       footer={
         <>
-          <ButtonLink href="/ui/connect" icon="plug">
+          <ButtonLink
+            href="/ui/connect"
+            icon="plug"
+            // In the lines to paste it stands at once; no address and no storage has it.
+            onClick={() => (freshKey.value = made.key)}
+          >
             Connect a tool
           </ButtonLink>
           <Button variant="primary" onClick={onClose}>
