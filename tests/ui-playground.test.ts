@@ -20,6 +20,7 @@ import {
   PHONE,
   screenshots,
   startBrowser,
+  until,
   type TestBrowser,
   type WatchedPage,
 } from './harness/browser.ts'
@@ -227,10 +228,11 @@ describe.skipIf(withoutBrowser)('the playground', () => {
     // The end of what is said stays in sight, above where one writes.
     await say('Once more')
     await answerOf('mock/echo', 1).getByText('Total').waitFor()
-    await page.waitForFunction(() => {
-      const end = document.querySelector('.pg-thread')?.getBoundingClientRect().bottom ?? 0
-      return end <= (document.querySelector('.pg-composer')?.getBoundingClientRect().top ?? 0)
-    })
+    await until(
+      { page },
+      `document.querySelector('.pg-thread').getBoundingClientRect().bottom <=
+        document.querySelector('.pg-composer').getBoundingClientRect().top`,
+    )
     await page.getByRole('button', { name: 'Stop', exact: true }).click()
     await page.setViewportSize(PHONE)
     expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)

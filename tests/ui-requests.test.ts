@@ -209,7 +209,22 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     expect(await mine.count()).toBe(1)
     await page.getByRole('button', { name: 'Go on' }).click()
     await mine.nth(1).waitFor()
+    // What comes while it can't be followed is there when it can again.
     await page.getByRole('button', { name: 'Stop' }).click()
+    await page.route(/\/admin\/requests\/tail/, (route) => route.abort())
+    await page.getByRole('button', { name: 'Live' }).click()
+    await page.getByText('Not followed now: The server does not answer.').waitFor()
+    await ask(weir, 'three')
+    await page.unroute(/\/admin\/requests\/tail/)
+    await page.getByText('Live: requests appear as they end.').waitFor()
+    await mine.nth(2).waitFor()
+    expect(watched.take(/ERR_FAILED/).length).toBeGreaterThan(0)
+    // A link that follows, for somebody else.
+    expect(new URL(page.url()).searchParams.get('live')).toBe('1')
+    await page.getByRole('button', { name: 'Filter' }).click()
+    await page.getByRole('menuitemradio', { name: 'With a fallback' }).click()
+    await page.getByRole('button', { name: 'Fallback true: show all' }).waitFor()
+    await rowsOf(page).filter({ hasText: '2 attempts' }).first().waitFor()
     expectQuiet(watched)
     await page.close()
   })
@@ -265,6 +280,24 @@ describe.skipIf(isBrowserMissing())('one request', () => {
     await page.close()
   })
 
+  test('that was refused says why, and that nobody was asked', async () => {
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'no-such-model', messages: [] }),
+    }
+    const answer = await fetch(`${weir.url}/v1/chat/completions`, init)
+    await answer.arrayBuffer()
+    const { log_id: id } = await weir.row(answer.headers.get('x-request-id') ?? '')
+    const watched = await browser.open(`${weir.url}/ui/requests/${id}`)
+    const { page } = watched
+    await page.getByRole('alert').waitFor()
+    await page.getByText('No provider was asked.').first().waitFor()
+    await expectClean(watched)
+    expectQuiet(watched)
+    await page.close()
+  })
+
   test('that is not there is said to be', async () => {
     const watched = await browser.open(
       `${weir.url}/ui/requests/01a1fefa-3108-7269-a363-6df841375769`,
@@ -275,6 +308,39 @@ describe.skipIf(isBrowserMissing())('one request', () => {
     expectQuiet(watched)
     await watched.page.close()
   })
+})
+
+test.skipIf(isBrowserMissing())('a member’s first page shows what is their own', async () => {
+  const key = 'the-key-of-the-file-long-enough-0000000001'
+  await using browser = await startBrowser()
+  const weir = await startWeir({
+    config: { auth: { anonymous: 'never' }, keys: [{ name: 'admin', key, roles: ['owner'] }] },
+  })
+  try {
+    const make = async (path: string, body: object) => {
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` }
+      const init = { method: 'POST', headers, body: JSON.stringify(body) }
+      return (await (await fetch(`${weir.url}${path}`, init)).json()) as { id: string }
+    }
+    const password = 'correct horse battery'
+    const { id } = await make('/admin/users', { subject: 'ann', password })
+    const assignee = { kind: 'user', id }
+    await make('/admin/assignments', { role: 'member', assignee, scope: '/tenants/default' })
+    const watched = await browser.open(`${weir.url}/ui`)
+    const { page } = watched
+    await page.locator('#name').fill('ann')
+    await page.locator('#password').fill(password)
+    await page.locator('#local-form button').click()
+    await page.getByText('Your requests').waitFor()
+    expect(await heading(page, 'First steps', 2).count()).toBe(0)
+    expect(await page.getByRole('link', { name: 'Requests', exact: true }).count()).toBe(0)
+    await expectClean(watched)
+    await screenshots(watched, 'home-member')
+    watched.take(/401/)
+    expectQuiet(watched)
+  } finally {
+    await weir.stop()
+  }
 })
 
 describe.skipIf(isBrowserMissing())('the first steps', () => {
@@ -333,7 +399,7 @@ describe.skipIf(isBrowserMissing())('the first steps', () => {
       await page.getByRole('button', { name: 'Dismiss' }).click()
       await heading(page, 'First steps', 2).waitFor({ state: 'detached' })
       await page.reload()
-      await page.getByText('Nothing in this range.').first().waitFor()
+      await page.getByText('Nothing was asked in this time').waitFor()
       expect(await heading(page, 'First steps', 2).count()).toBe(0)
       expectQuiet(watched)
     } finally {

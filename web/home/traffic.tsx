@@ -1,10 +1,11 @@
 // How things go: numbers of the span with what they were in the one before, the same over time by what one likes, and who and what most of it is.
 
 import { Stat, Stats } from '../components/badge.tsx'
+import { ButtonLink } from '../components/button.tsx'
 import { Chart, type ChartSeries } from '../components/chart.tsx'
 import { Field, Select } from '../components/field.tsx'
 import { Panel } from '../components/page.tsx'
-import { Loaded } from '../components/states.tsx'
+import { EmptyState, Loaded } from '../components/states.tsx'
 import { chooseRange, useTimeRange } from '../components/time-range.tsx'
 import { formatCompact, formatDuration, formatPercent, formatUsd } from '../format.ts'
 import { useQuery } from '../query.ts'
@@ -73,59 +74,70 @@ export function Traffic() {
       <Loaded query={now}>
         {(series) => <Tiles now={sumOf(series)} before={before.data && sumOf(before.data)} />}
       </Loaded>
-      <div class="row">
-        <Field label="Group by" required hideLabel>
-          <Select
-            value={by ?? ''}
-            options={[
-              { value: '', label: 'All together' },
-              ...groups.map((value) => ({ value, label: `By ${value}` })),
-            ]}
-            onValue={(value) => setParams({ by: value })}
-          />
-        </Field>
-        <Field label="Show" required hideLabel>
-          <Select
-            value={param('show') ?? 'cost'}
-            options={Object.entries(MEASURES).map(([value, { words }]) => ({
-              value,
-              label: words,
-            }))}
-            onValue={(value) => setParams({ show: value })}
-          />
-        </Field>
-      </div>
-      <Loaded query={shown}>
-        {(series) => (
-          <div class="grid-2">
-            <Grouped title="Requests" series={series} of={(point) => point.requests} />
-            <Grouped title={measure.words} series={series} {...measure} />
+      {now.data?.lines.length === 0 ? (
+        <EmptyState
+          icon="list"
+          title="Nothing was asked in this time"
+          action={<ButtonLink href="/ui/playground">Open the playground</ButtonLink>}
+        >
+          Choose a longer time, or send a request.
+        </EmptyState>
+      ) : (
+        <>
+          <div class="row">
+            <Field label="Group by" required hideLabel>
+              <Select
+                value={by ?? ''}
+                options={[
+                  { value: '', label: 'All together' },
+                  ...groups.map((value) => ({ value, label: `By ${value}` })),
+                ]}
+                onValue={(value) => setParams({ by: value })}
+              />
+            </Field>
+            <Field label="Show" required hideLabel>
+              <Select
+                value={param('show') ?? 'cost'}
+                options={Object.entries(MEASURES).map(([value, { words }]) => ({
+                  value,
+                  label: words,
+                }))}
+                onValue={(value) => setParams({ show: value })}
+              />
+            </Field>
           </div>
-        )}
-      </Loaded>
-      {now.data !== undefined && (
-        <div class="grid-2">
-          <Lines
-            title="How long it takes"
-            series={now.data}
-            format={formatDuration}
-            lines={TIMES}
-          />
-          <Lines title="What was out of the ordinary" series={now.data} lines={SIGNS} />
-        </div>
-      )}
-      <Panel title="Most of it">
-        <Loaded query={facets}>
-          {(found) => (
-            <div class="home-top">
-              {(['model', 'provider', 'user', 'key', 'error'] as const).map((facet) => (
-                <FacetList key={facet} facet={facet} facets={found} onChoose={open(facet)} />
-              ))}
-              {found.requests === 0 && <p class="soft">Nothing in this range.</p>}
+          <Loaded query={shown}>
+            {(series) => (
+              <div class="grid-2">
+                <Grouped title="Requests" series={series} of={(point) => point.requests} />
+                <Grouped title={measure.words} series={series} {...measure} />
+              </div>
+            )}
+          </Loaded>
+          {now.data !== undefined && (
+            <div class="grid-2">
+              <Lines
+                title="How long it takes"
+                series={now.data}
+                format={formatDuration}
+                lines={TIMES}
+              />
+              <Lines title="What was out of the ordinary" series={now.data} lines={SIGNS} />
             </div>
           )}
-        </Loaded>
-      </Panel>
+          <Panel title="Most of it">
+            <Loaded query={facets}>
+              {(found) => (
+                <div class="home-top">
+                  {(['model', 'provider', 'user', 'key', 'error'] as const).map((facet) => (
+                    <FacetList key={facet} facet={facet} facets={found} onChoose={open(facet)} />
+                  ))}
+                </div>
+              )}
+            </Loaded>
+          </Panel>
+        </>
+      )}
     </>
   )
 }
@@ -188,12 +200,14 @@ function Tiles({ before, now }: { now: Sums; before: Sums | undefined }) {
     if (Math.abs(share) < 0.005) return 'as before'
     return `${formatPercent(Math.abs(share))} ${share > 0 ? 'more' : 'less'} than before`
   }
-  const shareOf = (count: number) =>
-    now.requests === 0 ? '' : `${formatPercent(count / now.requests)} of requests`
+  const both = (...words: readonly string[]) => words.filter((each) => each !== '').join('; ')
+  const shareOf = (name: 'errors' | 'fallbacks' | 'hits') =>
+    both(
+      now.requests === 0 ? '' : `${formatPercent(now[name] / now.requests)} of requests`,
+      change(name),
+    )
   const slow = (high: number | undefined, name: keyof Sums) =>
-    [high === undefined ? '' : `p95 about ${formatDuration(high)}`, change(name)]
-      .filter((words) => words !== '')
-      .join('; ')
+    both(high === undefined ? '' : `p95 about ${formatDuration(high)}`, change(name))
   return (
     <div class="home-tiles">
       <Stats>
@@ -235,20 +249,20 @@ function Tiles({ before, now }: { now: Sums; before: Sums | undefined }) {
           label="Errors"
           icon="warning"
           value={formatCompact(now.errors)}
-          hint={shareOf(now.errors)}
+          hint={shareOf('errors')}
           {...(now.errors > 0 ? { tone: 'warn' as const } : {})}
         />
         <Stat
           label="Fallbacks"
           icon="route"
           value={formatCompact(now.fallbacks)}
-          hint={shareOf(now.fallbacks)}
+          hint={shareOf('fallbacks')}
         />
         <Stat
           label="Cache hits"
           icon="copy"
           value={formatCompact(now.hits)}
-          hint={shareOf(now.hits)}
+          hint={shareOf('hits')}
         />
       </Stats>
     </div>

@@ -5,10 +5,10 @@ import { useMemo } from 'preact/hooks'
 import { Panel } from '../components/page.tsx'
 import { Tabs } from '../components/tabs.tsx'
 import { CopyButton, PlainText } from '../components/values.tsx'
-import type { RequestContent } from './data.ts'
+import type { RequestContent, RequestDetail } from './data.ts'
 import { changesOf, linesOf, readBody, textOf, type Body, type StreamEvent } from './bodies.ts'
 
-export function Content({ content }: { content: RequestContent }) {
+export function Content({ content, request }: { content: RequestContent; request: RequestDetail }) {
   const { client_request: asked, client_response: got } = content
   const { provider_request: sent, provider_response: came } = content
   return (
@@ -19,7 +19,11 @@ export function Content({ content }: { content: RequestContent }) {
           ['Client sent', asked],
           ['Provider got', sent],
         ]}
-        same="The provider was sent what the client sent, as it is."
+        same={
+          request.attempts === 0
+            ? 'No provider was asked.'
+            : 'The provider was sent what the client sent, as it is.'
+        }
       />
       <Pair
         title="Answer"
@@ -27,7 +31,11 @@ export function Content({ content }: { content: RequestContent }) {
           ['Provider answered', came],
           ['Client got', got],
         ]}
-        same="The client got what the provider answered, as it is."
+        same={
+          request.error_kind === null
+            ? 'The client got what the provider answered, as it is.'
+            : 'Of what a provider answered nothing else was kept.'
+        }
       />
     </>
   )

@@ -91,7 +91,7 @@ export default function RequestPage({ params }: PageProps) {
               content.problem !== undefined && content.data === undefined ? (
                 <ErrorState problem={content.problem} onRetry={() => void content.refetch()} />
               ) : (
-                content.data !== undefined && <Content content={content.data} />
+                content.data !== undefined && <Content content={content.data} request={one} />
               )
             ) : (
               <NotKept request={one} />

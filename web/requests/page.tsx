@@ -6,16 +6,15 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { Badge } from '../components/badge.tsx'
 import { Button } from '../components/button.tsx'
 import { Menu } from '../components/menu.tsx'
-import { Notice } from '../components/notice.tsx'
 import { PageHeader, SearchInput, Toolbar } from '../components/page.tsx'
 import { EmptyState, ErrorState, Skeleton } from '../components/states.tsx'
 import { TimeRangePicker, useTimeRange } from '../components/time-range.tsx'
-import { Duration, Money, Tokens } from '../components/values.tsx'
-import { VirtualList, type ListColumn } from '../components/virtual-list.tsx'
+import { VirtualList } from '../components/virtual-list.tsx'
 import { formatCount } from '../format.ts'
 import { useQuery } from '../query.ts'
 import { Link, navigate, param, setParams } from '../router.tsx'
 import { tenant } from '../session.ts'
+import { COLUMNS } from './columns.tsx'
 import {
   askingOf,
   FILTERS,
@@ -24,14 +23,11 @@ import {
   readFacets,
   shortTime,
   soughtOf,
-  whoOf,
   type FilterName,
-  type RequestRow,
 } from './data.ts'
 import { FacetLists } from './facets.tsx'
-import { RequestStatus, Signs } from './parts.tsx'
+import { Live } from './live.tsx'
 import { forgetSearch, listAddress, ROWS_MAX, searchFor, type Search } from './search.ts'
-import { follow } from './tail.ts'
 import { useListKeys } from './list-keys.ts'
 
 export default function RequestsPage() {
@@ -93,7 +89,11 @@ export default function RequestsPage() {
           Search again
         </Button>
         <span class="requests-narrow">
-          <Button icon="filter" onClick={() => (areFacetsShown.value = !areFacetsShown.value)}>
+          <Button
+            icon="filter"
+            aria-expanded={areFacetsShown.value}
+            onClick={() => (areFacetsShown.value = !areFacetsShown.value)}
+          >
             Counts
           </Button>
         </span>
@@ -230,134 +230,6 @@ function Chips({ filters, text }: { text: string; filters: Readonly<Record<strin
   )
 }
 
-/** Kept while one waits with reading; more than that, and the search begins anew. */
-const WAITING_MAX = 1_000
-
-/** What comes while one looks: into the list, or held back until one is ready. */
-function Live({ search }: { search: Search }) {
-  const isPaused = useSignal(false)
-  const waiting = useSignal<readonly RequestRow[]>([])
-  const words = useSignal('')
-  const missed = useSignal(0)
-  useEffect(() => {
-    const leaving = new AbortController()
-    const to = {
-      onRows(rows: readonly RequestRow[]) {
-        if (!isPaused.peek()) return search.add(rows)
-        const all = [...rows, ...waiting.peek()]
-        missed.value += Math.max(0, all.length - WAITING_MAX)
-        waiting.value = all.slice(0, WAITING_MAX)
-      },
-      onMissed: (count: number) => (missed.value += count),
-      onBreak(problem?: { readonly detail: string }) {
-        words.value = problem?.detail ?? ''
-        // What came before it was followed, or since it was last.
-        if (problem === undefined && !isPaused.peek()) void search.newer()
-      },
-    }
-    void follow(search.asking, to, leaving.signal)
-    return () => leaving.abort()
-  }, [search])
-  const count = waiting.value.length
-  return (
-    <Notice
-      tone={words.value === '' ? 'good' : 'warn'}
-      actions={
-        <Button
-          size="small"
-          onClick={() => {
-            isPaused.value = !isPaused.peek()
-            search.add(waiting.peek())
-            waiting.value = []
-          }}
-        >
-          {isPaused.value ? 'Go on' : 'Pause'}
-        </Button>
-      }
-    >
-      <span role="status">
-        {words.value !== ''
-          ? `Not followed now: ${words.value}`
-          : isPaused.value
-            ? `Paused. ${count} new.`
-            : 'Live: requests appear as they end.'}
-        {missed.value > 0 && ` ${missed.value} were passed over: search again to see them.`}
-      </span>
-    </Notice>
-  )
-}
-
-const COLUMNS: readonly ListColumn<RequestRow>[] = [
-  {
-    id: 'time',
-    title: 'Time',
-    width: 'clamp(5rem, 13vw, 8.6rem)',
-    cell: (row) => {
-      const [day, time] = shortTime(row.time)
-      return (
-        <Link href={pageOf(row)} tabIndex={-1} class="number requests-time" title={row.time}>
-          <span class="requests-wide">{day} </span>
-          {time}
-        </Link>
-      )
-    },
-  },
-  { id: 'status', title: 'Status', width: '3.8rem', cell: (row) => <RequestStatus row={row} /> },
-  {
-    id: 'model',
-    title: 'Model',
-    width: 'minmax(7rem, 2fr)',
-    cell: (row) => (
-      <span title={`${row.model ?? '—'} → ${row.provider ?? '—'} ${row.model_resolved ?? ''}`}>
-        {row.model ?? row.endpoint}
-        {row.provider !== null && <span class="soft"> → {row.provider}</span>}
-      </span>
-    ),
-  },
-  { id: 'who', title: 'Who', width: 'minmax(4.5rem, 1fr)', wideOnly: true, cell: whoOf },
-  {
-    id: 'tokens',
-    title: 'In / out',
-    width: '5.4rem',
-    align: 'end',
-    wideOnly: true,
-    cell: (row) => (
-      <>
-        <Tokens count={row.input_tokens} /> / <Tokens count={row.output_tokens} />
-      </>
-    ),
-  },
-  {
-    id: 'cost',
-    title: 'Cost',
-    width: '5.3rem',
-    align: 'end',
-    wideOnly: true,
-    cell: (row) => (row.input_tokens === null ? '—' : <Money usd={row.cost_usd} />),
-  },
-  {
-    id: 'took',
-    title: 'Took',
-    width: 'clamp(4.3rem, 12vw, 8.8rem)',
-    align: 'end',
-    cell: (row) => (
-      <span title="First token / total">
-        <span class="requests-wide soft">
-          <Duration ms={row.first_token_ms} /> /{' '}
-        </span>
-        <Duration ms={row.total_ms} />
-      </span>
-    ),
-  },
-  {
-    id: 'signs',
-    title: 'Signs',
-    width: 'minmax(7rem, 1.4fr)',
-    wideOnly: true,
-    cell: (row) => <Signs row={row} isBrief />,
-  },
-]
-
 function Found({ search }: { search: Search }) {
   const { rows, isBusy, problem, cursor } = search.state.value
   const holder = useRef<HTMLDivElement>(null)
@@ -389,7 +261,7 @@ function Found({ search }: { search: Search }) {
         onTop={() => void search.newer()}
         toneOf={({ status }) => (status >= 500 ? 'bad' : status >= 400 ? 'warn' : undefined)}
         foot={<Foot search={search} />}
-        {...(cursor === null && !isBusy ? { empty: <Nothing /> } : {})}
+        {...(cursor === null && !isBusy ? { empty: <Nothing asking={search.asking} /> } : {})}
       />
     </div>
   )
@@ -434,10 +306,12 @@ function Foot({ search }: { search: Search }) {
   )
 }
 
-function Nothing() {
+function Nothing({ asking }: { asking: Search['asking'] }) {
   return (
     <EmptyState icon="list" title="No such request">
       Choose a longer time, or take a filter away. Requests appear here when they have ended.
+      {asking.error_text !== undefined &&
+        ' What was written was looked for in errors; an id that a program gave itself is found as id:….'}
     </EmptyState>
   )
 }
