@@ -135,10 +135,13 @@ environment['WEIR_EXECUTABLE'] = join(
 )
 // The unit tests share nothing; those that start other programs share a machine, and some watch its memory and its clock.
 const SYSTEM = '.system.test.ts'
+// Clients and the executable take turns: one pair leaves half of two cores idle.
+const CLIENTS = 'tests/sdk-'
 for (const [folder, ...more] of [
   ['src', '--parallel=3', `--path-ignore-patterns=**/*${SYSTEM}`],
   [SYSTEM],
-  ['tests'],
+  [CLIENTS, '--parallel=2'],
+  ['tests', `--path-ignore-patterns=${CLIENTS}*`],
 ] as const) {
   const result = await test(folder, ...more)
   counts.passed += result.passed

@@ -98,17 +98,15 @@ interface Kept {
   readonly settings: Settings
 }
 
-/** Empty for the local user, whom nothing names. */
-function who(): string {
-  return session.peek()?.user?.id ?? ''
-}
+/** Whose conversation it is, as known when the page was opened: when a session ends it is still theirs. Empty for the local user. */
+let who = ''
 
 function restore(): void {
   const text = kept('sessionStorage', NAME)
   if (text === undefined) return
   try {
     const found = JSON.parse(text) as Partial<Kept>
-    if (found.who !== who()) return
+    if (found.who !== who) return
     if (Array.isArray(found.columns) && found.columns.length > 0) columns.value = found.columns
     if (Array.isArray(found.turns)) turns.value = found.turns.map(withoutRunning)
     settings.value = { ...NO_SETTINGS, ...found.settings }
@@ -145,7 +143,7 @@ function write(): void {
   clearTimeout(timer)
   timer = undefined
   const all = { columns: columns.peek(), turns: turns.peek(), settings: settings.peek() }
-  keep('sessionStorage', NAME, textOf({ who: who(), ...all }))
+  keep('sessionStorage', NAME, textOf({ who, ...all }))
 }
 
 let hasBegun = false
@@ -154,6 +152,7 @@ let hasBegun = false
 export function begin(): void {
   if (hasBegun) return
   hasBegun = true
+  who = session.peek()?.user?.id ?? ''
   restore()
   let isFirst = true
   effect(() => {
