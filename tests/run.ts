@@ -135,14 +135,15 @@ environment['WEIR_EXECUTABLE'] = join(
 )
 // The unit tests share nothing; those that start other programs share a machine, and some watch its memory and its clock.
 const SYSTEM = '.system.test.ts'
-// Clients and the executable take turns: one pair leaves half of two cores idle.
-const CLIENTS = 'tests/sdk-'
-for (const [folder, ...more] of [
+// Clients, or a browser, and the executable take turns: one pair leaves half of two cores idle.
+const PAIRS = ['tests/sdk-', 'tests/ui'] as const
+const RUNS: readonly (readonly [string, ...string[]])[] = [
   ['src', '--parallel=3', `--path-ignore-patterns=**/*${SYSTEM}`],
   [SYSTEM],
-  [CLIENTS, '--parallel=2'],
-  ['tests', `--path-ignore-patterns=${CLIENTS}*`],
-] as const) {
+  [...PAIRS, '--parallel=2'],
+  ['tests', ...PAIRS.map((start) => `--path-ignore-patterns=${start}*`)],
+]
+for (const [folder, ...more] of RUNS) {
   const result = await test(folder, ...more)
   counts.passed += result.passed
   counts.failed += result.failed

@@ -70,12 +70,9 @@ async function fromTotals(
   const conditions = totalsConditions(text, filter, sinceMs, untilMs)
   const unknowns = unknown === undefined ? '0' : `CASE WHEN ${unknown.condition} THEN 1 ELSE 0 END`
   const sums = Object.entries({ n: count, unknown: unknowns, ...byStatus })
-  const columns = [
-    ...NAMES.map((name) => `${TOTALS_DIMENSIONS[name]} AS ${name}`),
-    ...sums.map(([name, sum]) => `CAST(SUM(${sum}) AS BIGINT) AS "${name}"`),
-  ]
+  const columns = sums.map(([name, sum]) => `CAST(SUM(${sum}) AS BIGINT) AS "${name}"`)
   const groups = await reader.rows<Group>(
-    `SELECT ${columns.join(', ')} FROM usage_hourly WHERE ${conditions.join(' AND ')} GROUP BY 1, 2, 3, 4, 5 HAVING SUM(${count}) > 0 OR SUM(${unknowns}) > 0 ORDER BY SUM(${count}) DESC LIMIT ${LIMITS.searchFacetGroupsMax}`,
+    `SELECT ${joined(reader.engine)} AS names, ${columns.join(', ')} FROM usage_hourly WHERE ${conditions.join(' AND ')} GROUP BY 1 HAVING SUM(${count}) > 0 OR SUM(${unknowns}) > 0 ORDER BY SUM(${count}) DESC LIMIT ${LIMITS.searchFacetGroupsMax}`,
     text.values,
   )
   const isUnknown = groups.some((group) => Number(group['unknown']) > 0)
@@ -83,13 +80,24 @@ async function fromTotals(
   const statuses = isUnknown ? undefined : byStatus
   const tally = new Tally()
   for (const group of groups) {
-    tally.add(NAMES, group, Number(group['n']))
+    const names = String(group['names']).split(SEPARATOR)
+    const named = Object.fromEntries(NAMES.map((name, at) => [name, names[at]]))
+    tally.add(NAMES, named, Number(group['n']))
     if (statuses === undefined) continue
     for (const status of STATUSES) tally.one('status', status, Number(group[status]))
   }
   const without: RequestFacet[] = statuses === undefined ? ['error', 'status'] : ['error']
   const isWhole = groups.length < LIMITS.searchFacetGroupsMax
   return { sinceMs, untilMs, from: 'totals', isWhole, ...tally.result(without) }
+}
+
+/** Stands in no name of ours: a unit separator. */
+const SEPARATOR = '\u001f'
+
+/** All names as one text: SQLite sorts lines of one column in two thirds of the time that it takes for five. */
+function joined(engine: SearchReader['engine']): string {
+  const separator = engine === 'sqlite' ? 'char(31)' : 'chr(31)'
+  return NAMES.map((name) => TOTALS_DIMENSIONS[name]).join(` || ${separator} || `)
 }
 
 const STATUS_SQL = "CASE WHEN status < 400 THEN 'ok' WHEN status < 500 THEN '4xx' ELSE '5xx' END"
