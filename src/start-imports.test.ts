@@ -14,6 +14,7 @@ const TOO_DEAR: Readonly<Record<string, string>> = {
   postgres: '19 ms, with the engine on it',
   'drizzle-orm/postgres-js': '19 ms, with the driver',
   '@pydantic/genai-prices': '35 ms',
+  '@elysiajs/openapi/openapi': 'only the document needs it',
   'node:http': '9 ms',
   'node:https': '9 ms',
   'node:tls': '5 ms: an import reads the root certificates',

@@ -2,6 +2,8 @@
 
 import { afterAll, describe, expect, test } from 'bun:test'
 import { Database } from 'bun:sqlite'
+import { readdirSync, readFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { PATIENT_MS, searchContract } from './contract-search.ts'
 import { RequestSearch } from './request-search.ts'
@@ -51,7 +53,23 @@ function opened(options: { idleMs?: number; answerTimeoutMs?: number } = {}) {
 const ENDLESS =
   'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) AS n FROM n'
 
+/** Niceness of each thread of this process. */
+function nicenesses(): number[] {
+  return readdirSync('/proc/self/task').map((thread) =>
+    Number(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ')[1]?.split(' ')[16]),
+  )
+}
+
 describe('the thread that searches', () => {
+  test.if(process.platform === 'linux')('leaves the cores to requests', async () => {
+    const { reader } = opened()
+    const before = nicenesses().filter((niceness) => niceness >= 10).length
+    await reader.rows('SELECT 1 AS one', [])
+    expect(nicenesses().filter((niceness) => niceness >= 10).length).toBe(before + 1)
+    expect(getPriority()).toBeLessThan(10)
+    await reader.close()
+  })
+
   test('begins with the first search, ends when nobody searches, and begins again', async () => {
     const { reader } = opened({ idleMs: 10 })
     expect(reader.isRunning).toBe(false)

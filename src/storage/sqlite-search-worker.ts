@@ -2,6 +2,8 @@
 // request may wait. It has a connection of its own, which can only read, and does what it is told; it knows no table.
 
 import { Database } from 'bun:sqlite'
+import { readlinkSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { sqliteCode } from './errors.ts'
 import type { SearchValue } from './search-reader.ts'
 
@@ -16,6 +18,9 @@ export type SearchAnswer =
 
 declare const self: Worker
 
+/** Of 19: it still gets on while requests leave room. */
+const NICENESS = 10
+
 let database: Database | undefined
 
 self.addEventListener('message', (event: MessageEvent<SearchQuestion>) => {
@@ -28,7 +33,19 @@ self.addEventListener('message', (event: MessageEvent<SearchQuestion>) => {
   self.postMessage(answerTo(question))
 })
 
+/** Where cores are short, model requests come first. Linux alone gives a thread a priority of its own; elsewhere it is like any other. */
+function giveWay(): void {
+  if (process.platform !== 'linux') return
+  try {
+    setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), NICENESS)
+  } catch (error) {
+    // Without /proc, or where it is not allowed, searches take their share as before.
+    if (!(error instanceof Error)) throw error
+  }
+}
+
 function open(question: Extract<SearchQuestion, { path: string }>): void {
+  giveWay()
   database = new Database(question.path, { readonly: true })
   database.run(`PRAGMA busy_timeout = ${Math.trunc(question.busyTimeoutMs)}`)
   database.run('PRAGMA query_only = ON')
