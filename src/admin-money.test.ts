@@ -311,8 +311,9 @@ describe('a budget', () => {
     const { id, key } = await newKey({ name: 'own', budget: { usd: 5, window: 'week' } })
     expect(await invoke(key, 'dear')).toBe(200)
     const shown = async () => (await call('GET', `/admin/keys/${id}`, ADMIN)).body['budget_account']
-    await until(async () => (await shown()) !== null)
-    expect(await shown()).toMatchObject({ subject: id })
+    // Settled with the request's row, a moment after its answer.
+    await until(async () => Number(((await shown()) as JsonObject | null)?.['spent_usd'] ?? 0) > 0)
+    expect(await shown()).toMatchObject({ subject: id, held_usd: 0 })
     const [listed] = rowsOf(await call('GET', '/admin/keys?q=own&state=active', ADMIN))
     expect(listed?.['budget_account']).toEqual(await shown())
     const path = `/admin/budgets/key:week:${id}`

@@ -60,10 +60,31 @@ async function place(engine: Engine): Promise<StoreLocation> {
   return { engine, url: (await server.createDatabase()).url, connections: 4 }
 }
 
-/** Closes it as the end of its process would: statements that nobody has freed yet keep a file open. */
+/** Closes it as the end of its process would: statements that nobody has freed yet keep a file open, and one round of freeing may miss some. */
 async function close(store: Store): Promise<void> {
+  const { files: open } = store
   await store.close()
-  Bun.gc(true)
+  for (let round = 0; round < 100; round += 1) {
+    Bun.gc(true)
+    if (open === undefined || [open.control, open.log].every(isFree)) return
+    await Bun.sleep(10)
+  }
+}
+
+/** Whether nobody has a file open. */
+function isFree(path: string): boolean {
+  const database = new Database(path)
+  try {
+    database.run('PRAGMA locking_mode = EXCLUSIVE')
+    database.run('BEGIN EXCLUSIVE')
+    database.run('COMMIT')
+    return true
+  } catch {
+    // In use: the next round looks again, and what follows says so where it stays.
+    return false
+  } finally {
+    database.close()
+  }
 }
 
 async function storeAt(location: StoreLocation): Promise<Store> {
