@@ -38,9 +38,17 @@ function useEndInSight(count: number) {
     follow()
   }, [count])
   useEffect(() => {
-    const look = () => (isThere.current = beyond() < NEAR_PX)
+    let lastPx = scrollY
+    const look = () => {
+      const isUp = scrollY < lastPx
+      lastPx = scrollY
+      // What has grown since is not left by anybody: only who goes up wants to stay there.
+      if (beyond() < NEAR_PX) isThere.current = true
+      else if (isUp) isThere.current = false
+    }
     const growing = new ResizeObserver(follow)
-    if (list.current !== null) growing.observe(list.current)
+    const composer = document.querySelector('.pg-composer')
+    for (const each of [list.current, composer]) if (each !== null) growing.observe(each)
     addEventListener('scroll', look, { passive: true })
     return () => {
       growing.disconnect()
