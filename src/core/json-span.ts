@@ -1,6 +1,16 @@
 // Byte spans of top-level members in a JSON document, and edits on them. It lets relay change two values in a client's
 // body without serialising the rest anew. It is no validator: the caller parses the same bytes and trusts the spans only then.
 
+import {
+  QUOTE,
+  OPEN_BRACE,
+  CLOSE_BRACE,
+  OPEN_BRACKET,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  stringEnd,
+} from './json-bytes.ts'
 import type { JsonValue } from './json.ts'
 
 export interface Span {
@@ -26,15 +36,6 @@ export interface Edit {
   readonly end: number
   readonly text: string
 }
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
-const COLON = 0x3a
-const COMMA = 0x2c
 
 const keyDecoder = new TextDecoder()
 const textEncoder = new TextEncoder()
@@ -125,20 +126,6 @@ function skipSpace(bytes: Uint8Array, from: number): number {
     const byte = bytes[at]
     if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) at += 1
     else return at
-  }
-}
-
-/** One past the closing quote of the string that opens at `from`, or -1. Long strings are crossed by a native search. */
-function stringEnd(bytes: Uint8Array, from: number): number {
-  let at = from + 1
-  for (;;) {
-    const quote = bytes.indexOf(QUOTE, at)
-    if (quote < 0) return -1
-    let backslashes = 0
-    while (bytes[quote - 1 - backslashes] === BACKSLASH) backslashes += 1
-    // The run of backslashes may not reach back over the opening quote: it stops there by itself.
-    if (backslashes % 2 === 0) return quote + 1
-    at = quote + 1
   }
 }
 

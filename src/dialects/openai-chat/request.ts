@@ -162,7 +162,7 @@ export function encodeRequest(request: ChatRequest, target: EncodeTarget): Encod
     tellSchema(body, request.responseFormat.schema, losses)
   }
   dropRefused(body, quirks.refusedFields, losses)
-  return { value: body, losses: losses.items }
+  return { value: quirks.shape?.(body) ?? body, losses: losses.items }
 }
 
 function maxTokensField({ model, quirks }: EncodeTarget): string {

@@ -27,6 +27,7 @@ import { decodeImage, dropExtras, urlOfSource } from './content.ts'
 import { decodeFinish, encodeFinish } from './finish.ts'
 import { encodeLegacyCall, finishWord, wantsLegacyCall } from './legacy-call.ts'
 import { decodeLogprobs, encodeLogprobs } from './logprobs.ts'
+import { applyRails } from './rails.ts'
 import { decodeReasoning, encodeReplyReasoning } from './reasoning.ts'
 import { decodeReplyContent } from './reply-content.ts'
 import {
@@ -69,6 +70,7 @@ export function decodeResponse(body: JsonObject): ChatResponse {
   if (usage !== undefined) response.usage = usage
   const extras = answerExtras(DIALECT, body)
   if (extras !== undefined) response.extras = extras
+  applyRails(response, body)
   return response
 }
 

@@ -11,6 +11,7 @@ import { carries, isChoiceMember, isMessageMember } from './choice-members.ts'
 import { decodeError, decodeStreamError } from './error.ts'
 import { decodeFinish } from './finish.ts'
 import { decodeLogprobs } from './logprobs.ts'
+import { isViolation } from './rails.ts'
 import { plainReasoning } from './reasoning.ts'
 import { decodeReplyPart } from './reply-content.ts'
 import type { ReplyPart } from './reply-content.ts'
@@ -107,8 +108,20 @@ export class ChunkDecoder implements StreamDecoder {
       const rest = usageRest(usage)
       if (rest !== undefined) this.extras.usage = rest
     }
-    if (isError) this.fail(decodeStreamError(chunk, this.shape.dialect), out)
+    if (isError) this.failed(decodeStreamError(chunk, this.shape.dialect), out)
     else if (this.started) this.keepExtras(chunk)
+  }
+
+  private failed(error: StreamError, out: IrEvent[]): void {
+    if (!isViolation(error)) {
+      this.fail(error, out)
+      return
+    }
+    if (!this.started) out.push({ type: 'response-start', id: '', model: '' })
+    this.started = true
+    if (this.choices.length === 0) this.choiceAt(0)
+    for (const choice of this.choices) choice.finishWord = 'content_filter'
+    this.complete(out)
   }
 
   private start(chunk: JsonObject, choices: JsonValue[] | undefined, out: IrEvent[]): void {

@@ -74,6 +74,8 @@ export const RESPONSE_MEMBERS: ReadonlySet<string> = new Set([
   'p',
   'stream_options',
   'error',
+  // NeMo Guardrails: see `rails.ts`.
+  'guardrails',
 ])
 
 /** Unknown members as `Extras` of a dialect; undefined when there are none but nulls, which say nothing. */
