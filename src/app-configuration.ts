@@ -63,12 +63,13 @@ async function exported(
 ): Promise<string> {
   const isAsked = (part: ConfigPart | 'keys') => parts.has(part)
   const { source } = config()
-  const [stored, providers, models, limits, budgets, keys] = await Promise.all([
+  const [stored, providers, models, limits, budgets, guardrails, keys] = await Promise.all([
     store.storedSettings.all(),
     store.providers.ofTenant(tenantId),
     store.models.list(tenantId),
     store.limitRules.list(tenantId),
     store.budgetRules.list(tenantId),
+    store.guardrailRules.list(tenantId),
     store.keys.list(tenantId),
   ])
   const isFirst = tenantId === DEFAULT_TENANT_ID && isAsked('settings')
@@ -84,6 +85,7 @@ async function exported(
       ...(isAsked('models') ? { models: seen('models', models) } : {}),
       ...(isAsked('limits') ? { limits } : {}),
       ...(isAsked('budgets') ? { budgets } : {}),
+      ...(isAsked('guardrails') ? { guardrails: guardrails.map(({ rule }) => rule) } : {}),
       keyNames: isAsked('keys')
         ? keys.filter(({ revokedMs }) => revokedMs === undefined).map(({ name }) => name)
         : [],
@@ -95,7 +97,7 @@ async function exported(
 /** The form of what the file declares under an id. */
 function declaredForm(
   { source }: Config,
-  kind: 'providers' | 'models',
+  kind: 'providers' | 'models' | 'guardrails',
   id: string,
 ): string | undefined {
   const list: readonly { readonly id: string }[] = source?.settings[kind] ?? []

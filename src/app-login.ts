@@ -144,7 +144,7 @@ export class AppLogin {
     const url = this.publicUrl()
     if (url === undefined) {
       this.parts.logger.warn(
-        "There is no administrator yet. Set server.public_url, then run 'weir setup' for a link.",
+        "There is no administrator yet. Set server.public_url, then run 'weir setup admin' for a link.",
       )
       return undefined
     }
@@ -169,6 +169,11 @@ export const SETUP_LINK: AuditEvent = {
   tenantId: PLATFORM_TENANT_ID,
   action: 'setup.link',
   target: { kind: 'installation', id: 'setup' },
+}
+
+/** The token stands behind `#` here as well; the login page takes it from there. */
+export function loginLink(publicUrl: string, token: string): string {
+  return `${publicUrl.replace(/\/+$/, '')}/auth/login#${token}`
 }
 
 /** Local users of a store, without a server. */

@@ -1,12 +1,18 @@
 // What the server is given: the parts of the program as its routes want them. It puts together and decides nothing; `app.ts` says when.
 
 import { join } from 'node:path'
+import { guardDeps } from './app-guards.ts'
 import type { AppLogin } from './app-login.ts'
+import type { Telemetry } from './app-telemetry.ts'
+import type { ClickHouseService } from './clickhouse-service.ts'
 import { configurationDeps } from './app-configuration.ts'
+import type { MetricsDesk } from './app-metrics.ts'
 import { webAsset } from './assets.ts'
 import type { BearerTokens } from './auth/bearer.ts'
 import type { BudgetService } from './budget-service.ts'
+import type { CacheService } from './cache-service.ts'
 import type { Config } from './config/config.ts'
+import type { ContentService } from './content-service.ts'
 import { readDeclaredModel } from './config/declared-model.ts'
 import { systemActor, type Actor } from './core/audit.ts'
 import { PLATFORM_TENANT_ID } from './core/identity.ts'
@@ -20,18 +26,18 @@ import {
 } from './gateway/azure-onboarding.ts'
 import type { Checks } from './gateway/checks.ts'
 import type { GatewayDeps } from './gateway/deps.ts'
-import { healthGauges } from './gateway/health-metrics.ts'
-import { anyProviderFit, reportProviders, wholeView } from './gateway/health-report.ts'
+import { anyProviderFit } from './gateway/health-report.ts'
 import { SpoolRoom } from './gateway/passthrough/spool.ts'
+import type { GuardService } from './guard-service.ts'
 import type { LimitService } from './limit-service.ts'
 import { providerDesk } from './provider-desk.ts'
+import type { ProviderResetDesk } from './provider-resets.ts'
 import type { Replicas } from './replicas.ts'
 import type { ServerDeps, ServerSettings } from './server/context.ts'
 import { Denials } from './server/denials.ts'
 import { RefusedCredentials } from './server/refused-credentials.ts'
 import type { Store } from './storage/store.ts'
 import { systemClock, systemIds } from './system.ts'
-import { METRICS_CONTENT_TYPE, type Metrics } from './telemetry/metrics.ts'
 
 /** The running parts; what changes with the configuration is asked for each time. */
 export interface ServerParts {
@@ -39,17 +45,23 @@ export interface ServerParts {
   readonly store: Store
   readonly checks: Checks
   readonly replicas: Replicas
+  readonly resets: ProviderResetDesk
+  readonly cache: CacheService
+  readonly content: ContentService
+  readonly guards: GuardService
   readonly limits: LimitService
   readonly budgets: BudgetService
   readonly bearer: BearerTokens
   readonly login: AppLogin
-  readonly metrics: Metrics
+  readonly telemetry: Pick<Telemetry, 'statuses'>
+  readonly clickhouse: Pick<ClickHouseService, 'search' | 'usage'>
+  readonly metricsDesk: MetricsDesk
   config(): Config
   settings(): ServerSettings
 }
 
 export function serverDeps(parts: ServerParts): ServerDeps {
-  const { checks, config, gateway, limits, login, replicas, store } = parts
+  const { config, gateway, limits, login, replicas, store } = parts
   const { logger, snapshot } = gateway
   return {
     gateway,
@@ -72,15 +84,12 @@ export function serverDeps(parts: ServerParts): ServerDeps {
     settings: () => parts.settings(),
     asset: webAsset,
     readiness: () => readiness(parts),
-    metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: metricsText(parts) }),
-    health: {
-      checks,
-      redis: () => replicas.state(),
-      limits: () => limits.state(),
-    },
-    requests: store.search,
+    metrics: (accept) => parts.metricsDesk.text(accept),
+    health: healthDeps(parts),
+    requests: parts.clickhouse.search,
     configuration: configurationDeps({ store, logger, replicas, limits, config }),
     audit: store.audit,
+    content: contentDeps(parts),
     once: store.once,
     denials: new Denials({
       clock: systemClock,
@@ -91,8 +100,9 @@ export function serverDeps(parts: ServerParts): ServerDeps {
       gateway,
       store: store.providers,
       network: () => config().network,
+      tellReset: (provider) => parts.resets.tell(provider),
     }),
-    keys: { keys: store.keys, lastUsed: (tenantId) => store.usage.keysLastUsed(tenantId) },
+    keys: { keys: store.keys, lastUsed: (...asked) => store.usage.keysLastUsed(...asked) },
     models: {
       models: store.models,
       read: readDeclaredModel,
@@ -110,9 +120,46 @@ export function serverDeps(parts: ServerParts): ServerDeps {
       record: (event, by) => store.audit.record(event, by),
     },
     login: { desk: login.desk, publicUrl: () => login.publicUrl() },
-    usage: store.usage,
+    usage: parts.clickhouse.usage,
     money: moneyDeps(parts),
+    guard: guardDeps(parts),
+    cache: cacheDeps(parts),
     discovery: { azure: (tenantId, errand, by) => onboard(parts, tenantId, errand, by) },
+  }
+}
+
+function contentDeps({ config, content, store }: ServerParts): ServerDeps['content'] {
+  return {
+    rules: store.contentRules,
+    rulesOf: (tenantId) => content.rulesOf(tenantId),
+    holds: store.holds,
+    erasures: store.erasures,
+    count: (...asked) => store.contentLog.count(...asked),
+    wake: () => content.eraser.wake(),
+    objects: content.objects,
+    quoted: (...asked) => store.auditContent.find(...asked),
+    sweep: (isDryRun) => content.objects.sweep(isDryRun),
+    record: (event, by) => store.audit.record(event, by),
+    standing: async () => {
+      const { objects, stage } = content.counters
+      const { problem } = objects
+      return {
+        ...objects,
+        problem,
+        isConfigured: config().contentStore !== undefined,
+        objects: await content.objects.waiting(),
+        withoutBodies: stage.withoutBodies + stage.failed,
+      }
+    },
+  }
+}
+
+function healthDeps({ checks, limits, replicas, telemetry }: ServerParts): ServerDeps['health'] {
+  return {
+    checks,
+    redis: () => replicas.state(),
+    limits: () => limits.state(),
+    sinks: () => telemetry.statuses(),
   }
 }
 
@@ -136,6 +183,19 @@ function moneyDeps({ budgets, config, gateway, limits, store }: ServerParts): Se
   }
 }
 
+function cacheDeps({ cache, store }: ServerParts): ServerDeps['cache'] {
+  return {
+    state: (tenantId) => cache.state(tenantId),
+    async purge(which, by) {
+      const deleted = await cache.purge(which)
+      const { model = '*', tenantId = PLATFORM_TENANT_ID } = which
+      const target = { kind: 'cache', id: model }
+      await store.audit.record({ tenantId, action: 'cache.purge', target, after: { deleted } }, by)
+      return deleted
+    },
+  }
+}
+
 function onboard(
   { config, gateway, store }: ServerParts,
   tenantId: string,
@@ -153,12 +213,8 @@ function onboard(
   })
 }
 
-function metricsText({ checks, gateway, metrics }: ServerParts): string {
-  const reports = reportProviders(gateway, checks, wholeView(gateway.snapshot()))
-  return metrics.render(healthGauges(reports, gateway.gates.all))
-}
-
-function readiness({ gateway, store }: ServerParts): {
+/** Whether requests should be sent to this process, and what speaks against it. */
+export function readiness({ gateway, store }: Pick<ServerParts, 'gateway' | 'store'>): {
   ready: boolean
   checks: Record<string, boolean>
 } {

@@ -11,7 +11,6 @@ import { isLoopbackName } from './server/host-guard.ts'
 
 export function gatewaySettings(config: Config): GatewaySettings {
   return {
-    logRequests: config.log.requests,
     keepaliveIntervalMs: config.server.keepaliveIntervalMs,
   }
 }

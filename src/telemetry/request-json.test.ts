@@ -50,6 +50,8 @@ test('what is not known is null, and every stable member is there', () => {
     losses: [],
     attempts: [],
     route: null,
+    guardrails: null,
+    cache: null,
     client_format: 'openai-chat',
     mode: null,
   })

@@ -1,27 +1,12 @@
-// One recorded request as JSON for people and programs outside: `weir logs --json`, exports, the admin API. One shape with
-// stable members, so that a consumer may rely on each; what is not known is null. Pure; it adds nothing and hides nothing.
+// One recorded request as JSON for people and programs outside: `weir logs --json` and exports. One shape with stable members, so that a
+// consumer may rely on each; what is not known is null. Pure; it adds nothing and hides nothing.
 
+import { cacheJson, verdictJson, type CacheJson, type VerdictJson } from '../core/guardrail-json.ts'
 import type { Loss } from '../core/ir/loss.ts'
+import { NANO_PER_USD } from '../core/nano-usd.ts'
 import type { AttemptRecord, Outcome } from '../core/outcome.ts'
 import { routeJson, type RouteJson } from '../core/policy/route-json.ts'
-
-/** Nano-dollars of a dollar. */
-const NANO = 1_000_000_000
-
-/** Token classes; null was not told, 0 was. */
-export interface UsageJson {
-  readonly input_tokens: number | null
-  readonly cache_read_tokens: number | null
-  readonly cache_write_5m_tokens: number | null
-  readonly cache_write_1h_tokens: number | null
-  /** Reasoning included. */
-  readonly output_tokens: number | null
-  readonly reasoning_tokens: number | null
-  readonly input_audio_tokens: number | null
-  readonly output_audio_tokens: number | null
-  /** The numbers are Weir's own, not the provider's. */
-  readonly estimated: boolean
-}
+import { usageJson, type UsageJson } from '../core/usage-json.ts'
 
 export interface AttemptJson {
   readonly provider: string
@@ -75,6 +60,10 @@ export interface RequestJson {
   readonly attempts: readonly AttemptJson[]
   /** How the targets were put into an order; null where there was nothing to decide. */
   readonly route: readonly RouteJson[] | null
+  /** Rules that were asked; null where none holds. */
+  readonly guardrails: readonly VerdictJson[] | null
+  /** Null where no response cache is configured for it. */
+  readonly cache: CacheJson | null
   readonly client_format: string
   readonly mode: 'relay' | 'translate' | null
 }
@@ -108,14 +97,14 @@ export function requestJson(outcome: Outcome): RequestJson {
       provider_ms: outcome.providerMs ?? null,
       first_token_ms: outcome.firstTokenMs ?? null,
     },
-    usage: usageJson(outcome),
+    usage: usageJson(outcome.usage),
     provider: {
       name: outcome.providerId ?? null,
       model_resolved: outcome.modelResolved ?? null,
     },
     metadata: { trace_id: outcome.traceId ?? null, request_id: outcome.requestId },
     status: outcome.status,
-    cost_usd: outcome.costNanoUsd === undefined ? null : outcome.costNanoUsd / NANO,
+    cost_usd: outcome.costNanoUsd === undefined ? null : outcome.costNanoUsd / NANO_PER_USD,
     losses: outcome.losses,
     attempts: outcome.attempts.map((attempt) => ({
       provider: attempt.providerId,
@@ -128,21 +117,9 @@ export function requestJson(outcome: Outcome): RequestJson {
       duration_ms: attempt.durationMs,
     })),
     route: outcome.route?.map(routeJson) ?? null,
+    guardrails: outcome.guardrails?.map(verdictJson) ?? null,
+    cache: outcome.cache === undefined ? null : cacheJson(outcome.cache),
     client_format: outcome.clientFormat,
     mode: outcome.mode ?? null,
-  }
-}
-
-function usageJson({ usage = {} }: Outcome): UsageJson {
-  return {
-    input_tokens: usage.inputTokens ?? null,
-    cache_read_tokens: usage.cacheReadTokens ?? null,
-    cache_write_5m_tokens: usage.cacheWrite5mTokens ?? null,
-    cache_write_1h_tokens: usage.cacheWrite1hTokens ?? null,
-    output_tokens: usage.outputTokens ?? null,
-    reasoning_tokens: usage.reasoningTokens ?? null,
-    input_audio_tokens: usage.inputAudioTokens ?? null,
-    output_audio_tokens: usage.outputAudioTokens ?? null,
-    estimated: usage.estimated ?? false,
   }
 }
