@@ -1,26 +1,27 @@
-// Builds the executable: `bun run build` for this machine, `bun run build --all` for every platform, with SHA-256 sums.
+// Builds the executable: `bun run build` for this machine, `bun run build --all` for every platform, with SHA-256 sums,
+// `--target linux-x64-musl` for one of them; into `dist`, or the folder after `--out`.
 // Everything the program reads is embedded; nothing of the folder it is later started in (`.env`, `bunfig.toml`) may run.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { bundleWeb, docsFiles } from './src/web-bundle.ts'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { ENTRY_POINTS } from './src/release/entry-points.ts'
+import { thirdPartyLicences } from './src/release/licences.ts'
+import { oneFileTrees } from './src/release/one-file-trees.ts'
+import { RELEASE_TARGETS, type ReleaseTarget, releaseTarget } from './src/release/targets.ts'
+import { bundleWeb, docsFiles, guideBundle } from './src/web-bundle.ts'
 
-const TARGETS = [
-  'bun-linux-x64',
-  'bun-linux-arm64',
-  'bun-linux-x64-musl',
-  'bun-linux-arm64-musl',
-  'bun-darwin-x64',
-  'bun-darwin-arm64',
-  'bun-windows-x64',
-  'bun-windows-arm64',
-] as const
-
-type CompileTarget = (typeof TARGETS)[number]
+type CompileTarget = `bun-${ReleaseTarget}`
 
 const root = import.meta.dir
-const dist = join(root, 'dist')
+const dist = resolve(option('--out') ?? join(root, 'dist'))
+
+/** What stands behind a flag. */
+function option(flag: string): string | undefined {
+  const at = process.argv.indexOf(flag)
+  return at < 0 ? undefined : process.argv[at + 1]
+}
 
 /** Compiles one executable and returns its path. */
 async function build(target: CompileTarget | undefined, executablePath?: string): Promise<string> {
@@ -28,8 +29,7 @@ async function build(target: CompileTarget | undefined, executablePath?: string)
   const windows = target?.includes('windows') ?? process.platform === 'win32'
   const outfile = join(dist, windows ? `${name}.exe` : name)
   const result = await Bun.build({
-    // Threads are programs of their own.
-    entrypoints: [join(root, 'src/main.ts'), join(root, 'src/storage/sqlite-search-worker.ts')],
+    entrypoints: ENTRY_POINTS.map((entry) => join(root, entry)),
     target: 'bun',
     format: 'esm',
     // Elysia reads its own function names at start, so identifiers stay.
@@ -41,9 +41,11 @@ async function build(target: CompileTarget | undefined, executablePath?: string)
       ...(target === undefined ? {} : { target }),
       ...(executablePath === undefined ? {} : { executablePath }),
       outfile,
-      assets: [join(root, 'migrations'), join(dist, 'web')],
+      assets,
       autoloadDotenv: false,
       autoloadBunfig: false,
+      // What runs once is not worth compiling; who runs on says so (src/main.ts, src/app.ts, the threads).
+      jitPolicy: 8,
     },
   } as Parameters<typeof Bun.build>[0])
   for (const log of result.logs) process.stderr.write(`${String(log)}\n`)
@@ -51,15 +53,18 @@ async function build(target: CompileTarget | undefined, executablePath?: string)
   return outfile
 }
 
-/** Makes the web UI, each file with its packed twin beside it where that is smaller. */
+/** Makes the web UI, each file with its packed twin beside it where that is smaller, and the guide, packed alone where that is smaller. */
 async function buildWeb(): Promise<void> {
+  const guide = await guideBundle(join(root, 'web'), join(root, 'docs'))
+  const few = new Set(guide.map(({ name }) => name))
   for (const { body, gzip, name } of [
     ...(await bundleWeb(join(root, 'web'))),
     ...(await docsFiles(join(root, 'web'))),
+    ...guide,
   ]) {
     const path = join(dist, 'web', name)
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, body)
+    if (gzip === undefined || !few.has(name)) writeFileSync(path, body)
     if (gzip !== undefined) writeFileSync(`${path}.gz`, gzip)
   }
 }
@@ -74,8 +79,24 @@ function describe(path: string): string {
 rmSync(dist, { recursive: true, force: true })
 mkdirSync(dist, { recursive: true })
 await buildWeb()
+const trees = mkdtempSync(join(tmpdir(), 'weir-build-'))
+process.on('exit', () => rmSync(trees, { recursive: true, force: true }))
+/** What the program reads. The migrations' snapshots are for those who write the next one. */
+const assets = [
+  ...oneFileTrees(
+    join(root, 'migrations'),
+    join(trees, 'migrations'),
+    (path) => !path.endsWith('_snapshot.json'),
+  ),
+  ...oneFileTrees(join(dist, 'web'), join(trees, 'web')),
+]
 if (process.argv.includes('--all')) {
   const sums: string[] = []
-  for (const target of TARGETS) sums.push(describe(await build(target)))
+  for (const target of RELEASE_TARGETS) sums.push(describe(await build(`bun-${target}`)))
   writeFileSync(join(dist, 'SHA256SUMS'), `${sums.join('\n')}\n`)
-} else describe(await build(undefined))
+  // Whoever hands the executables on hands this on with them: the image has it inside.
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.md'), await thirdPartyLicences(root))
+} else {
+  const name = option('--target')
+  describe(await build(name === undefined ? undefined : `bun-${releaseTarget(name)}`))
+}
