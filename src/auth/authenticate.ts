@@ -1,7 +1,6 @@
 // From a credential to a principal: a key by its hash, a token of a configured issuer, or the local user without either. A key is hashed
 // at once and goes nowhere else.
 
-import { timingSafeEqual } from 'node:crypto'
 import {
   parseAddressRange,
   parseIpAddress,
@@ -11,6 +10,7 @@ import {
 import type { ApiKey } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import { PLACEHOLDER_KEY } from './credential.ts'
+import { isSameSecret } from './secret-text.ts'
 import { isTokenShaped } from './token-parts.ts'
 import { scopes } from '../core/permission.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
@@ -68,7 +68,7 @@ export function authenticate(
     const bearer = rules.bearer?.()
     if (bearer !== undefined) return bearer.principal(credential, hash)
   }
-  if (key === undefined || !sameHash(key.hash, hash) || !isValid(key, rules.nowMs())) {
+  if (key === undefined || !isSameSecret(key.hash, hash) || !isValid(key, rules.nowMs())) {
     throw new GatewayError('authentication')
   }
   // In the same words: that a key is a good one elsewhere is not told to whoever has stolen it.
@@ -102,8 +102,4 @@ function mayComeFrom({ allowedFrom }: ApiKey, caller: Caller): boolean {
   const from = caller.from()
   const address = from === undefined ? undefined : parseIpAddress(from)
   return address !== undefined && allowed.some((range) => rangeContains(range, address))
-}
-
-function sameHash(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 }

@@ -1,7 +1,7 @@
 // People with a password of ours: the administrator who is set up through a one-time link, and their logins. There is no default
 // password and no way in without the link; an unknown name costs and answers exactly what a wrong password does.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Actor } from '../core/audit.ts'
 import { GatewayError } from '../core/error.ts'
 import { PLATFORM_TENANT_ID, type User } from '../core/identity.ts'
@@ -13,6 +13,7 @@ import type { AssignmentRepository, LoginRepository, UserRepository } from '../c
 import { DEFAULT_TENANT_ID } from '../core/principal.ts'
 import type { Origin } from './accounts.ts'
 import { passwordProblem, type Passwords } from './passwords.ts'
+import { hashed } from './secret-text.ts'
 
 export interface LocalUserPorts {
   readonly users: UserRepository
@@ -46,7 +47,10 @@ export function localName(text: string): string | undefined {
 /** Issuer of links that let one person choose a password: no issuer of tokens can be called so, and no other link is one. */
 const PASSWORD_LINK = 'local/password'
 
-/** What a password link is about; sealed in the store. */
+/** Issuer of links that log one local user in. */
+const LOGIN_LINK = 'local/login'
+
+/** What a link for one user is about; sealed in the store. */
 interface LinkedUser {
   readonly tenantId: string
   readonly id: string
@@ -89,7 +93,7 @@ export class LocalUsers {
   }
 
   /**
-   * Makes the administrator. A link that was asked for by `weir setup` also gives a new password to a local user who has lost theirs,
+   * Makes the administrator. A link that was asked for by `weir setup admin` also gives a new password to a local user who has lost theirs,
    * and every right: whoever can write the store could do so anyway.
    * @throws GatewayError 400 naming what cannot be, 403 for a link that is unknown, used, over, or no longer needed
    */
@@ -157,6 +161,40 @@ export class LocalUsers {
     return { token, expiresMs }
   }
 
+  /** A secret that logs this local user in once, within `loginLinkMs` and before their password changes. The store has its hash alone. */
+  async loginLink({ id, tenantId }: Pick<User, 'id' | 'tenantId'>): Promise<string> {
+    const { clock, logins, users } = this.ports
+    const token = randomBytes(32).toString('base64url')
+    const linked: LinkedUser = { tenantId, id, was: await this.mark(users, tenantId, id) }
+    await logins.begin({
+      stateHash: hashed(token),
+      issuer: LOGIN_LINK,
+      browserHash: '',
+      nonce: JSON.stringify(linked),
+      codeVerifier: '',
+      returnTo: '/auth/login',
+      expiresMs: clock.nowMs() + LIMITS.loginLinkMs,
+    })
+    return token
+  }
+
+  /**
+   * The user of a login link, which is used up by it.
+   * @throws GatewayError 403 for a link that is unknown, used, over, or no longer that of an active user
+   */
+  async logInByLink(token: string): Promise<User> {
+    const { clock, logins, users } = this.ports
+    const atMs = clock.nowMs()
+    const attempt = await logins.take(hashed(token), atMs)
+    if (attempt?.issuer !== LOGIN_LINK) throw linkRefused(LOGIN_LINK_OVER)
+    // A clock that was set back would have it live on; two machines may differ by a little.
+    if (attempt.expiresMs - atMs > 2 * LIMITS.loginLinkMs) throw linkRefused(LOGIN_LINK_OVER)
+    const user = await this.linkedUser(JSON.parse(attempt.nonce) as LinkedUser, LOGIN_LINK_OVER)
+    const claimed = { roles: [], groups: [] }
+    await users.loggedIn(user.tenantId, user.id, { claimed, atMs })
+    return { ...user, claimed, lastLoginMs: atMs }
+  }
+
   /**
    * Gives the user of a link the password they chose.
    * @throws GatewayError 400 for a password that cannot be, 403 for a link that is unknown, used, over, or no longer needed
@@ -197,12 +235,15 @@ export class LocalUsers {
   }
 
   /** @throws GatewayError 403 where the link is not needed any more */
-  private async linkedUser({ id, tenantId, was }: LinkedUser): Promise<User> {
+  private async linkedUser(
+    { id, tenantId, was }: LinkedUser,
+    over = PASSWORD_LINK_OVER,
+  ): Promise<User> {
     const { users } = this.ports
     const user = await users.find(tenantId, id)
     const isMeant = user?.status === 'active' && user.issuer === LOCAL_ISSUER
     if (isMeant && (await this.mark(users, tenantId, id)) === was) return user
-    throw linkRefused(PASSWORD_LINK_OVER)
+    throw linkRefused(over)
   }
 
   private async mark(users: UserRepository, tenantId: string, id: string): Promise<string> {
@@ -260,10 +301,6 @@ export class LocalUsers {
   }
 }
 
-function hashed(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
-}
-
 function invalid(param: string, message: string): GatewayError {
   return new GatewayError('invalid_request', { param, message })
 }
@@ -271,8 +308,11 @@ function invalid(param: string, message: string): GatewayError {
 const PASSWORD_LINK_OVER =
   'This link was used, is too old, or is not needed any more. Ask an administrator for another.'
 
+const LOGIN_LINK_OVER =
+  "This link was used, is too old, or is not needed any more. 'weir open' makes another."
+
 function linkRefused(
-  message = "This link was used, is too old, or is not needed any more. 'weir setup' prints another.",
+  message = "This link was used, is too old, or is not needed any more. 'weir setup admin' prints another.",
 ): GatewayError {
   return new GatewayError('permission', { code: 'setup_link_invalid', message })
 }

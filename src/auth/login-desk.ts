@@ -2,7 +2,7 @@
 // records who came and went, and gives no session to whom it could not record. It makes no response and reads no header.
 
 import type { Actor, AuditEvent } from '../core/audit.ts'
-import { GatewayError, toGatewayError } from '../core/error.ts'
+import { GatewayError } from '../core/error.ts'
 import { PLATFORM_TENANT_ID, type Claimed, type User } from '../core/identity.ts'
 import { LOCAL_ISSUER, type IssuerSettings } from '../core/issuer.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -14,7 +14,8 @@ import type { Accounts, Origin } from './accounts.ts'
 import { addressGroup, AttemptCounter } from './attempt-counter.ts'
 import type { LocalUsers } from './local-users.ts'
 import { originOf, personOf, sessionEvent, sessionId } from './login-events.ts'
-import { describeLoginFailure, loginRefused } from './oidc-failure.ts'
+import { asLoginError, notThere } from './login-error.ts'
+import { describeLoginFailure } from './oidc-failure.ts'
 import type { OidcIssuers } from './oidc-issuers.ts'
 import type { OidcLogin } from './oidc-login.ts'
 import type { OidcLogout } from './oidc-logout.ts'
@@ -166,9 +167,7 @@ export class LoginDesk {
     this.byName.giveBack(`${name}\n${address}`)
     this.byNameAnywhere.giveBack(name)
     this.byAddress.giveBack(address)
-    const facts = { issuer: LOCAL_ISSUER, claimed: { roles: [], groups: [] } }
-    const loggedIn = await this.admit(user, facts, {}, browser)
-    return { ...loggedIn, returnTo: returnTarget(given.returnTo) }
+    return await this.admitLocal(user, browser, given.returnTo)
   }
 
   /** Makes the administrator by a one-time link and logs them in. @throws GatewayError 400, 403, 404 or 429 */
@@ -179,9 +178,7 @@ export class LoginDesk {
     if (!this.parts.isLocalOpen()) throw notThere()
     this.byAddress.take(addressGroup(browser.from))
     const user = await this.parts.local.setUp(facts, originOf(browser))
-    const session = { issuer: LOCAL_ISSUER, claimed: { roles: [], groups: [] } }
-    const loggedIn = await this.admit(user, session, {}, browser)
-    return { ...loggedIn, returnTo: returnTarget(null) }
+    return await this.admitLocal(user, browser)
   }
 
   /** The user of a password link chooses a password and is logged in. @throws GatewayError 400, 403, 404 or 429 */
@@ -194,9 +191,22 @@ export class LoginDesk {
     this.byAddress.take(address)
     const user = await this.parts.local.choosePassword(facts, originOf(browser))
     this.byAddress.giveBack(address)
-    const session = { issuer: LOCAL_ISSUER, claimed: { roles: [], groups: [] } }
-    const loggedIn = await this.admit(user, session, {}, browser)
-    return { ...loggedIn, returnTo: returnTarget(null) }
+    return await this.admitLocal(user, browser)
+  }
+
+  /** Logs the user of a one-time link in. @throws GatewayError 403, 404 where local users do not log in, 429 for too many tries */
+  async withLink(token: string, browser: Browser): Promise<LoggedIn> {
+    if (!this.parts.isLocalOpen()) throw notThere()
+    const address = addressGroup(browser.from)
+    this.byAddress.take(address)
+    try {
+      const loggedIn = await this.admitLocal(await this.parts.local.logInByLink(token), browser)
+      this.byAddress.giveBack(address)
+      return loggedIn
+    } catch (thrown) {
+      await this.failed(LOCAL_ISSUER, thrown, browser)
+      throw thrown
+    }
   }
 
   /** Who a cookie is now, for a stream that goes on: nothing is renewed or ended, as no answer could take a new cookie. */
@@ -296,6 +306,12 @@ export class LoginDesk {
     return await this.parts.sessions.end(session.idHash)
   }
 
+  private async admitLocal(user: User, browser: Browser, returnTo: string | null = null) {
+    const facts = { issuer: LOCAL_ISSUER, claimed: { roles: [], groups: [] } }
+    const loggedIn = await this.admit(user, facts, {}, browser)
+    return { ...loggedIn, returnTo: returnTarget(returnTo) }
+  }
+
   private async admit(
     user: User,
     facts: {
@@ -379,15 +395,4 @@ export class LoginDesk {
       { kind: 'system', id: `issuer ${issuer.id}`, ...origin },
     )
   }
-}
-
-/** A token that names nobody, or no tenant of ours, is a login that failed and no missing key. */
-function asLoginError(thrown: unknown): GatewayError {
-  const error = toGatewayError(thrown)
-  const isToken = error.kind === 'authentication' && error.code === 'invalid_api_key'
-  return isToken ? loginRefused(thrown) : error
-}
-
-function notThere(): GatewayError {
-  return new GatewayError('unknown_url', { message: 'There is no such way to log in.' })
 }

@@ -1,7 +1,7 @@
 // A login by OpenID Connect: authorization code with PKCE (RFC 7636, S256), state bound to the browser that began it, nonce, and the
 // issuer's own name in the answer (RFC 9207). It ends with what the issuer's tokens say; who that is here is decided elsewhere.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { IssuerSettings } from '../core/issuer.ts'
 import { isObject, parseJson, type JsonObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -11,6 +11,7 @@ import { loginFailure, loginRefused } from './oidc-failure.ts'
 import type { OidcIssuers } from './oidc-issuers.ts'
 import { claimsOfTokens } from './oidc-tokens.ts'
 import { returnTarget } from './return-target.ts'
+import { hashed, isSameSecret } from './secret-text.ts'
 import { checkIssuer } from './token-rules.ts'
 
 export interface OidcLoginPorts {
@@ -102,7 +103,7 @@ export class OidcLogin {
     if (state === undefined || state === '' || more.length > 0) throw loginRefused('no state')
     const attempt = await logins.take(hashed(state), clock.nowMs())
     if (attempt === undefined) throw loginRefused('unknown state')
-    if (browserId === undefined || !isSame(attempt.browserHash, hashed(browserId))) {
+    if (browserId === undefined || !isSameSecret(attempt.browserHash, hashed(browserId))) {
       throw loginRefused('another browser began this login')
     }
     const issuer = issuers.find(attempt.issuer)
@@ -177,12 +178,4 @@ function checkIdToken(
     throw loginRefused('the id token has a signature that is not configured')
   }
   if (issuer.kind === 'entra') checkIssuer(claims, issuer, published, undefined)
-}
-
-function hashed(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
-}
-
-function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 }
