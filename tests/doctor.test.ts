@@ -209,6 +209,58 @@ test('an address that drops packets, within the connect limit', async () => {
   })
 })
 
+test('where nothing answers it still ends soon, in its order, and leaves nothing behind', async () => {
+  await withBlackHole(async (hole) => {
+    const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+    cleanups.push(() => silent.stop(true))
+    // The one drops packets, the other takes connections and says nothing.
+    const [dropped, mute] = [`${hole.address}:${hole.port}`, `127.0.0.1:${silent.port}`]
+    const guards = ['a', 'b', 'c'].map((id) => ({
+      id,
+      check: 'webhook',
+      stages: ['input'],
+      url: `http://${id === 'a' ? dropped : mute}/${id}`,
+    }))
+    const timeouts = { connect: '2s', first_byte: '2s' }
+    const config = {
+      redis: { url: `redis://${dropped}` },
+      tracing: { endpoint: `http://${dropped}/v1/traces` },
+      clickhouse: { url: `http://${mute}`, user: 'u', password: 'p' },
+      content_store: {
+        s3: {
+          endpoint: `http://${dropped}`,
+          bucket: 'b',
+          region: 'r',
+          access_key: 'a',
+          secret_key: 's',
+        },
+      },
+      guardrails: guards,
+      providers: [
+        provider('dropped', `http://${dropped}/v1`, { timeouts }),
+        provider('mute', `http://${mute}/v1`, { timeouts }),
+      ],
+    }
+    const startedMs = performance.now()
+    const { code, of } = await run(config, ['--json'])
+    // Five seconds for this machine and five for the rest; one after the other it would be more than half a minute.
+    expect(performance.now() - startedMs).toBeLessThan(20_000)
+    expect(code).toBe(1)
+    const failed = of('this machine').filter(({ state }) => state === 'failed')
+    expect(failed.map(({ label, step }) => (label === null ? step : `${step} ${label}`))).toEqual([
+      'redis',
+      'telemetry',
+      'clickhouse',
+      'bucket',
+      'guardrail a',
+      'guardrail b',
+      'guardrail c',
+    ])
+    expect(of('dropped').find(({ state }) => state === 'failed')?.step).toBe('tcp')
+    expect(of('mute').find(({ state }) => state === 'failed')?.step).toBe('model list')
+  })
+}, 60_000)
+
 test('metadata services are never connected to, whatever is allowed', async () => {
   const config = { providers: [provider('metadata', 'http://169.254.169.254/v1')] }
   const diagnosis = await run(config, ['--json'])
@@ -570,6 +622,53 @@ describe('the machine', () => {
     const aws = { id: 'aws', type: 'bedrock', base_url: url, region: 'eu-west-1', keys: [KEY] }
     const signed = await run({ providers: [aws] }, ['aws', '--json'])
     expect(signed.failure('this machine')?.step).toBe('clock')
+  })
+
+  test('every step has an id, and what is secret and open to others is told with its command', async () => {
+    const told = await run({ providers: [provider('one', base)] }, ['one', '--json'])
+    const steps = JSON.parse(told.out) as (ShownStep & { readonly id: string })[]
+    expect(steps.every(({ id }) => /^[a-z-]+$/.test(id))).toBe(true)
+    expect(steps.find(({ id }) => id === 'provider-tcp')?.subject).toBe('one')
+    expect(told.of('this machine').find(({ step }) => step === 'permissions')).toMatchObject({
+      state: 'warning',
+      reason: expect.stringContaining('weir.json'),
+      todo: expect.stringContaining('chmod 600'),
+    })
+  })
+
+  test('nobody can get in, a fallback leads nowhere, a limit concerns nothing', async () => {
+    const target = { provider: 'one', model: 'm' }
+    const { failure, of } = await run(
+      {
+        auth: { anonymous: 'never', local: false },
+        providers: [provider('one', base)],
+        models: [{ id: 'fast', targets: [target], routing: { fallbacks: { any: ['gone'] } } }],
+        limits: [{ per: 'provider', only: 'two', requests_per_minute: 5 }],
+      },
+      ['one', '--json'],
+    )
+    const step = (name: string) => of('this machine').find((one) => one.step === name)
+    expect(failure('this machine')).toMatchObject({
+      step: 'keys',
+      todo: expect.stringContaining('weir keys create'),
+    })
+    expect(step('models')?.reason).toBe('fallbacks to nothing: fast → gone')
+    expect(step('rules')?.reason).toBe('concern nothing there is: per provider two')
+  })
+
+  test('a bucket that is not there', async () => {
+    const s3 = {
+      endpoint: 'http://127.0.0.1:9',
+      region: 'eu-central-1',
+      bucket: 'b',
+      access_key: 'AKIA1234',
+      secret_key: PROXY_PASSWORD,
+    }
+    const { failure } = await run({ content_store: { s3 } }, ['mock', '--json'])
+    expect(failure('this machine')).toMatchObject({
+      step: 'bucket',
+      reason: expect.stringContaining('is not reached'),
+    })
   })
 
   test('Redis that is not there', async () => {

@@ -4,6 +4,8 @@
 import { rootCertificates } from 'node:tls'
 import { readFileSync } from 'node:fs'
 import type { Provider } from '../core/catalog.ts'
+import { LIMITS } from '../core/limits.ts'
+import { percentDecoded } from '../core/percent.ts'
 import { DEFAULT_BASE_URLS } from '../config/base-urls.ts'
 import { type HttpAnswer, ProbeError, type Secured } from '../transport/probe.ts'
 import {
@@ -12,7 +14,7 @@ import {
   issuerAmong,
   splitPem,
 } from '../transport/probe-certificate.ts'
-import { decoded, type ForwardProxy } from '../transport/proxy.ts'
+import type { ForwardProxy } from '../transport/proxy.ts'
 import { formatDate, formatTime } from './format.ts'
 import type { Advice } from './provider-advice.ts'
 
@@ -78,7 +80,7 @@ export function connectAdvice(error: ProbeError, place: string, way: Way): Advic
     case 'timeout':
     case 'ETIMEDOUT':
       return {
-        reason: `${what}${place} does not answer: no connection within timeouts.connect`,
+        reason: `${what}${place} does not answer: no connection within timeouts.connect (${LIMITS.probeLayerTimeoutMs / 1_000} s at most here)`,
         todo: isProxy
           ? `A firewall may drop it. Check ${setting}.`
           : unreachableTodo(way, 'A firewall may drop it. Check base_url'),
@@ -130,7 +132,7 @@ export function refusedByProxyAdvice(answer: HttpAnswer, way: Way): Advice {
           todo: 'Write them into network.proxy: http://user:password@host:port.',
         }
       : {
-          reason: `the proxy refuses the user ${decoded(user)} or the password (407)`,
+          reason: `the proxy refuses the user ${percentDecoded(user)} or the password (407)`,
           todo: 'Correct them in network.proxy; write characters such as @ : / as %40 %3A %2F.',
         }
   }

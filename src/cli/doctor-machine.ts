@@ -16,8 +16,12 @@ import type { InspectedPostgres } from '../storage/inspect-postgres.ts'
 import { inspectFiles, inspectMasterKey, inspectSealed } from '../storage/inspect.ts'
 import { systemClock } from '../system.ts'
 import { addressFinding } from './doctor-address.ts'
+import { bucketFinding } from './doctor-bucket.ts'
+import { clickHouseFinding } from './doctor-clickhouse.ts'
+import { certificateFilesFinding, logRoomFinding, permissionsFinding } from './doctor-files.ts'
 import { postgresReport } from './doctor-postgres.ts'
 import { redisFinding } from './doctor-redis.ts'
+import { telemetryFinding } from './doctor-telemetry.ts'
 import { proxyFinding, trustFinding } from './doctor-environment.ts'
 import { type Finding, notReached, runStep, type Step, StepFailure } from './doctor-steps.ts'
 import { counted } from './format.ts'
@@ -28,14 +32,29 @@ type Work = readonly [name: string, work: () => Finding | Promise<Finding>]
 /** What is tried once the configuration is known, in order; the clock comes last, when providers have told theirs. */
 const AFTER_CONFIGURATION = [
   'data folder',
+  'permissions',
   'store',
+  'log room',
   'master key',
   'address',
   'connections',
   'proxy variables',
   'trust variables',
+  'certificate files',
   'redis',
+  'telemetry',
+  'clickhouse',
+  'bucket',
 ] as const
+
+/** Those of them that ask somebody else, and so may have to wait: they do it at once. */
+const ASKING: ReadonlySet<(typeof AFTER_CONFIGURATION)[number]> = new Set([
+  'address',
+  'redis',
+  'telemetry',
+  'clickhouse',
+  'bucket',
+])
 
 export interface MachineReport {
   readonly steps: readonly Step[]
@@ -45,7 +64,7 @@ export interface MachineReport {
   readonly isStoreReadable: boolean
 }
 
-/** Tries everything in turn, told to `tell` as it comes. */
+/** Tries everything, what asks others at once; told to `tell` in its order, as it comes. */
 export async function examineMachine(
   flags: ConfigFlags,
   environment: Readonly<Record<string, string | undefined>>,
@@ -72,15 +91,36 @@ export async function examineMachine(
   const store: StoreState = { isWhole: false, isUnlocked: false }
   const works: Readonly<Record<(typeof AFTER_CONFIGURATION)[number], Work[1]>> = {
     'data folder': () => dataFolderFinding(config.dataFolder),
+    permissions: () => permissionsFinding(config, process.platform),
     store: () => storeFinding(config, store),
+    'log room': () => logRoomFinding(config),
     'master key': () => masterKeyFinding(config, store),
     address: () => addressFinding(config),
     connections: () => connectionsFinding(environment, config),
     'proxy variables': () => proxyFinding(environment, config),
     'trust variables': () => trustFinding(environment, config),
+    'certificate files': () => certificateFilesFinding(config, systemClock.nowMs()),
     redis: () => redisFinding(config.redis.url),
+    telemetry: () => telemetryFinding(config),
+    clickhouse: () => clickHouseFinding(config.clickhouse),
+    bucket: () => bucketFinding(config),
   }
-  for (const name of AFTER_CONFIGURATION) await run([name, works[name]])
+  const asked = new Map<string, Promise<Step>>()
+  // SQLite holds this thread: whoever waits for an answer beside it would count that time too.
+  const first = config.storage.engine === 'postgres' ? 'store' : 'address'
+  for (const name of AFTER_CONFIGURATION) {
+    if (name === first) {
+      for (const each of ASKING) {
+        const step = runStep(each, systemClock.monotonicMs, works[each])
+        // What nobody has words for is thrown in its turn.
+        step.catch(() => undefined)
+        asked.set(each, step)
+      }
+    }
+    const step = await (asked.get(name) ?? runStep(name, systemClock.monotonicMs, works[name]))
+    steps.push(step)
+    tell(step)
+  }
   return { steps, loaded, isStoreReadable: store.isWhole && store.isUnlocked }
 }
 

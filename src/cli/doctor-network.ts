@@ -102,7 +102,7 @@ class Walk {
     const proxy = proxyFor(provider.network, host, port)
     this.way = { provider, host, port, proxy, proxyVariable: ports.proxyVariable }
     this.ports = ports
-    this.timeoutMs = provider.timeouts.connectMs
+    this.timeoutMs = Math.min(provider.timeouts.connectMs, LIMITS.probeLayerTimeoutMs)
     this.isTls = this.url.protocol === 'https:'
     this.place = `${this.url.hostname}:${port}`
   }

@@ -5,7 +5,12 @@ import { migrationsFolder } from '../assets.ts'
 import type { Config } from '../config/config.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Logger } from '../core/ports.ts'
-import { inspectPostgres, type InspectedPostgres } from '../storage/inspect-postgres.ts'
+import {
+  inspectPostgres,
+  inspectServers,
+  type InspectedPostgres,
+  type InspectedServer,
+} from '../storage/inspect-postgres.ts'
 import { systemClock } from '../system.ts'
 import type { Finding } from './doctor-steps.ts'
 import { counted, formatMs } from './format.ts'
@@ -33,7 +38,8 @@ export async function postgresReport(
   const { nowMs } = systemClock
   const found = await inspectPostgres(storage, migrationsFolder, { logger: SILENT, nowMs })
   const { facts, name, schema } = found
-  const result = `${name}, PostgreSQL ${facts.version}`
+  const servers = await inspectServers(storage, SILENT)
+  const result = `${name}, PostgreSQL ${facts.version}${serversText(servers)}`
   if (schema.done === 0) {
     return {
       found,
@@ -42,9 +48,44 @@ export async function postgresReport(
     }
   }
   const isWhole = schema.pending === 0
-  const warning = postgresWarning(found, storage.connections)
+  const warning = postgresWarning(found, storage.connections) ?? serversWarning(servers)
   const finding: Finding = warning === undefined ? `${result}, schema current` : { result, warning }
   return { found, isWhole, finding }
+}
+
+/** Which of several servers is what; nothing where there is one. */
+function serversText(servers: readonly InspectedServer[]): string {
+  if (servers.length < 2) return ''
+  return `, ${servers.map(({ name, state }) => `${name} is ${STATES[state]}`).join(', ')}`
+}
+
+const STATES: Readonly<Record<InspectedServer['state'], string>> = {
+  primary: 'the primary',
+  standby: 'a standby',
+  unreachable: 'not reached',
+}
+
+/** What should be known about several servers. */
+export function serversWarning(servers: readonly InspectedServer[]): Advice | undefined {
+  if (servers.length < 2) return undefined
+  // Two ways to one server, through a pair of proxies, are one.
+  const primaries = servers.filter(
+    ({ started, state }, at) =>
+      state === 'primary' &&
+      (started === undefined || servers.findIndex((each) => each.started === started) === at),
+  )
+  if (primaries.length > 1) {
+    return {
+      reason: `${primaries.map(({ name }) => name).join(' and ')} both take changes: what is written to one is not on the other`,
+      todo: 'Stop the one that is not the primary any more, and make it a standby of the other before it starts again.',
+    }
+  }
+  const gone = servers.filter(({ state }) => state === 'unreachable')
+  if (gone.length === 0) return undefined
+  return {
+    reason: `${gone.map(({ name, reason }) => `${name}${reason === undefined ? '' : ` (${reason})`}`).join(' and ')} could not be asked: nothing can take the primary's place there`,
+    todo: 'Start it as a standby of the primary, or take it out of storage.url.',
+  }
 }
 
 /** What should be known about a database that can be used, the worst first. @param connections as they are configured */

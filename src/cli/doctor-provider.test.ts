@@ -122,6 +122,21 @@ test('names that providers take without listing them are in their list', async (
   }
 })
 
+test('of rails the configuration must be in the list', async () => {
+  const configurations: Answer = () => Response.json([{ id: 'strict' }, { id: 'support' }])
+  const judged = async (model: string) => {
+    const found = await steps({ type: 'nemo', keys: [] }, configurations, {
+      models: leadingTo(model),
+    })
+    await upstream?.close()
+    return named(found, 'model list')
+  }
+  for (const model of ['gpt-5@strict', '@support', 'gpt-5']) {
+    expect((await judged(model))?.state).toBe('ok')
+  }
+  expect(await judged('gpt-5@strickt')).toMatchObject({ state: 'failed' })
+})
+
 test('nothing that costs is asked unless it is asked for', async () => {
   const models = leadingTo('m')
   const told = await steps({ id: 'openai' }, list('m'), { models })
@@ -137,4 +152,17 @@ test('nothing that costs is asked unless it is asked for', async () => {
   const asked = await steps({ id: 'openai' }, list('m'), { models, tokens: 'asked' })
   expect(named(asked, 'one token')?.state).toBe('failed')
   expect(upstream?.requests.at(-1)?.target).toBe('/v1/chat/completions')
+})
+
+test('whoever keeps one key waiting is not asked with the others', async () => {
+  const keys = ['a', 'b', 'c'].map((id) => ({ id, secret: `${SECRET}-${id}` }))
+  const timeouts = { connectMs: 300, firstByteMs: 300, idleMs: 300, totalMs: 300 }
+  const found = await steps({ keys, timeouts }, () => new Promise<Response>(() => undefined))
+  expect(upstream?.requests.length).toBe(1)
+  expect(found.filter(({ name }) => name === 'key').map(({ state }) => state)).toEqual([
+    'skipped',
+    'skipped',
+    'skipped',
+  ])
+  expect(named(found, 'model list')?.state).toBe('failed')
 })

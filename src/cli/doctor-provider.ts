@@ -2,6 +2,7 @@
 // model list, one token. The first layer that fails ends it; those after it are named as not reached.
 
 import type { Model, Provider, ProviderType } from '../core/catalog.ts'
+import { GatewayError } from '../core/error.ts'
 import { suggest } from '../config/suggest.ts'
 import type { ListedModel } from '../providers/provider.ts'
 import { TlsFileProblem, loadMaterial } from '../transport/tls-files.ts'
@@ -114,6 +115,8 @@ class Questions {
   private readonly ports: CheckPorts
   private list: readonly ListedModel[] | undefined
   private listFailure: Advice | undefined
+  /** No answer of any kind came. */
+  private isSilent = false
   private isOpen: boolean | undefined
 
   constructor(examination: Examination, ports: CheckPorts) {
@@ -149,10 +152,15 @@ class Questions {
 
   private async tryKey(check: Check, { draining, label }: Credential): Promise<Finding> {
     let list: readonly ListedModel[]
+    // Whoever has kept one key waiting to the end would do so with each.
+    if (this.isSilent) {
+      return { skipped: 'not told, as the model list did not answer' }
+    }
     try {
       list = await check.listModels()
     } catch (error) {
       const advice = check.adviceOf(error)
+      this.isSilent = error instanceof GatewayError
       if (advice.error === 'upstream_auth') {
         if (!draining) throw new StepFailure(advice)
         return { result: 'on its way out', warning: advice }
@@ -254,6 +262,8 @@ function targetsOf(provider: Provider, models: readonly Model[]): Map<string, st
 /** Whether a list has a model, by its name or by one that providers take without listing it. */
 function isListed(name: string, ids: readonly string[], type: ProviderType): boolean {
   if (ids.includes(name)) return true
+  // It lists its configurations; one without a name is its own default.
+  if (type === 'nemo') return !name.includes('@') || ids.includes(name.slice(name.lastIndexOf('@')))
   if (type === 'ollama') return ids.includes(`${name}:latest`)
   const stem = name.replace(/-(?:latest|0)$/, '')
   return ids.some((id) => {

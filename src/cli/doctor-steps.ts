@@ -1,6 +1,7 @@
 // One step of a diagnosis: what was tried, how long it took, and what came of it or what to do; and how it is shown to a person and to a
 // program. It tries nothing itself.
 
+import { GatewayError } from '../core/error.ts'
 import type { Output } from './command.ts'
 import { formatMs, printable } from './format.ts'
 import type { Advice } from './provider-advice.ts'
@@ -34,6 +35,13 @@ export class StepFailure extends Error {
     super(advice.reason)
     this.advice = advice
   }
+}
+
+/** Why there was no answer from a place, as a person would say it: its kind tells no more than that our own time for it was over. */
+export function unreached(error: unknown): string {
+  const kind = error instanceof GatewayError ? error.kind : 'unknown'
+  const isLate = kind === 'client_closed' || kind === 'upstream_timeout'
+  return isLate ? 'does not answer in time' : `is not reached (${kind})`
 }
 
 /** What a step that did not fail has to say. */

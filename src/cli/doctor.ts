@@ -1,19 +1,25 @@
 // `weir doctor`: tries everything between a client's request and a provider's answer, layer by layer, and names the first that fails and
 // what to do. Nothing is recorded, nothing is changed, and no secret is shown.
 
+import type { Config } from '../config/config.ts'
+import { withStoredSettings } from '../config/stored.ts'
 import type { Model } from '../core/catalog.ts'
+import { checkId } from '../core/doctor-checks.ts'
 import { LIMITS } from '../core/limits.ts'
 import { systemClock } from '../system.ts'
 import { isOn, textOption } from './arguments.ts'
 import { type Command, type CommandInput, type Output, UsageError } from './command.ts'
 import { ClockWitness, proxyVariable } from './doctor-environment.ts'
+import { guardExaminations } from './doctor-guards.ts'
 import { examineMachine } from './doctor-machine.ts'
 import { checkPorts } from './doctor-ports.ts'
 import { type Examination, examine } from './doctor-provider.ts'
+import { keysFinding, modelsFinding, rulesFinding } from './doctor-rules.ts'
 import { asOptional, runStep, type Step, stepJson, stepText } from './doctor-steps.ts'
 import { chooseSubjects, type Subject } from './doctor-subjects.ts'
 import { counted, jsonText, printable } from './format.ts'
-import { readCatalog, TENANT_OPTION, tenantOf } from './store.ts'
+import { rulesFor } from './guard.ts'
+import { readCatalog, TENANT_OPTION, tenantOf, withExistingStore } from './store.ts'
 import { buildSnapshot, type Catalog } from '../gateway/snapshot.ts'
 
 export const doctor: Command = {
@@ -55,11 +61,28 @@ async function run(input: CommandInput): Promise<number> {
   const catalog = machine.isStoreReadable
     ? (await readCatalog(input.configFlags, output, tenantId)).catalog
     : buildSnapshot(1, [config], config.network).of(tenantId)
+  const rules = machine.isStoreReadable
+    ? await rulesFor(tenantId, { config, input })
+    : config.guardrails.map((rule) => ({ rule }))
+  for (const step of await examineRules(input, machine.isStoreReadable, config, catalog)) {
+    report.add(MACHINE, step)
+  }
+  const guards = guardExaminations({ config, rules, catalog, tenantId }).map(
+    (examineGuard): Work => ({
+      // They are of this machine, which has been begun.
+      begin: () => {},
+      steps: async function* () {
+        yield await examineGuard()
+      },
+      tell: (step) => report.add(MACHINE, step),
+    }),
+  )
   const subjects = chooseSubjects(input.positionals, textOption(input, 'model'), catalog, config)
   const clock = new ClockWitness()
   const absent = new Set<string>()
-  await inOrder(subjects, {
-    steps: async function* (subject) {
+  const asked = subjects.map((subject): Work => ({
+    begin: () => report.begin(subject.provider.id, subject.provider.baseUrl),
+    steps: async function* () {
       const { id } = subject.provider
       const ports = await checkPorts((date, nowMs) => clock.hear(id, date, nowMs))(subject.provider)
       for await (const step of examine(examination(subject, catalog, wanted), ports)) {
@@ -67,12 +90,13 @@ async function run(input: CommandInput): Promise<number> {
         if (subject.isOptional && step.state === 'failed') return
       }
     },
-    begin: ({ provider }) => report.begin(provider.id, provider.baseUrl),
-    tell: ({ isOptional, provider }, step) => {
+    tell: (step) => {
+      const { isOptional, provider } = subject
       if (isOptional && step.state === 'failed') absent.add(provider.id)
       report.add(provider.id, isOptional ? asOptional(step) : step)
     },
-  })
+  }))
+  await inOrder([...guards, ...asked])
   const providers = subjects.map(({ provider }) => provider)
   report.begin(MACHINE)
   report.add(
@@ -80,6 +104,34 @@ async function run(input: CommandInput): Promise<number> {
     await runStep('clock', systemClock.monotonicMs, () => clock.finding(providers)),
   )
   return report.end(subjects.length - absent.size)
+}
+
+/** What is declared of keys, models, limits and budgets, in file and store. */
+async function examineRules(
+  input: CommandInput,
+  isStoreReadable: boolean,
+  config: Config,
+  catalog: Catalog,
+): Promise<Step[]> {
+  const tenantId = tenantOf(input)
+  const stored = isStoreReadable
+    ? await withExistingStore(config, input.output, async (store) => ({
+        settings: await store.storedSettings.all(),
+        keys: await store.keys.list(tenantId),
+        limits: await store.limitRules.list(tenantId),
+        budgets: await store.budgetRules.list(tenantId),
+      }))
+    : undefined
+  const keys = [...config.keys.filter((key) => key.tenantId === tenantId), ...(stored?.keys ?? [])]
+  const limits = [...config.limits, ...(stored?.limits ?? [])]
+  const budgets = [...config.budgets, ...(stored?.budgets ?? [])]
+  const { monotonicMs, nowMs } = systemClock
+  const inForce = stored === undefined ? config : withStoredSettings(config, stored.settings)
+  return [
+    await runStep('keys', monotonicMs, () => keysFinding(inForce, keys, nowMs())),
+    await runStep('models', monotonicMs, () => modelsFinding(catalog)),
+    await runStep('rules', monotonicMs, () => rulesFinding({ limits, budgets }, catalog, keys)),
+  ]
 }
 
 function tokensWanted(input: CommandInput): Examination['tokens'] {
@@ -99,31 +151,31 @@ function examination(
   return { provider, model, models, tokens, proxyVariable: proxyVariable(process.env) }
 }
 
-interface InOrder<Item> {
-  steps(item: Item): AsyncIterable<Step>
-  begin(item: Item): void
-  tell(item: Item, step: Step): void
+/** Something that is tried beside others and told in its turn. */
+interface Work {
+  steps(): AsyncIterable<Step>
+  begin(): void
+  tell(step: Step): void
 }
 
 /** All at once, up to a bound, but told one after the other: what a later one has found waits for its turn. */
-async function inOrder<Item>(items: readonly Item[], work: InOrder<Item>): Promise<void> {
+async function inOrder(works: readonly Work[]): Promise<void> {
   let turn = 0
-  const waiting = items.map((): Step[] => [])
-  const done = items.map(() => false)
+  const waiting = works.map((): Step[] => [])
+  const done = works.map(() => false)
   const flush = (at: number) => {
-    const item = items[at]
-    if (at !== turn || item === undefined) return
-    for (const step of waiting[at]?.splice(0) ?? []) work.tell(item, step)
+    const work = works[at]
+    if (at !== turn || work === undefined) return
+    for (const step of waiting[at]?.splice(0) ?? []) work.tell(step)
     if (done[at] !== true) return
     turn += 1
-    const next = items[turn]
-    if (next !== undefined) work.begin(next)
+    works[turn]?.begin()
     flush(turn)
   }
   let next = 0
   const worker = async () => {
-    for (let at = next++; at < items.length; at = next++) {
-      for await (const step of work.steps(items[at]!)) {
+    for (let at = next++; at < works.length; at = next++) {
+      for await (const step of works[at]!.steps()) {
         waiting[at]?.push(step)
         flush(at)
       }
@@ -131,7 +183,7 @@ async function inOrder<Item>(items: readonly Item[], work: InOrder<Item>): Promi
       flush(at)
     }
   }
-  if (items[0] !== undefined) work.begin(items[0])
+  works[0]?.begin()
   await Promise.all(Array.from({ length: LIMITS.doctorRunningMax }, worker))
 }
 
@@ -140,7 +192,7 @@ class Report {
   private readonly output: Output
   private readonly isJson: boolean
   private readonly steps: { readonly subject: string; readonly step: Step }[] = []
-  private readonly firstFailures = new Map<string, Step>()
+  private readonly failures = new Map<string, readonly string[]>()
   /** Steps in a row that were not tried for the same reason are told in one line. */
   private untried: { readonly why: string; readonly names: string[] } | undefined
   private isBegun = false
@@ -164,8 +216,10 @@ class Report {
 
   add(subject: string, step: Step): void {
     this.steps.push({ subject, step })
-    if (step.state === 'failed' && !this.firstFailures.has(subject)) {
-      this.firstFailures.set(subject, step)
+    // Of a provider the first tells it; this machine's parts have nothing to do with each other.
+    const before = this.failures.get(subject) ?? []
+    if (step.state === 'failed' && (before.length === 0 || subject === MACHINE)) {
+      this.failures.set(subject, [...before, step.name])
     }
     if (this.isJson) return
     if (step.state === 'skipped' || step.state === 'not_reached') {
@@ -195,10 +249,10 @@ class Report {
    */
   end(providers: number): number {
     this.tellUntried()
-    const { firstFailures, isJson, output, steps } = this
+    const { failures, isJson, output, steps } = this
     if (isJson) output.out(`${jsonText(steps.map(jsonOf), 2)}\n`)
-    if (firstFailures.size > 0) {
-      const named = [...firstFailures].map(([subject, { name }]) => `${subject} (${name})`)
+    if (failures.size > 0) {
+      const named = [...failures].map(([subject, names]) => `${subject} (${names.join(', ')})`)
       output.error(`Failed at: ${printable(named.join(', '))}\n`)
       return 1
     }
@@ -210,5 +264,5 @@ class Report {
 }
 
 function jsonOf({ step, subject }: { readonly subject: string; readonly step: Step }) {
-  return stepJson(subject, step)
+  return { id: checkId(step.name, subject === MACHINE), ...stepJson(subject, step) }
 }
