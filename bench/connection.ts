@@ -44,15 +44,19 @@ export class Connection {
   private reads = 0
 
   /** Connects. Rejects when nobody listens. */
-  static async open(port: number): Promise<Connection> {
+  static async open(port: number, hostname = '127.0.0.1'): Promise<Connection> {
     const connection = new Connection()
     connection.socket = await Bun.connect<Connection>({
-      hostname: '127.0.0.1',
+      hostname,
       port,
       data: connection,
       socket: HANDLERS,
     })
     return connection
+  }
+
+  get isClosed(): boolean {
+    return this.closed
   }
 
   /** Sends one request and reads its answer. Never rejects: what went wrong is told in the exchange. */

@@ -40,6 +40,53 @@ export class ExactBytes implements Expectation {
   }
 }
 
+/** Keeps an answer until its end, to be read as one. */
+export abstract class WholeAnswer implements Expectation {
+  events = 0
+  private pieces: Buffer[] = []
+
+  begin(): void {
+    this.pieces = []
+  }
+
+  body(piece: Buffer): void {
+    this.pieces.push(Buffer.from(piece))
+  }
+
+  protected whole(): Buffer {
+    return Buffer.concat(this.pieces)
+  }
+
+  abstract end(): string | undefined
+}
+
+/** The upstream's choices under another id and time: an answer out of a cache. */
+export class SameChoices extends WholeAnswer {
+  private readonly choices: string
+
+  constructor(expected: Uint8Array) {
+    super()
+    this.choices = choicesOf(Buffer.from(expected).toString('utf8'))
+  }
+
+  override end(): string | undefined {
+    const choices = choicesOf(this.whole().toString('utf8'))
+    return choices === this.choices
+      ? undefined
+      : 'the answer has other words than the upstream said'
+  }
+}
+
+/** What each choice says, and how it ended. */
+function choicesOf(text: string): string {
+  const { choices } = JSON.parse(text) as {
+    choices: { message: { role: string; content: string }; finish_reason: string }[]
+  }
+  return JSON.stringify(
+    choices.map(({ finish_reason: finish, message }) => [message.role, message.content, finish]),
+  )
+}
+
 /** How a translated stream looks from outside. */
 export interface StreamForm {
   /** What ends an event. */
@@ -112,27 +159,18 @@ export class CountedEvents implements Expectation {
 }
 
 /** Reads one stream in full: its text must be all the words the upstream said, in order. */
-export class WholeStream implements Expectation {
-  events = 0
+export class WholeStream extends WholeAnswer {
   private readonly form: StreamForm
   private readonly chunks: number
-  private pieces: Buffer[] = []
 
   constructor(form: StreamForm, chunks: number) {
+    super()
     this.form = form
     this.chunks = chunks
   }
 
-  begin(): void {
-    this.pieces = []
-  }
-
-  body(piece: Buffer): void {
-    this.pieces.push(Buffer.from(piece))
-  }
-
-  end(): string | undefined {
-    const text = Buffer.concat(this.pieces).toString('utf8')
+  override end(): string | undefined {
+    const text = this.whole().toString('utf8')
     if (!this.form.ending.test(text)) return `the stream has no proper end: …${text.slice(-200)}`
     const events = text.split(this.form.separator).slice(0, -1)
     this.events = events.length

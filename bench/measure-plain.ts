@@ -109,6 +109,19 @@ export async function takeSample(
   }
 }
 
+/**
+ * Latency of one server of each round above that of the first.
+ * @param what words behind `latency added`
+ */
+export function addedLatency(what: string, at: number, rounds: readonly Sample[][]): Figure[] {
+  return (['p50', 'p99'] as const).map((name) => ({
+    name: `  … latency added${what}, ${name}`,
+    value: median(rounds.map((samples) => samples[at]![`${name}Ms`] - samples[0]![`${name}Ms`])),
+    unit: 'ms',
+    digits: 3,
+  }))
+}
+
 const DIRECT = 0
 const PASS_THROUGH = 1
 const WEIR = 2

@@ -5,7 +5,13 @@ import { issuerKey, TokenIssuer } from '../src/testing/token-issuer.ts'
 import { postgresMissing, startPostgres } from '../src/testing/postgres.ts'
 import { redisPath, startRedis } from '../src/testing/redis.ts'
 import { median } from './driver.ts'
-import { takeSample, warmUp, type PlainOptions, type Sample } from './measure-plain.ts'
+import {
+  addedLatency,
+  takeSample,
+  warmUp,
+  type PlainOptions,
+  type Sample,
+} from './measure-plain.ts'
 import type { Running } from './process.ts'
 import { number, type Figure } from './report.ts'
 import type { Stage } from './stage.ts'
@@ -134,17 +140,6 @@ function compared(
         1,
       )} ms per 1,000`,
     },
-    {
-      name: '  … latency added to the laptop’s, p50',
-      value: over((sample, laptop) => sample.p50Ms - laptop.p50Ms),
-      unit: 'ms',
-      digits: 3,
-    },
-    {
-      name: '  … latency added to the laptop’s, p99',
-      value: over((sample, laptop) => sample.p99Ms - laptop.p99Ms),
-      unit: 'ms',
-      digits: 3,
-    },
+    ...addedLatency(' to the laptop’s', at, rounds),
   ]
 }

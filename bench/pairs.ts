@@ -8,6 +8,7 @@ import type { ChatCodec } from '../src/dialects/dialect.ts'
 import { dialects } from '../src/dialects/registry.ts'
 import { createFramer } from '../src/dialects/sse.ts'
 import type { Expectation } from './connection.ts'
+import { WholeAnswer } from './expectations.ts'
 import { markOf, UPSTREAM_MODEL, wordOf, type StreamShape } from './payloads.ts'
 
 /** Every dialect a client chats in; each is a provider's as well. */
@@ -129,29 +130,20 @@ function pathOf(dialect: ChatDialect, model: string): string {
 }
 
 /** Reads one stream in full: through the client's own decoder it must say all the words, in order, and end well. */
-export class DecodedStream implements Expectation {
-  events = 0
+export class DecodedStream extends WholeAnswer {
   bytes = 0
   private readonly dialect: ChatDialect
   private readonly chunks: number
-  private pieces: Buffer[] = []
 
   constructor(dialect: ChatDialect, chunks: number) {
+    super()
     this.dialect = dialect
     this.chunks = chunks
   }
 
-  begin(): void {
-    this.pieces = []
-  }
-
-  body(piece: Buffer): void {
-    this.pieces.push(Buffer.from(piece))
-  }
-
-  end(): string | undefined {
+  override end(): string | undefined {
     const framer = createFramer(dialects[this.dialect].framing)
-    const all = Buffer.concat(this.pieces)
+    const all = this.whole()
     const frames = [...framer.push(all), ...framer.end()]
     const decoder = codecOf(this.dialect).createStreamDecoder()
     const events = [...frames.flatMap((frame) => decoder.push(frame)), ...decoder.end()]

@@ -115,14 +115,6 @@ export async function start(options: StartOptions): Promise<Running> {
   return new Running(options, child, output, ready)
 }
 
-/** A port nobody listens on now. */
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
-}
-
 /** How many files a process may have open: what it may now, and what it may raise that to. */
 export function openFiles(): { soft: number; hard: number } {
   if (!canMeasure) return { soft: Number.NaN, hard: Number.NaN }

@@ -6,15 +6,19 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureFeatures } from './measure-features.ts'
 import { measureGrowth } from './measure-growth.ts'
 import { measureHeld } from './measure-held.ts'
 import { measureMemory } from './measure-memory.ts'
 import { measurePairs } from './measure-pairs.ts'
 import { measureLogging, measurePlain, type PlainOptions } from './measure-plain.ts'
+import { measurePrune } from './measure-prune.ts'
 import { measureSearch } from './measure-search.ts'
 import { measureStart } from './measure-start.ts'
+import { measureStore } from './measure-store.ts'
 import { measureTeam } from './measure-team.ts'
 import { measureStreams } from './measure-streams.ts'
+import { understood } from './options.ts'
 import { canMeasure } from './process.ts'
 import { figureJson, isMet, table, type Figure } from './report.ts'
 import { Stage } from './stage.ts'
@@ -45,6 +49,16 @@ const MEASURES: Readonly<Record<string, Measure>> = {
     heading: 'Request log',
     run: (stage, quick) => measureLogging(stage, { ...plainOptions(quick), rounds: quick ? 2 : 7 }),
   },
+  features: {
+    heading: 'Tracing, exports, guardrails and cache',
+    run: (stage, quick) =>
+      measureFeatures(stage, { ...plainOptions(quick), rounds: quick ? 2 : 7 }),
+  },
+  store: {
+    heading: 'Rows into a store',
+    run: (stage, quick) =>
+      measureStore(stage, quick ? { rows: 5_000, rounds: 1 } : { rows: 20_000, rounds: 5 }),
+  },
   search: {
     heading: 'Searches of the request log',
     run: (stage, quick) =>
@@ -54,6 +68,10 @@ const MEASURES: Readonly<Record<string, Measure>> = {
           ? { rows: 100_000, rounds: 2, windowMs: 1_000 }
           : { rows: 1_000_000, rounds: 5, windowMs: 2_000 },
       ),
+  },
+  prune: {
+    heading: 'Deletion of old rows while requests pass',
+    run: (stage, quick) => measurePrune(stage, quick ? { rows: 100_000 } : { rows: 1_000_000 }),
   },
   streams: {
     heading: 'Streams',
@@ -138,13 +156,8 @@ async function runAll(
 }
 
 async function main(): Promise<number> {
-  let options: Options
-  try {
-    options = readOptions()
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`)
-    return 2
-  }
+  const options = understood(readOptions, USAGE)
+  if (options === undefined) return 2
   const startedMs = performance.now()
   const load = loadavg()[0]!
   print(`${availableParallelism()} processors, load ${load.toFixed(1)} before the run\n`)

@@ -4,9 +4,16 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../src/testing/ports.ts'
 import { type Expectation, postRequest } from './connection.ts'
 import type { Load, Result } from './driver.ts'
-import { ANTHROPIC_STREAM, CountedEvents, ExactBytes, OLLAMA_STREAM } from './expectations.ts'
+import {
+  ANTHROPIC_STREAM,
+  CountedEvents,
+  ExactBytes,
+  OLLAMA_STREAM,
+  SameChoices,
+} from './expectations.ts'
 import { CHAT_DIALECTS, type ChatDialect, chatRequest, PROVIDERS } from './pairs.ts'
 import {
   openaiEvents,
@@ -17,7 +24,7 @@ import {
   withoutUsageEvent,
   type StreamShape,
 } from './payloads.ts'
-import { freePort, start, type Running } from './process.ts'
+import { start, type Running } from './process.ts'
 
 /** Requests a process may have under way at providers; Bun's own limit is 256 and is read at its start alone. */
 const CONNECTIONS = { BUN_CONFIG_MAX_HTTP_REQUESTS: '20000' }
@@ -35,10 +42,16 @@ export interface StartWeirOptions {
   readonly pairs?: boolean
   /** More keys than the run's own. */
   readonly keys?: readonly object[]
+  /** It answers equal requests out of its cache. */
+  readonly replays?: boolean
   /** More settings of the model that is asked. */
   readonly model?: object
   /** More sections of the configuration. */
-  readonly more?: { readonly auth?: object; readonly [section: string]: unknown }
+  readonly more?: {
+    readonly auth?: object
+    readonly log?: object
+    readonly [section: string]: unknown
+  }
 }
 
 export type Client = 'openai' | 'openai, no usage asked' | 'anthropic' | 'ollama'
@@ -53,6 +66,7 @@ export class Stage {
   readonly failures: string[] = []
   private readonly key = `weir-bench-${crypto.randomUUID().replaceAll('-', '')}`
   private readonly running: Running[]
+  private readonly replaying = new WeakSet<Running>()
   private folders = 0
 
   private constructor(executable: string, upstream: Running, passThrough: Running) {
@@ -110,6 +124,7 @@ export class Stage {
       filesMin: FILES_MIN,
     })
     this.running.unshift(weir)
+    if (options.replays === true) this.replaying.add(weir)
     return weir
   }
 
@@ -141,7 +156,9 @@ export class Stage {
     return {
       port: server.port,
       request: this.request(server, 'openai', PLAIN, credential),
-      expect: () => new ExactBytes(PLAIN_ANSWER, 0),
+      expect: this.replaying.has(server)
+        ? () => new SameChoices(PLAIN_ANSWER)
+        : () => new ExactBytes(PLAIN_ANSWER, 0),
     }
   }
 
@@ -224,7 +241,7 @@ export class Stage {
         })),
       ],
       keys: [{ name: 'bench', key: this.key }, ...keys],
-      log: { requests: log },
+      log: { requests: log, ...more.log },
     }
   }
 }
@@ -235,7 +252,8 @@ const PATHS = {
   ollama: '/api/chat',
 } as const
 
-async function startScript(
+/** A script of this folder in a process of its own; its port is its first argument. */
+export async function startScript(
   name: string,
   module: string,
   more: readonly string[],
