@@ -1,13 +1,17 @@
 // The repository of clients' API keys: hashes and what people recognise a key by, never a key. Each change is one transaction with its
 // entry in the audit.
 
-import { and, asc, eq, inArray, isNull } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { ApiKey } from '../core/catalog.ts'
 import { PLATFORM_TENANT_ID } from '../core/identity.ts'
+import type { ListAsked, ListPart } from '../core/list-page.ts'
+import type { KeyFilter, KeysAside, KeySort } from '../core/ports-keys.ts'
 import type { ApiKeyChange, ApiKeyRepository, NewApiKey } from '../core/ports.ts'
 import { assignmentEvent, type AssignmentRow } from './assignment-rows.ts'
 import type { ControlDatabase } from './control-database.ts'
+import { keyConditions } from './key-filter.ts'
+import { readPlaces, type ListedRows } from './list-reader.ts'
 import type { apiKeys } from './schema.sqlite.ts'
 
 type Row = typeof apiKeys.$inferSelect
@@ -111,6 +115,24 @@ export class ApiKeys implements ApiKeyRepository {
     return rows.map(toApiKey)
   }
 
+  async page(
+    tenantId: string,
+    filter: KeyFilter,
+    asked: ListAsked<KeySort>,
+    aside: KeysAside,
+  ): Promise<ListPart<ApiKey>> {
+    const { database } = this
+    const { apiKeys } = database.tables
+    const { createdMs: indexed, id } = apiKeys
+    const where = and(eq(apiKeys.tenantId, tenantId), ...keyConditions(database, filter))
+    const list = { table: apiKeys, where, id, indexed, ...this.listed(asked.sort, aside) }
+    const found = await readPlaces(database, list, asked)
+    const { places, total } = found
+    const ids = places.map(([, placeId]) => placeId)
+    const rows = await this.rowsOf(tenantId, ids)
+    return { rows: rows.map(toApiKey), end: found.hasMore ? (places.at(-1) ?? null) : null, total }
+  }
+
   async find(tenantId: string, id: string): Promise<ApiKey | undefined> {
     const row = await this.row(tenantId, id)
     return row === undefined ? undefined : toApiKey(row)
@@ -182,6 +204,46 @@ export class ApiKeys implements ApiKeyRepository {
       db.select().from(apiKeys).orderBy(asc(apiKeys.createdMs), asc(apiKeys.id)),
     )
     return rows.map(toApiKey)
+  }
+
+  private listed(sort: KeySort, aside: KeysAside): Pick<ListedRows, 'sort' | 'texts'> {
+    const { createdMs, expiresMs, id, lastFour, models, name, owner, prefix } =
+      this.database.tables.apiKeys
+    const sorts: Readonly<Record<KeySort, ListedRows['sort']>> = {
+      name: { text: sql`${name}` },
+      created: { number: createdMs },
+      expires: { number: expiresMs },
+      last_used: { aside: (keyId) => aside.lastUsedMs(keyId) ?? null },
+    }
+    const texts = {
+      columns: { id, name, prefix, lastFour, owner, models },
+      of: (held: Readonly<Record<string, unknown>>) => {
+        const row = held as Pick<Row, 'id' | 'name' | 'prefix' | 'lastFour' | 'owner' | 'models'>
+        return [
+          row.id,
+          row.name,
+          row.prefix + row.lastFour,
+          row.lastFour,
+          ...(row.owner === null ? [] : [row.owner.id, aside.ownerName(row.owner)]),
+          ...(row.models ?? []),
+        ]
+      },
+    }
+    return { sort: sorts[sort], texts }
+  }
+
+  /** In this order; without those that are gone. */
+  private async rowsOf(tenantId: string, ids: readonly string[]): Promise<Row[]> {
+    if (ids.length === 0) return []
+    const { apiKeys } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db
+        .select()
+        .from(apiKeys)
+        .where(and(eq(apiKeys.tenantId, tenantId), inArray(apiKeys.id, [...ids]))),
+    )
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    return ids.flatMap((id) => byId.get(id) ?? [])
   }
 
   private one(tenantId: string, id: string) {

@@ -6,6 +6,7 @@ import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
 import type { ExecuteResultSync } from 'drizzle-orm/sqlite-core'
 import { LIMITS } from '../core/limits.ts'
 import { isBusy, isSerializationFailure } from './errors.ts'
+import { pause } from './pause.ts'
 
 /** What builds queries. Postgres' builder is cast to this type: the repositories use only what both have. */
 export type QueryBuilder = Pick<
@@ -31,10 +32,6 @@ export type StoreDatabase =
   | { readonly engine: 'postgres'; readonly db: AsyncTransactions }
 
 type Results<Q extends readonly AtomicQuery[]> = { -readonly [K in keyof Q]: Awaited<Q[K]> }
-
-function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs))
-}
 
 async function onSqlite<const Q extends readonly AtomicQuery[]>(
   db: BunSQLiteDatabase,

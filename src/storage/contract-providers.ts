@@ -48,6 +48,7 @@ export function providersContract(open: Open): void {
       },
       headers: { 'x-team': 'blue', authorization: 'Basic c2VjcmV0' },
       region: 'eu-central-1',
+      configId: 'main',
       context: { guard: false, maxTokens: 0, reserveTokens: 1 },
       keyStrategy: 'remaining',
       circuit: { enabled: false, failures: 0, errorRate: 0.25, windowMs: 1, openMs: 0 },

@@ -59,6 +59,12 @@ export function similarOutcomes(): fc.Arbitrary<Outcome> {
       costNanoUsd: fc.option(fc.nat({ max: 50 }), { nil: undefined }),
       losses: fc.constantFrom([], [{ feature: 'a', path: 'a', action: 'dropped' as const }]),
       attemptsMade: fc.nat({ max: 2 }),
+      guardrails: fc.option(fc.array(verdicts, { maxLength: 3 }), { nil: undefined }),
+      cache: fc.constantFrom(
+        undefined,
+        { state: 'hit' as const, kind: 'exact' as const },
+        { state: 'miss' as const, kind: 'semantic' as const },
+      ),
       cacheReadTokens: fc.option(fc.nat({ max: 1 }), { nil: undefined }),
     })
     .map(({ attemptsMade, cacheReadTokens, ...fields }) => {
@@ -71,6 +77,17 @@ export function similarOutcomes(): fc.Arbitrary<Outcome> {
       })
     })
 }
+
+const verdicts = fc.record({
+  ruleId: fc.constantFrom('pii', 'words'),
+  check: fc.constant('pii' as const),
+  stage: fc.constant('input' as const),
+  verdict: fc.constantFrom('pass' as const, 'blocked' as const, 'failed-open' as const),
+  categories: fc.constant([]),
+  durationMs: fc.constant(1),
+  startedMs: fc.constant(0),
+  asked: fc.constant(1),
+})
 
 /** Filters of which each member is there now and then. */
 export function filters(): fc.Arbitrary<RequestSearchFilter> {
@@ -91,6 +108,9 @@ export function filters(): fc.Arbitrary<RequestSearchFilter> {
       finish: few('stop', ''),
       hasLosses: fc.boolean(),
       hasFallback: fc.boolean(),
+      guardrailId: few('pii', 'words', 'nobody', ''),
+      verdict: fc.constantFrom('hit' as const, 'pass' as const, 'blocked' as const),
+      cacheState: fc.constantFrom('hit' as const, 'bypass' as const, '' as const),
       isCached: fc.boolean(),
       minCostNanoUsd: fc.nat({ max: 40 }),
       maxCostNanoUsd: fc.nat({ max: 50 }),
@@ -207,7 +227,7 @@ function pagesContract(runs: number, open: () => Promise<SearchStore>): void {
     const counted = series.lines.flatMap(({ points }) => points.map(({ requests }) => requests))
     const inSpan = rows.filter((row) => matches(row, { ...span, sinceMs: series.sinceMs }))
     expect(counted.reduce((all, each) => all + each, 0)).toBe(inSpan.length)
-  })
+  }, 20_000)
 
   test('an empty log, and a span that holds no time, are an end at once', async () => {
     const { search, write } = await open()
@@ -253,6 +273,12 @@ function countsContract(runs: number, open: () => Promise<SearchStore>): void {
           }
           expect(new Map(models)).toEqual(named)
         }
+        const begun = await narrow.facets(filter)
+        if (begun.from === 'totals' && filter.model !== '') {
+          const { sinceMs, untilMs } = begun
+          const since = rows.filter((row) => matches(row, { ...filter, sinceMs, untilMs }))
+          expect(begun.requests).toBe(since.filter(isNamed).length)
+        }
         // Cut short, it says from where on it has counted.
         const cut = await narrow.facets({ ...filter, finish: 'stop' })
         const seen = rows.filter((row) =>
@@ -269,7 +295,7 @@ function countsContract(runs: number, open: () => Promise<SearchStore>): void {
   }, 60_000)
 
   test('series are the sums of rows, bucket by bucket, from rows and from totals', async () => {
-    const { search, write } = await open()
+    const { narrow, search, write } = await open()
     const rows = fc.sample(similarOutcomes(), { numRuns: 200, seed: 13 })
     await write(rows)
     const sum = (list: readonly Outcome[]) => {
@@ -313,6 +339,11 @@ function countsContract(runs: number, open: () => Promise<SearchStore>): void {
       const points = series.lines.flatMap((line) => line.points)
       const inSpan = rows.filter((row) => matches(row, { ...filter, sinceMs: series.sinceMs }))
       expect(points.reduce((all, each) => all + each.requests, 0)).toBe(inSpan.length)
+      const cut = await narrow.series({ filter, bucketMs })
+      expect(cut.isWhole).toBe(false)
+      const since = rows.filter((row) => matches(row, { ...filter, sinceMs: cut.countedFromMs }))
+      const told = cut.lines.flatMap((line) => line.points).map(({ requests }) => requests)
+      expect(told.reduce((all, each) => all + each, 0)).toBe(since.length)
     }
     const filter = { sinceMs: 0, untilMs: NOON_MS }
     await expect(search.series({ filter, bucketMs: 60_000 })).rejects.toMatchObject({ status: 400 })

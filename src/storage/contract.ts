@@ -13,6 +13,7 @@ import type {
   RequestRepository,
 } from '../core/ports.ts'
 import { checkParameters } from '../testing/seed.ts'
+import { keyListsContract, listsContract } from './contract-lists.ts'
 import { onceContract } from './contract-once.ts'
 import { settingsContract } from './contract-settings.ts'
 import { namedContract, tenantsContract, type PeopleRepositories } from './contract-people.ts'
@@ -76,6 +77,10 @@ export function storageContract(engine: string, open: () => Promise<ContractStor
     describe('tenants', () => tenantsContract(people))
     describe('teams, groups and services', () => namedContract(people))
     describe('users', () => usersContract(people))
+    describe('lists', () => {
+      listsContract(people)
+      keyListsContract(people)
+    })
     describe('memberships', () => membershipsContract(people))
     describe('roles', () => rolesContract(people))
     describe('assignments', () => assignmentsContract(people))

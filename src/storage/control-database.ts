@@ -63,6 +63,11 @@ export class ControlDatabase {
     this.chain = options.chain
   }
 
+  /** For the few words that the engines have each their own for. */
+  get engine(): StoreDatabase['engine'] {
+    return this.options.database.engine
+  }
+
   /** Wall clock of the store. */
   nowMs(): number {
     return this.options.clock.nowMs()
@@ -103,9 +108,16 @@ export class ControlDatabase {
     return results
   }
 
-  /** As `change`, for what no snapshot is made of: this process's listener is not told. */
-  async record(by: Actor, events: readonly AuditEvent[]): Promise<void> {
-    await this.inTurn(() => this.changeNow(by, () => ({ events, build: () => [] }), 'untold'))
+  /**
+   * As `change`, for what no snapshot is made of: this process's listener is not told.
+   * @param build what is written beside it
+   */
+  async record(
+    by: Actor,
+    events: readonly AuditEvent[],
+    build: (tx: QueryBuilder) => readonly AtomicQuery[] = () => [],
+  ): Promise<void> {
+    await this.inTurn(() => this.changeNow(by, () => ({ events, build }), 'untold'))
   }
 
   /**

@@ -203,7 +203,7 @@ function readText(table: CopyTable, after: CopyKey | undefined, limit: number): 
     kind === 'json' ? `"${name}"::text AS "${name}"` : `"${name}"`,
   )
   const sizes = table.columns
-    .filter(({ kind }) => kind === 'text' || kind === 'json')
+    .filter(({ kind }) => kind === 'text' || kind === 'json' || kind === 'bytes')
     .map(({ name }) => `coalesce(octet_length("${name}"::text), 0)`)
   const size = sizes.length === 0 ? '0' : sizes.join(' + ')
   return `SELECT ${columns.join(', ')} FROM (
@@ -214,7 +214,13 @@ function readText(table: CopyTable, after: CopyKey | undefined, limit: number): 
 
 /** With their types: a bare parameter would be taken for a text. */
 function parameters(table: CopyTable): string {
-  const types = { text: 'text', number: 'bigint', boolean: 'boolean', json: 'text' } as const
+  const types = {
+    text: 'text',
+    number: 'bigint',
+    boolean: 'boolean',
+    json: 'text',
+    bytes: 'bytea',
+  } as const
   return table.key
     .map((name, at) => {
       const column = table.columns.find((each) => each.name === name)
@@ -235,7 +241,11 @@ function jsonOf(table: CopyTable, rows: readonly CopyRow[]): string {
     Object.fromEntries(
       table.columns.map(({ kind, name }, at) => {
         const value = row[at] ?? null
-        return [name, kind === 'json' && value !== null ? JSON.parse(String(value)) : value]
+        if (value === null) return [name, null]
+        // As the engine reads bytes in a text.
+        if (kind === 'bytes')
+          return [name, `\\x${Buffer.from(String(value), 'base64').toString('hex')}`]
+        return [name, kind === 'json' ? JSON.parse(String(value)) : value]
       }),
     ),
   )
@@ -247,5 +257,6 @@ function valueOf(value: unknown, kind: CopyColumn['kind']): PostgresValue {
   if (value === null || value === undefined) return null
   if (kind === 'number') return Number(value)
   if (kind === 'boolean') return value === true
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   return String(value)
 }

@@ -162,12 +162,14 @@ class SqliteEnd implements CopyTarget {
   async write(table: CopyTable, rows: readonly CopyRow[], settings: Settings): Promise<void> {
     const database = this.databases[table.part]
     const names = table.columns.map(({ name }) => name)
-    const statement = database.prepare<unknown, Value[]>(
+    const statement = database.prepare<unknown, (Value | Uint8Array)[]>(
       `INSERT INTO "${table.name}" (${namesOf(names)}) VALUES (${names.map(() => '?').join(', ')}) ${upsertOf(table, table.key)}`,
     )
     try {
       this.together(table.part, settings, () => {
-        for (const row of rows) statement.run(...row)
+        for (const row of rows) {
+          statement.run(...row.map((value, at) => writtenOf(value, table.columns[at]?.kind)))
+        }
       })
     } finally {
       statement.finalize()
@@ -235,5 +237,13 @@ function transact(database: Database, work: () => void): void {
 function valueOf(value: unknown, kind: CopyTable['columns'][number]['kind']): Value {
   if (value === null || value === undefined) return null
   if (kind === 'boolean') return value === 1 || value === true
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   return value as Value
+}
+
+function writtenOf(
+  value: Value,
+  kind: CopyTable['columns'][number]['kind'] | undefined,
+): Value | Uint8Array {
+  return kind === 'bytes' && typeof value === 'string' ? Buffer.from(value, 'base64') : value
 }

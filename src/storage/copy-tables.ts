@@ -14,7 +14,7 @@ export type CopyPart = 'control' | 'log'
 
 export interface CopyColumn {
   readonly name: string
-  readonly kind: 'text' | 'number' | 'boolean' | 'json'
+  readonly kind: 'text' | 'number' | 'boolean' | 'json' | 'bytes'
   readonly isNullable: boolean
 }
 
@@ -32,7 +32,7 @@ export interface CopyTable {
   readonly parents: readonly string[]
 }
 
-/** Values in the order of the columns; JSON as its text. */
+/** Values in the order of the columns; JSON as its text, bytes as base64. */
 export type CopyRow = readonly (string | number | boolean | null)[]
 
 /** Tables of one engine alone that no copy takes along: counters of the last minutes, which begin anew elsewhere. */
@@ -46,6 +46,7 @@ const KINDS: Readonly<Record<string, CopyColumn['kind']>> = {
   number: 'number',
   boolean: 'boolean',
   json: 'json',
+  buffer: 'bytes',
 }
 
 function describe(part: CopyPart, table: SQLiteTable, other: PgTable): CopyTable {

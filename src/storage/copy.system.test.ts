@@ -9,6 +9,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { dirname, join } from 'node:path'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { backUpStore, restoreStore } from './backup.ts'
+import { keptItem } from './contract-kept.ts'
 import { copyStores, openEnd } from './copy-open.ts'
 import { COPY_TABLES, type CopyTable, isOwn, NOT_COPIED } from './copy-tables.ts'
 import { sumOf } from './copy.ts'
@@ -233,10 +234,13 @@ describe.each(ways)('from %s to %s', (from, to) => {
       before.log.record(sampleOutcome({ requestId: `r${at}`, requestBody: `body ${at}` }))
     }
     expect(await before.log.flush()).toBe(true)
+    const answer = keptItem({ value: '{"said":"kept sealed"}' })
+    await before.kept.put(answer)
     await close(before)
     await copyStores({ from: source, to: target, ...ends })
     const after = await storeAt(target)
     try {
+      expect(await after.kept.find('response', 'default', answer.id)).toStrictEqual(answer)
       expect(await after.providers.all()).toMatchObject([
         { id: provider.id, keys: provider.keys, headers: provider.headers },
       ])
@@ -476,6 +480,8 @@ describe('a backup', () => {
       keys: [{ id: 'k', secret: 'sk-live-very-secret-0123456789' }],
     })
     await store.providers.save('default', provider, TEST_ACTOR)
+    const answer = keptItem({ value: 'a very-secret prompt' })
+    await store.kept.put(answer)
     await close(store)
     const path = await backUp(location)
     const key = readFileSync(join(dataFolder, 'master.key'), 'utf8').trim()
@@ -490,6 +496,9 @@ describe('a backup', () => {
     }
     // With another master key it is of no use, and says so.
     await expect(storeAt(target)).rejects.toMatchObject({ code: 'master_key_wrong' })
+    const restored = await storeIn(dataFolder, { location: target })
+    expect(await restored.kept.find('response', 'default', answer.id)).toStrictEqual(answer)
+    await restored.close()
   })
 
   test('changed or cut off anywhere it is refused, and nothing is made', async () => {

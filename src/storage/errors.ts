@@ -26,13 +26,40 @@ export class StorageError extends Error {
 
 /** The pool's own refusals, beside the engine's errors. */
 export class PoolError extends Error {
-  readonly code: 'CLOSED' | 'CONNECT_TIMEOUT' | 'NO_ANSWER' | 'QUEUE_FULL' | 'QUEUE_TIMEOUT'
+  readonly code:
+    'CLOSED' | 'CONNECT_TIMEOUT' | 'NO_ANSWER' | 'NOT_PRIMARY' | 'QUEUE_FULL' | 'QUEUE_TIMEOUT'
 
   constructor(code: PoolError['code']) {
     super(code)
     this.name = 'PoolError'
     this.code = code
   }
+}
+
+/** Of several servers none would do. Its cause is the failure that tells most; all of them are there to be judged. */
+export class ServersError extends Error {
+  readonly failures: readonly unknown[]
+
+  constructor(failures: readonly unknown[]) {
+    const cause = mostTelling(failures)
+    super(cause instanceof Error ? cause.message : 'no server', { cause })
+    this.name = 'ServersError'
+    this.failures = failures
+  }
+}
+
+/** What only the operator can mend, else that one is there and is no primary, else the last. */
+function mostTelling(failures: readonly unknown[]): unknown {
+  return (
+    failures.find((error) => !isConnectionLoss(error) || isDistrusted(error)) ??
+    failures.find((error) => error instanceof PoolError && error.code === 'NOT_PRIMARY') ??
+    failures.at(-1)
+  )
+}
+
+/** A certificate, or what was said before one, that does not fit: it stays so. */
+export function isDistrusted(error: unknown): boolean {
+  return /CERT|UNABLE_|ERR_(TLS|SSL)/.test(storeCode(error) ?? '')
 }
 
 /** An error, then what caused it, and so on: the query builder wraps the engine's. */
@@ -185,4 +212,11 @@ export function toRepositoryError(error: unknown): GatewayError {
     })
   }
   return new GatewayError('storage_unavailable', { cause: new Error(describeFailure(error)) })
+}
+
+/** What a store or its client calls a failure, never with an address: for the log, where nothing is known of it but that it happened. */
+export function failureCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  const { code } = error as Error & { code?: unknown }
+  return typeof code === 'string' ? code : error.message.slice(0, 100)
 }

@@ -4,11 +4,11 @@
 import type { Logger } from '../core/ports.ts'
 import type { SealedState } from './inspect.ts'
 import { CHECK_KEY, type DataKeyRow } from './keyring.ts'
-import { StorageError } from './errors.ts'
+import { describeFailure, PoolError, StorageError } from './errors.ts'
 import { connectPostgres, openFailure, type PostgresFacts } from './postgres-connect.ts'
 import { inspectPostgresSchema, type SchemaState } from './postgres-migrate.ts'
-import { shownPostgres, type PostgresLocation } from './postgres-options.ts'
-import type { PostgresQueries } from './postgres-pool.ts'
+import { serversOf, shownPostgres, shownServer, type PostgresLocation } from './postgres-options.ts'
+import { PostgresPool, type PostgresQueries } from './postgres-pool.ts'
 
 /** A database as it was found. */
 export interface InspectedPostgres {
@@ -20,6 +20,43 @@ export interface InspectedPostgres {
   readonly sealed?: SealedState
   /** How far this machine's clock is ahead of the server's, give or take the time of the question. */
   readonly clockSkewMs: number
+}
+
+/** One of the servers that a location names. */
+export interface InspectedServer {
+  /** Host and port. */
+  readonly name: string
+  readonly state: 'primary' | 'standby' | 'unreachable'
+  /** Why it could not be asked, in one code. */
+  readonly reason?: string
+  /** The moment it started, as it tells it: one server that is reached by two ways says the same twice. */
+  readonly started?: string
+}
+
+/** Which server of a location is what; each is asked by itself. */
+export async function inspectServers(
+  location: PostgresLocation,
+  logger: Logger,
+): Promise<readonly InspectedServer[]> {
+  return await Promise.all(
+    serversOf(location).map(async (server) => {
+      const name = shownServer(server.url)
+      const pool = new PostgresPool(server, { connections: 1, logger, timeouts: undefined })
+      try {
+        const [row] = await pool.query<{ standby: boolean; started: string }>(
+          'SELECT pg_is_in_recovery() AS standby, pg_postmaster_start_time()::text AS started',
+        )
+        const state = row?.standby === true ? 'standby' : 'primary'
+        return { name, state, ...(row === undefined ? {} : { started: row.started }) } as const
+      } catch (error) {
+        const isStandby = error instanceof PoolError && error.code === 'NOT_PRIMARY'
+        if (isStandby) return { name, state: 'standby' } as const
+        return { name, state: 'unreachable', reason: describeFailure(error) } as const
+      } finally {
+        await pool.close()
+      }
+    }),
+  )
 }
 
 const DATA_KEYS =

@@ -11,6 +11,7 @@ import { keptContract, keptItem } from './contract-kept.ts'
 import { Kept, type KeptLimits } from './kept.ts'
 import { openDatabase, setBusyTimeout } from './open.ts'
 import {
+  lonelyKeys,
   MemoryLogger,
   migratedDatabase,
   removeFolders,
@@ -30,6 +31,7 @@ function makeKept(limits: Partial<KeptLimits> = {}, clock = new FakeClock(), fol
   // Timers far away: these tests say themselves when to write.
   const far = { flushIntervalMs: 3_600_000, retryIntervalMs: 3_600_000, closeTimeoutMs: 0 }
   const kept = new Kept({ engine: 'sqlite', db }, db, {
+    keyring: lonelyKeys(),
     logger,
     clock,
     limits: { ...far, ...limits },
@@ -119,11 +121,12 @@ describe('a store that fails', () => {
 
 describe('bounds', () => {
   test('the oldest of a kind go first, by rows and by bytes, and other kinds stay', async () => {
-    const { kept, database } = makeKept({ rowsMax: 1_000, bytesMax: 5_000 })
+    const { kept, database } = makeKept({ rowsMax: 1_000, bytesMax: 7_000 })
     await kept.put(keptItem({ kind: 'file', id: 'mine', createdMs: 0 }))
     for (let at = 0; at < 2_200; at += 1) {
       await kept.put(keptItem({ kind: 'reasoning', id: `r${at}`, createdMs: at }))
     }
+    // Sealed, each takes about 1,400.
     for (let at = 0; at < 10; at += 1) {
       await kept.put(keptItem({ id: `big${at}`, createdMs: at, value: 'y'.repeat(1_000) }))
     }

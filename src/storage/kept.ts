@@ -2,14 +2,18 @@
 // never a reason for a request to fail or wait. What it holds and who may have it is the gateway's to know; here a row has a
 // kind, a tenant and an end.
 
-import { and, asc, count, desc, eq, gt, inArray, isNull, lte, or, sum, type SQL } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, isNull, or, type SQL } from 'drizzle-orm'
 import { LIMITS } from '../core/limits.ts'
 import type { Clock, KeptItem, KeptKind, KeptRepository, Logger } from '../core/ports.ts'
 import { atomically, type QueryBuilder, type StoreDatabase } from './atomically.ts'
 import { describeFailure, isRowFault, toRepositoryError } from './errors.ts'
+import { KeptRows, LOCK_TIMEOUT_MS, type KeptSelection } from './kept-rows.ts'
 import { KeptQueue, type KeptChange, type KeptQueueLimits } from './kept-queue.ts'
+import { KeptSeal, type SealedValue } from './kept-seal.ts'
+import { ReportInterval } from './report-interval.ts'
 import type { LogTables } from './requests.ts'
 import * as sqliteTables from './schema-log.sqlite.ts'
+import type { ValueKeys } from './value-seal.ts'
 import { within } from './within.ts'
 
 export interface KeptLimits extends KeptQueueLimits {
@@ -39,12 +43,13 @@ const DEFAULT_LIMITS: KeptLimits = {
 /** Ids asked for in one query: engines bound their parameters. */
 const IDS_PER_QUERY = 500
 
-/** A locked store is not waited for: what is to be written waits in memory, where it is found. */
-const LOCK_TIMEOUT_MS = 0
-
 const KINDS: readonly KeptKind[] = ['response', 'reasoning', 'file', 'batch']
 
 export interface KeptOptions {
+  /** Those that are bounded here; of the response cache, which has a queue of its own, nothing unless given. */
+  readonly kinds?: readonly KeptKind[]
+  /** What values are sealed with. */
+  readonly keyring: ValueKeys
   readonly logger: Logger
   readonly clock: Clock
   /** Other bounds than core/limits.ts', for tests. */
@@ -53,22 +58,35 @@ export interface KeptOptions {
   readonly tables?: Pick<LogTables, 'kept'>
 }
 
-type KeptRow = typeof sqliteTables.kept.$inferSelect
+/** A change as it is to be written. */
+interface SealedChange {
+  readonly change: KeptChange
+  readonly sealed: SealedValue
+}
+
+/** Of the queue and the bounds that the response cache has for itself. */
+export const ANSWERS_ALONE = {
+  kinds: ['answer'],
+  limits: { rowsMax: LIMITS.cacheRowsMax },
+} as const satisfies Partial<KeptOptions>
 
 /** See the port for the contract. The database must be migrated; this does not close it. */
 export class Kept implements KeptRepository {
   private readonly database: StoreDatabase
   private readonly db: QueryBuilder
   private readonly kept: LogTables['kept']
+  private readonly rows: KeptRows
+  private readonly seal: KeptSeal
   private readonly logger: Logger
   private readonly clock: Clock
-  private readonly limits: KeptLimits
+  private readonly kinds: readonly KeptKind[]
+  private limits: KeptLimits
   private readonly queue: KeptQueue
   private timer: ReturnType<typeof setTimeout> | undefined
   private writing: Promise<boolean> | undefined
   private closing: Promise<void> | undefined
   private failure: string | undefined
-  private reportedMs: number | undefined
+  private readonly reports: ReportInterval
   private prunedMs: number
   private rowsSincePrune = 0
   private bytesSincePrune = 0
@@ -77,8 +95,12 @@ export class Kept implements KeptRepository {
     this.database = database
     this.db = db
     this.kept = (options.tables ?? sqliteTables).kept
+    this.rows = new KeptRows(database, db, this.kept)
+    this.seal = new KeptSeal(options.keyring)
     this.logger = options.logger
     this.clock = options.clock
+    this.reports = new ReportInterval(options.clock)
+    this.kinds = options.kinds ?? KINDS
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.queue = new KeptQueue(this.limits)
     this.prunedMs = options.clock.monotonicMs()
@@ -146,13 +168,41 @@ export class Kept implements KeptRepository {
     return true
   }
 
+  /** How much of each kind is kept from now on. */
+  useBytesMax(bytesMax: number): void {
+    if (this.limits.bytesMax !== bytesMax) this.limits = { ...this.limits, bytesMax }
+  }
+
+  /**
+   * Removes all that is meant, what waits to be written included.
+   * @returns how many there were
+   * @throws GatewayError `storage_unavailable` where that cannot be done
+   */
+  async removeAll(kind: KeptKind, which: KeptSelection): Promise<number> {
+    try {
+      if (!(await this.flush())) throw new Error(this.failure ?? 'the store takes nothing')
+      return await this.rows.deleteAll(kind, which)
+    } catch (error) {
+      throw toRepositoryError(error)
+    }
+  }
+
+  /** Rows and bytes of one kind by tenant and model, without what has expired. Throws as `find` does. */
+  async holdings(kind: KeptKind, tenantId: string | undefined) {
+    try {
+      return await this.rows.holdings(kind, tenantId, this.clock.nowMs())
+    } catch (error) {
+      throw toRepositoryError(error)
+    }
+  }
+
   async prune(nowMs: number): Promise<number> {
     this.prunedMs = this.clock.monotonicMs()
     this.rowsSincePrune = this.bytesSincePrune = 0
     let deleted = 0
     try {
-      deleted += await this.deleteExpired(nowMs)
-      for (const kind of KINDS) deleted += await this.deleteOldest(kind)
+      deleted += await this.rows.deleteExpired(nowMs)
+      for (const kind of this.kinds) deleted += await this.rows.deleteOldest(kind, this.limits)
     } catch (error) {
       this.report('What is kept could not be tidied.', { reason: describeFailure(error) })
     }
@@ -231,7 +281,7 @@ export class Kept implements KeptRepository {
   private async writeBatch(): Promise<boolean> {
     const batch = this.queue.peek()
     try {
-      await this.write(batch)
+      await this.write(await this.sealed(batch))
     } catch (error) {
       return this.failed(error)
     } finally {
@@ -246,7 +296,22 @@ export class Kept implements KeptRepository {
     return true
   }
 
-  private async write(batch: readonly KeptChange[]): Promise<void> {
+  /** Off the way of requests, and in steps: many large values take a while. */
+  private async sealed(batch: readonly KeptChange[]): Promise<SealedChange[]> {
+    await this.seal.freshen(this.clock.monotonicMs())
+    const changes: SealedChange[] = []
+    let bytes = 0
+    for (const change of batch) {
+      changes.push({ change, sealed: this.seal.close(change, change.item?.value) })
+      bytes += change.valueBytes
+      if (bytes < LIMITS.keptSealStepBytesMax) continue
+      bytes = 0
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return changes
+  }
+
+  private async write(batch: readonly SealedChange[]): Promise<void> {
     try {
       const build = (tx: QueryBuilder) => batch.map((change) => queryOf(change, tx, this.kept))
       await atomically(this.database, build, LOCK_TIMEOUT_MS)
@@ -267,78 +332,21 @@ export class Kept implements KeptRepository {
     return false
   }
 
-  private async deleteExpired(nowMs: number): Promise<number> {
-    const { kept } = this
-    return await this.deleteInSteps(async () => {
-      // The newest end among the oldest few bounds one step, as engines differ in how a deletion is limited.
-      const ends = await this.db
-        .select({ expiresMs: kept.expiresMs })
-        .from(kept)
-        .where(lte(kept.expiresMs, nowMs))
-        .orderBy(asc(kept.expiresMs))
-        .limit(LIMITS.keptPruneBatchRows)
-      const last = ends.at(-1)?.expiresMs
-      return last === undefined || last === null ? undefined : lte(kept.expiresMs, last)
-    })
-  }
-
-  private async deleteOldest(kind: KeptKind): Promise<number> {
-    const { kept } = this
-    const [total] = await this.db
-      .select({ rows: count(), bytes: sum(kept.valueBytes) })
-      .from(kept)
-      .where(eq(kept.kind, kind))
-    let excessRows = (total?.rows ?? 0) - this.limits.rowsMax
-    let excessBytes = Number(total?.bytes ?? 0) - this.limits.bytesMax
-    return await this.deleteInSteps(async () => {
-      if (excessRows <= 0 && excessBytes <= 0) return undefined
-      const oldest = await this.db
-        .select({ createdMs: kept.createdMs, valueBytes: kept.valueBytes })
-        .from(kept)
-        .where(eq(kept.kind, kind))
-        .orderBy(asc(kept.createdMs))
-        .limit(LIMITS.keptPruneBatchRows)
-      let cutMs: number | undefined
-      for (const row of oldest) {
-        if (excessRows <= 0 && excessBytes <= 0) break
-        cutMs = row.createdMs
-        excessRows -= 1
-        excessBytes -= row.valueBytes
-      }
-      return cutMs === undefined ? undefined : and(eq(kept.kind, kind), lte(kept.createdMs, cutMs))
-    })
-  }
-
-  /** Deletes what each condition says until there is none; requests go on in between. */
-  private async deleteInSteps(next: () => Promise<SQL | undefined>): Promise<number> {
-    let deleted = 0
-    for (;;) {
-      const where = await next()
-      if (where === undefined) return deleted
-      const build = (tx: QueryBuilder) =>
-        [tx.delete(this.kept).where(where).returning({ id: this.kept.id })] as const
-      const [gone] = await atomically(this.database, build, LOCK_TIMEOUT_MS)
-      if (gone.length === 0) return deleted
-      deleted += gone.length
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-
   private owned(kind: KeptKind, tenantId: string): SQL | undefined {
     const { kept } = this
-    const nowMs = this.clock.nowMs()
-    return and(
-      eq(kept.kind, kind),
-      eq(kept.tenantId, tenantId),
-      or(isNull(kept.expiresMs), gt(kept.expiresMs, nowMs)),
-    )
+    return and(eq(kept.kind, kind), eq(kept.tenantId, tenantId), this.isAlive())
+  }
+
+  private isAlive(): SQL | undefined {
+    const { kept } = this
+    return or(isNull(kept.expiresMs), gt(kept.expiresMs, this.clock.nowMs()))
   }
 
   private async select(where: SQL | undefined, limit: number): Promise<KeptItem[]> {
     const { kept } = this
     try {
       const query = this.db.select().from(kept).where(where)
-      return (await query.orderBy(desc(kept.createdMs)).limit(limit)).map(toItem)
+      return await this.seal.items(await query.orderBy(desc(kept.createdMs)).limit(limit))
     } catch (error) {
       throw toRepositoryError(error)
     }
@@ -349,18 +357,13 @@ export class Kept implements KeptRepository {
     return expired ? undefined : item
   }
 
-  /** At most one report in the interval: a full disk must not fill the other log too. */
   private report(message: string, fields: Record<string, unknown>): void {
-    const nowMs = this.clock.monotonicMs()
-    const recent =
-      this.reportedMs !== undefined && nowMs - this.reportedMs < LIMITS.logProblemReportIntervalMs
-    if (recent) return
-    this.reportedMs = nowMs
+    if (!this.reports.begin()) return
     this.logger.warn(message, fields)
   }
 }
 
-function queryOf(change: KeptChange, tx: QueryBuilder, kept: LogTables['kept']) {
+function queryOf({ change, sealed }: SealedChange, tx: QueryBuilder, kept: LogTables['kept']) {
   const { kind, tenantId, id, item } = change
   if (item === undefined) {
     return tx
@@ -371,27 +374,12 @@ function queryOf(change: KeptChange, tx: QueryBuilder, kept: LogTables['kept']) 
     keyId: item.keyId ?? null,
     providerId: item.providerId,
     model: item.model,
-    valueBytes: change.valueBytes,
     createdMs: item.createdMs,
     expiresMs: item.expiresMs ?? null,
-    value: item.value ?? null,
+    ...sealed,
   }
   return tx
     .insert(kept)
     .values({ kind, tenantId, id, ...rest })
     .onConflictDoUpdate({ target: [kept.kind, kept.tenantId, kept.id], set: rest })
-}
-
-function toItem(row: KeptRow): KeptItem {
-  return {
-    kind: row.kind,
-    id: row.id,
-    tenantId: row.tenantId,
-    providerId: row.providerId,
-    model: row.model,
-    createdMs: row.createdMs,
-    ...(row.keyId === null ? {} : { keyId: row.keyId }),
-    ...(row.value === null ? {} : { value: row.value }),
-    ...(row.expiresMs === null ? {} : { expiresMs: row.expiresMs }),
-  }
 }

@@ -5,9 +5,10 @@
 import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { asc, eq } from 'drizzle-orm'
 import { PLATFORM_TENANT_ID } from '../core/identity.ts'
+import type { Logger } from '../core/ports.ts'
 import { AuditChain, CHAIN_BEGINNING } from './audit-chain.ts'
 import { atomically, type QueryBuilder, type StoreDatabase } from './atomically.ts'
-import { StorageError } from './errors.ts'
+import { StorageError, toRepositoryError } from './errors.ts'
 import type { dataKeys } from './schema.sqlite.ts'
 import type * as sqliteTables from './schema.sqlite.ts'
 import { envelopeKeyId, Sealer, sealKey, type SealKey, type SealPlace } from './seal.ts'
@@ -212,5 +213,19 @@ function checkOpens(check: string, { active, old }: MasterKeys): void {
   }
   if (new Sealer(active, old).open(check, CHECK_PLACE) !== CHECK_TEXT) {
     throw new StorageError('master_key_wrong', 'The check value of the master key is not ours.')
+  }
+}
+
+/**
+ * Reads the keys again for what is about to be opened: another process may have rotated them. Where the new ones cannot be had, that is
+ * logged, and those that this process has stay good.
+ * @throws GatewayError `storage_unavailable`
+ */
+export async function refreshKeys(keyring: Keyring, logger: Logger): Promise<void> {
+  try {
+    await keyring.refresh()
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw toRepositoryError(error)
+    logger.error('Secrets cannot be read anew.', { reason: error.message })
   }
 }

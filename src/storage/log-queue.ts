@@ -2,7 +2,7 @@
 // only holds; when to write is the log writer's.
 
 import type { Outcome } from '../core/outcome.ts'
-import { bodyChars } from './log-row.ts'
+import { bodyChars, withoutBodies } from './log-row.ts'
 
 export interface LogQueueLimits {
   readonly rowsMax: number
@@ -32,19 +32,8 @@ export class LogQueue {
     if (this.size === this.ring.length) this.grow()
     const chars = bodyChars(outcome)
     const tooMuch = this.chars + chars > this.limits.bodyCharsMax
-    let kept = outcome
-    if (tooMuch) {
-      const {
-        requestBody: _requestBody,
-        responseBody: _responseBody,
-        providerRequestBody: _providerRequestBody,
-        providerResponseBody: _providerResponseBody,
-        ...bare
-      } = outcome
-      kept = bare
-    } else {
-      this.chars += chars
-    }
+    const kept = tooMuch ? withoutBodies(outcome) : outcome
+    if (!tooMuch) this.chars += chars
     this.ring[(this.head + this.size) % this.ring.length] = kept
     this.size += 1
     return tooMuch ? 'kept-without-bodies' : 'kept'
@@ -62,6 +51,11 @@ export class LogQueue {
       batch.push(outcome)
     }
     return batch
+  }
+
+  /** The one that waits longest; undefined where none waits. */
+  get oldest(): Outcome | undefined {
+    return this.size === 0 ? undefined : this.ring[this.head]
   }
 
   /** Takes the oldest `rows` away. */

@@ -50,11 +50,16 @@ export const REQUEST_COLUMNS = [
   'service_id',
   'route',
   'queued_ms',
+  'guardrails',
+  'cache',
 ] as const
 
 export const INSERT_REQUEST = `INSERT INTO requests (${REQUEST_COLUMNS.join(', ')}) VALUES (${REQUEST_COLUMNS.map(() => '?').join(', ')})`
 export const INSERT_BODIES =
-  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body) VALUES (?, ?, ?, ?, ?, ?, ?)'
+  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body, packed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
+/** Packed bodies that are to lie outside of the store. */
+export const INSERT_OBJECT =
+  "INSERT INTO content_objects (object_key, tenant_id, sequence, timestamp_ms, bytes, state, tries, due_ms) VALUES (?, ?, ?, ?, ?, 'waiting', 0, 0) ON CONFLICT DO NOTHING"
 
 /**
  * The milliseconds a UUIDv7 begins with (RFC 9562 §5.7), 0 for any other id. It is the same for every look at an id, which is
@@ -123,16 +128,19 @@ export function requestValues(outcome: Outcome): (string | number | boolean | nu
     outcome.serviceId ?? null,
     outcome.route === undefined ? null : JSON.stringify(outcome.route),
     wholeMs(outcome.queuedMs),
+    outcome.guardrails === undefined ? null : JSON.stringify(outcome.guardrails),
+    outcome.cache === undefined ? null : JSON.stringify(outcome.cache),
   ]
 }
 
-/** Characters of the bodies an outcome carries. */
+/** Characters of the bodies an outcome carries; of packed ones bytes. */
 export function bodyChars(outcome: Outcome): number {
   return (
     (outcome.requestBody?.length ?? 0) +
     (outcome.responseBody?.length ?? 0) +
     (outcome.providerRequestBody?.length ?? 0) +
-    (outcome.providerResponseBody?.length ?? 0)
+    (outcome.providerResponseBody?.length ?? 0) +
+    (outcome.packedBodies?.length ?? 0)
   )
 }
 
@@ -142,6 +150,21 @@ export function hasBodies(outcome: Outcome): boolean {
     outcome.requestBody !== undefined ||
     outcome.responseBody !== undefined ||
     outcome.providerRequestBody !== undefined ||
-    outcome.providerResponseBody !== undefined
+    outcome.providerResponseBody !== undefined ||
+    outcome.packedBodies !== undefined
   )
+}
+
+/** The same without its bodies, in whatever form. */
+export function withoutBodies(outcome: Outcome): Outcome {
+  const {
+    requestBody: _requestBody,
+    responseBody: _responseBody,
+    providerRequestBody: _providerRequestBody,
+    providerResponseBody: _providerResponseBody,
+    packedBodies: _packedBodies,
+    objectKey: _objectKey,
+    ...bare
+  } = outcome
+  return bare
 }

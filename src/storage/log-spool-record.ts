@@ -9,7 +9,7 @@ export const RECORD_HEAD_BYTES = 8
 
 /** One row. Throws for an outcome that JSON cannot say. */
 export function encodeRecord(outcome: Outcome): Buffer {
-  const text = Buffer.from(JSON.stringify(outcome))
+  const text = Buffer.from(JSON.stringify(written(outcome)))
   const record = Buffer.allocUnsafe(RECORD_HEAD_BYTES + text.length)
   record.writeUInt32LE(text.length, 0)
   record.writeUInt32LE(Bun.hash.crc32(text), 4)
@@ -17,15 +17,20 @@ export function encodeRecord(outcome: Outcome): Buffer {
   return record
 }
 
-export function withoutBodies(outcome: Outcome): Outcome {
-  const {
-    requestBody: _requestBody,
-    responseBody: _responseBody,
-    providerRequestBody: _providerRequestBody,
-    providerResponseBody: _providerResponseBody,
-    ...bare
-  } = outcome
-  return bare
+/** Packed bodies are no JSON: in a text they stand as base64. */
+function written(outcome: Outcome): unknown {
+  const { packedBodies } = outcome
+  return packedBodies === undefined
+    ? outcome
+    : { ...outcome, packedBodies: Buffer.from(packedBodies).toString('base64') }
+}
+
+function read(text: string): Outcome {
+  const outcome = JSON.parse(text) as Outcome & { readonly packedBodies?: unknown }
+  const { packedBodies } = outcome
+  return typeof packedBodies === 'string'
+    ? { ...outcome, packedBodies: Buffer.from(packedBodies, 'base64') }
+    : outcome
 }
 
 export interface DecodedRecord {
@@ -45,7 +50,7 @@ export interface Decoded {
 
 function outcomeOf(text: Buffer, checksum: number): Outcome | undefined {
   if (Bun.hash.crc32(text) !== checksum) return undefined
-  return JSON.parse(text.toString('utf8')) as Outcome
+  return read(text.toString('utf8'))
 }
 
 /** The whole records at the beginning of `bytes`, at most `recordsMax`. */

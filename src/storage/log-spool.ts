@@ -15,13 +15,8 @@ import {
   segmentName,
   takeLeftFolders,
 } from './log-spool-folder.ts'
-import {
-  decodeRecords,
-  encodeRecord,
-  RECORD_HEAD_BYTES,
-  withoutBodies,
-} from './log-spool-record.ts'
-import { hasBodies } from './log-row.ts'
+import { decodeRecords, encodeRecord, RECORD_HEAD_BYTES } from './log-spool-record.ts'
+import { hasBodies, withoutBodies } from './log-row.ts'
 
 export interface LogSpoolLimits {
   readonly bytesMax: number

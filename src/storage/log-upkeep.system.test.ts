@@ -23,7 +23,9 @@ import {
   realClock,
   removeFolders,
   sampleOutcome,
+  storeIn,
   temporaryFolder,
+  TEST_ACTOR,
   until,
 } from './test-store.ts'
 
@@ -89,9 +91,11 @@ describe('on SQLite', () => {
     async (_what, rows, bodyChars, cutoffMs) => {
       const { count, database } = await filled(rows, bodyChars)
       database.run(
-        "INSERT INTO usage_hourly VALUES (0,'t','','','','','m','','','chat',1,0,0,0,0,0,0,0,0,0,7,0,0,0,0,0,0,0,0)",
+        "INSERT INTO usage_hourly (hour_ms, tenant_id, team_id, user_id, service_id, key_id, model, provider_id, provider_model, operation, requests, errors, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens, cost_nano_usd, unpriced_requests, estimated_requests, total_ms) VALUES (0,'t','','','','','m','','','chat',1,0,0,0,0,0,0,0,0,0,7,0,0,0)",
       )
-      database.run("INSERT INTO kept VALUES ('response','t','i',NULL,'p','m',0,1,NULL,NULL)")
+      database.run(
+        "INSERT INTO kept (kind, tenant_id, id, key_id, provider_id, model, value_bytes, created_ms, expires_ms, value) VALUES ('response','t','i',NULL,'p','m',0,1,NULL,NULL)",
+      )
       let longestMs = 0
       let lastMs = performance.now()
       const ticking = setInterval(() => {
@@ -140,6 +144,66 @@ describe('on SQLite', () => {
   })
 })
 
+describe('on SQLite, on a thread of its own', () => {
+  const HELD = { kind: 'key', subject: 'held', reason: 'r', createdBy: 'test' } as const
+
+  async function filled(rows: number) {
+    const store = await storeIn(temporaryFolder())
+    for (let at = 0; at < rows; at += 1) {
+      const apiKeyId = at % 10 === 3 ? 'held' : 'free'
+      store.log.record(sampleOutcome({ timestampMs: at + 1, apiKeyId, requestBody: 'b' }))
+      if (at % 5_000 === 0) expect(await store.log.flush()).toBe(true)
+    }
+    expect(await store.log.flush()).toBe(true)
+    const { tenantId } = sampleOutcome()
+    const path = store.files!.log
+    const counted = (where: string): number => {
+      using log = new Database(path, { readonly: true })
+      return log.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${where}`).get()?.n ?? -1
+    }
+    return { store, counted, path, tenantId }
+  }
+
+  test('what is old goes with its bodies, what is held stays, and rows are written meanwhile', async () => {
+    const { counted, path, store, tenantId } = await filled(20_000)
+    await store.holds.create({ ...HELD, tenantId, id: 'h', createdMs: 1 }, TEST_ACTOR)
+    store.upkeep.start(() => ({ retentionMs: 3_600_000 }))
+    const nowMs = Date.now()
+    let written = 0
+    const running = store.upkeep.run()
+    const round = { isOver: false }
+    void running.then(() => (round.isOver = true))
+    while (!round.isOver) {
+      store.log.record(sampleOutcome({ timestampMs: nowMs, apiKeyId: 'new' }))
+      written += 1
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    expect(await store.log.flush()).toBe(true)
+    expect(written).toBeGreaterThan(10)
+    expect(counted("requests WHERE api_key_id = 'free'")).toBe(0)
+    expect(counted("requests WHERE api_key_id = 'held'")).toBe(2_000)
+    expect(counted("requests WHERE api_key_id = 'new'")).toBe(written)
+    expect(counted('request_bodies')).toBe(2_000)
+    expect(store.log.counters).toMatchObject({ written: 20_000 + written, dropped: 0, failed: 0 })
+    expect(Bun.file(`${path}-wal`).size).toBeLessThan(4_000 * 4_096)
+    await store.close()
+  }, 30_000)
+
+  test('a hold that is made meanwhile keeps every row that is there when it is answered', async () => {
+    const { counted, store, tenantId } = await filled(20_000)
+    store.upkeep.start(() => ({ retentionMs: 3_600_000 }))
+    const running = store.upkeep.run()
+    await until('rows go', () => counted('requests') < 20_000)
+    await store.holds.create({ ...HELD, tenantId, id: 'h', createdMs: 1 }, TEST_ACTOR)
+    const kept = counted("requests WHERE api_key_id = 'held'")
+    expect(kept).toBeGreaterThan(0)
+    await running
+    expect(counted("requests WHERE api_key_id = 'held'")).toBe(kept)
+    expect(counted("requests WHERE api_key_id = 'free'")).toBe(0)
+    await store.close()
+  }, 30_000)
+})
+
 describe('the size on SQLite', () => {
   test('the oldest rows go until the file is as small as it may be, and it stays so while rows come', async () => {
     const path = join(temporaryFolder(), 'weir-log.db')
@@ -181,7 +245,7 @@ describe('the size on SQLite', () => {
     for (let at = 0; at < 100; at += 1) writer.record(sampleOutcome({ timestampMs: at }))
     await writer.flush()
     database.run(
-      "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 30) INSERT INTO kept SELECT 'response', 't', x, NULL, 'p', 'm', 100000, 1, NULL, printf('%.*c', 100000, 'k') FROM n",
+      "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 30) INSERT INTO kept (kind, tenant_id, id, key_id, provider_id, model, value_bytes, created_ms, expires_ms, value) SELECT 'response', 't', x, NULL, 'p', 'm', 100000, 1, NULL, printf('%.*c', 100000, 'k') FROM n",
     )
     const keeper = new SqliteLogKeeper(database)
     expect(await keeper.shrinkTo(1_000_000, never)).toBe(0)

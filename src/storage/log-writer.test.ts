@@ -56,6 +56,28 @@ function integrity(database: Database): unknown {
   return database.query('PRAGMA integrity_check').get()
 }
 
+test('rows wait while somebody in the process holds the lock, and are written when it is free', async () => {
+  const database = migratedDatabase(join(temporaryFolder(), 'weir-log.db'), 'log')
+  const lock = { isHeld: true, asked: 0 }
+  const writer = new LogWriter(database, {
+    logger: new MemoryLogger(),
+    clock: realClock,
+    limits: { flushIntervalMs: 1, flushRows: 2 },
+    isHeld: () => {
+      lock.asked += 1
+      return lock.isHeld
+    },
+  })
+  for (const outcome of numbered(3)) writer.record(outcome)
+  await until('it asks again', () => lock.asked > 2)
+  expect(storedIds(database)).toEqual([])
+  lock.isHeld = false
+  await until('they are written', () => writer.counters.queued === 0)
+  expect(storedIds(database)).toEqual(['r0', 'r1', 'r2'])
+  await writer.close()
+  database.close()
+})
+
 describe('a store that fails', () => {
   test('full: rows wait in a bounded queue, are reported once a minute, and land in order when there is room', async () => {
     const { database, writer, logger, clock } = makeWriter({ queueRowsMax: 600 })

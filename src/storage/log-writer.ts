@@ -9,8 +9,16 @@ import type { Clock, Logger } from '../core/ports.ts'
 import { describeFailure, isRowFault } from './errors.ts'
 import type { LogCompanion, LogStatement, LogValue } from './log-companion.ts'
 import { LogQueue } from './log-queue.ts'
-import { hasBodies, INSERT_BODIES, INSERT_REQUEST, requestValues } from './log-row.ts'
 import {
+  hasBodies,
+  INSERT_BODIES,
+  INSERT_OBJECT,
+  INSERT_REQUEST,
+  requestValues,
+} from './log-row.ts'
+import { ReportInterval } from './report-interval.ts'
+import {
+  endMs,
   LOG_WRITER_LIMITS,
   type LogCounters,
   type LogWriterLimits,
@@ -19,6 +27,7 @@ import {
 } from './request-log.ts'
 
 type Row = LogValue[]
+type BodyRow = (LogValue | Uint8Array)[]
 
 /** Writes outcomes in group commits. */
 export class LogWriter implements RequestLog {
@@ -26,9 +35,11 @@ export class LogWriter implements RequestLog {
   private readonly logger: Logger
   private readonly clock: Clock
   private readonly limits: LogWriterLimits
+  private readonly isHeld: () => boolean
   private readonly queue: LogQueue
   private readonly insertRequest: Statement<unknown, Row>
-  private readonly insertBodies: Statement<unknown, Row>
+  private readonly insertBodies: Statement<unknown, BodyRow>
+  private readonly insertObject: Statement<unknown, Row>
   private readonly companions: LogCompanion[]
   /** The companions' statements by their text. */
   private readonly counting = new Map<string, Statement<unknown, Row>>()
@@ -36,7 +47,7 @@ export class LogWriter implements RequestLog {
   private immediate: ReturnType<typeof setImmediate> | undefined
   private closing: Promise<void> | undefined
   private failure: string | undefined
-  private reportedMs: number | undefined
+  private readonly reports: ReportInterval
   private reportedFailure = false
   private written = 0
   private dropped = 0
@@ -49,7 +60,9 @@ export class LogWriter implements RequestLog {
     this.database = database
     this.logger = options.logger
     this.clock = options.clock
+    this.reports = new ReportInterval(options.clock)
     this.limits = { ...LOG_WRITER_LIMITS, ...options.limits }
+    this.isHeld = options.isHeld ?? (() => false)
     this.companions = [...(options.companions ?? [])]
     this.queue = new LogQueue({
       rowsMax: this.limits.queueRowsMax,
@@ -57,6 +70,7 @@ export class LogWriter implements RequestLog {
     })
     this.insertRequest = database.prepare(INSERT_REQUEST)
     this.insertBodies = database.prepare(INSERT_BODIES)
+    this.insertObject = database.prepare(INSERT_OBJECT)
   }
 
   attach(companion: LogCompanion): void {
@@ -103,6 +117,10 @@ export class LogWriter implements RequestLog {
     }
   }
 
+  get oldestMs(): number | undefined {
+    return endMs(this.queue.oldest)
+  }
+
   /** Why the store takes no rows now; undefined while it does. */
   get problem(): string | undefined {
     return this.failure
@@ -124,6 +142,7 @@ export class LogWriter implements RequestLog {
     }
     this.insertRequest.finalize()
     this.insertBodies.finalize()
+    this.insertObject.finalize()
     this.finalizeCounting()
   }
 
@@ -160,6 +179,10 @@ export class LogWriter implements RequestLog {
 
   private onDue(): void {
     this.disarm()
+    if (this.closing === undefined && this.isHeld()) {
+      this.timer = setTimeout(() => this.onDue(), LIMITS.logHeldWaitMs)
+      return
+    }
     this.writeBatch()
     if (this.closing === undefined) this.arm()
   }
@@ -256,7 +279,7 @@ export class LogWriter implements RequestLog {
     }
     if (!hasBodies(outcome)) return true
     try {
-      const { tenantId, timestampMs, requestBody, responseBody } = outcome
+      const { objectKey, packedBodies, tenantId, timestampMs, requestBody, responseBody } = outcome
       this.insertBodies.run(
         sequence,
         tenantId,
@@ -265,7 +288,12 @@ export class LogWriter implements RequestLog {
         responseBody ?? null,
         outcome.providerRequestBody ?? null,
         outcome.providerResponseBody ?? null,
+        packedBodies ?? null,
       )
+      if (objectKey !== undefined && packedBodies !== undefined) {
+        const { length } = packedBodies
+        this.insertObject.run(objectKey, tenantId, sequence, timestampMs, length)
+      }
     } catch (error) {
       if (!isRowFault(error)) throw error
       this.withoutBodies += 1
@@ -298,13 +326,8 @@ export class LogWriter implements RequestLog {
     this.logger.info('The request log is written again.', { dropped: this.dropped })
   }
 
-  /** At most one report in the interval: a full disk must not fill the other log too. */
   private report(message: string, fields: Record<string, unknown>): boolean {
-    const nowMs = this.clock.monotonicMs()
-    const recent =
-      this.reportedMs !== undefined && nowMs - this.reportedMs < LIMITS.logProblemReportIntervalMs
-    if (recent) return false
-    this.reportedMs = nowMs
+    if (!this.reports.begin()) return false
     this.logger.error(message, fields)
     return true
   }

@@ -19,6 +19,7 @@ function toModel(row: typeof models.$inferSelect, modelTargets: readonly Target[
     ...(row.contextWindow === null ? {} : { contextWindow: row.contextWindow }),
     ...(row.price === null ? {} : { price: row.price }),
     ...(row.routing === null ? {} : { routing: row.routing }),
+    ...(row.cache === null ? {} : { cache: row.cache }),
     ...(row.access === null ? {} : { access: row.access }),
     ...(row.priceChanges === null ? {} : { priceChanges: row.priceChanges }),
   }
@@ -130,6 +131,7 @@ export class Models implements ModelRepository {
       contextWindow: model.contextWindow ?? null,
       price: model.price ?? null,
       routing: model.routing ?? null,
+      cache: model.cache ?? null,
       access: model.access ?? null,
       priceChanges: model.priceChanges ?? null,
       updatedMs: nowMs,

@@ -4,10 +4,13 @@
 import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import { AuditChain } from './audit-chain.ts'
+import { postgresContentLog } from './content-log.ts'
 import { ControlDatabase, type ControlTables } from './control-database.ts'
 import { COPY_SETTING, requireWhole } from './copy-state.ts'
 import { StorageError } from './errors.ts'
+import { KeptSealing } from './kept-sealing.ts'
 import { Kept } from './kept.ts'
+import { openAnswers } from './open-answers.ts'
 import { LogSpool } from './log-spool.ts'
 import { LogUpkeep } from './log-upkeep.ts'
 import { unlock } from './master-key.ts'
@@ -73,7 +76,9 @@ async function openOn(
     logger,
     clock,
   })
-  const kept = new Kept(store, queries, { logger, clock, tables: logTables })
+  const kept = new Kept(store, queries, { keyring, logger, clock, tables: logTables })
+  const place = openAnswers(store, queries, { keyring, logger, clock, tables: logTables })
+  const sealing = new KeptSealing({ database: store, queries, keyring, tables: logTables })
   const money = moneyStore({
     database: store,
     queries,
@@ -83,11 +88,14 @@ async function openOn(
     clock,
     logger,
   })
-  const upkeep = new LogUpkeep({ keeper: new PostgresLogKeeper(pool), clock, logger })
+  const repositories = controlRepositories(control, keyring, { clock, logger, sealing })
+  const { auditContent: quoted } = repositories
+  const keeper = new PostgresLogKeeper(pool)
+  const upkeep = new LogUpkeep({ keeper, sealing, quoted, clock, logger })
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await Promise.all([watcher.stop(), upkeep.stop()])
-    await Promise.all([log.close(), kept.close()])
+    await Promise.all([log.close(), kept.close(), place.answers.close()])
     // Leases that are not given back end by themselves.
     const isAway = watcher.problem !== undefined || log.problem !== undefined
     const closeMs = isAway ? LIMITS.postgresCloseTimeoutMs : LIMITS.logCloseTimeoutMs
@@ -95,7 +103,8 @@ async function openOn(
     await pool.close()
   }
   return {
-    ...controlRepositories(control, keyring, options),
+    ...repositories,
+    contentLog: postgresContentLog(pool),
     ...money,
     requests: new Requests(queries, logTables, settledOn(store)),
     search: new RequestSearch({
@@ -106,6 +115,7 @@ async function openOn(
     }),
     log,
     kept,
+    ...place,
     upkeep,
     watcher,
     limitBackend: () => new PostgresLimits({ location, logger, timeouts }),

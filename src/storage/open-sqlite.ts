@@ -8,10 +8,13 @@ import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import type { Logger } from '../core/ports.ts'
 import { AuditChain } from './audit-chain.ts'
+import { sqliteContentLog } from './content-log.ts'
 import { ControlDatabase } from './control-database.ts'
 import { COPY_SETTING, requireWhole } from './copy-state.ts'
 import { describeFailure } from './errors.ts'
+import { KeptSealing } from './kept-sealing.ts'
 import { Kept } from './kept.ts'
+import { openAnswers } from './open-answers.ts'
 import { storeFiles, type StoreFiles } from './locate.ts'
 import { LogUpkeep } from './log-upkeep.ts'
 import { LogWriter } from './log-writer.ts'
@@ -79,6 +82,22 @@ function warnOfLostDatabase(files: StoreFiles, options: StoreOptions): void {
   )
 }
 
+function upkeepOf(
+  log: Database,
+  {
+    auditContent,
+    holds,
+    sealing,
+  }: Pick<Store, 'auditContent' | 'holds'> & {
+    readonly sealing: KeptSealing
+  },
+  hand: SqliteSearchReader,
+  { clock, logger }: StoreOptions,
+): LogUpkeep {
+  const keeper = new SqliteLogKeeper(log, () => holds.all(), hand)
+  return new LogUpkeep({ keeper, sealing, quoted: auditContent, clock, logger })
+}
+
 /** @param file absolute path of the control database; absent: in the data folder @throws StorageError; then nothing stays open */
 export async function openSqliteStore(options: StoreOptions, file?: string): Promise<Store> {
   const { logger, clock } = options
@@ -91,12 +110,9 @@ export async function openSqliteStore(options: StoreOptions, file?: string): Pro
     requireWhole(copySetting(control), files.control)
     const queries = drizzle(control)
     const controlStore = { engine: 'sqlite', db: queries } as const
-    const keyring = await unlock(
-      { database: controlStore, queries, tables: sqliteTables },
-      options.secrets ?? {},
-      options.dataFolder,
-      clock.nowMs(),
-    )
+    const locked = { database: controlStore, queries, tables: sqliteTables }
+    const { dataFolder, secrets = {} } = options
+    const keyring = await unlock(locked, secrets, dataFolder, clock.nowMs())
     const logDatabase = openMigrated(files.log, 'log', options)
     opened.push(logDatabase)
     const watcher = new ControlWatcher(control, { logger, files: [files.control, files.log] })
@@ -108,36 +124,38 @@ export async function openSqliteStore(options: StoreOptions, file?: string): Pro
       clock,
       changed: () => watcher.changed(),
     })
-    const log = new LogWriter(logDatabase, { logger, clock })
+    const reader = new SqliteSearchReader({ path: files.log, logger })
+    const hand = new SqliteSearchReader({ path: files.log, logger, isWritable: true })
+    const log = new LogWriter(logDatabase, { logger, clock, isHeld: () => hand.isChanging })
     const logQueries = drizzle(logDatabase)
     const keptDatabase = { engine: 'sqlite', db: logQueries } as const
-    const kept = new Kept(keptDatabase, logQueries, { logger, clock })
-    const money = moneyStore({
-      database: keptDatabase,
-      queries: logQueries,
-      tables: sqliteLogTables,
-      log,
-      control: database,
-      clock,
-      logger,
-    })
-    const upkeep = new LogUpkeep({ keeper: new SqliteLogKeeper(logDatabase), clock, logger })
-    const reader = new SqliteSearchReader({ path: files.log, logger })
+    const kept = new Kept(keptDatabase, logQueries, { keyring, logger, clock })
+    const place = openAnswers(keptDatabase, logQueries, { keyring, logger, clock })
+    const tables = sqliteLogTables
+    const parts = { database: keptDatabase, queries: logQueries, tables, log }
+    const money = moneyStore({ ...parts, control: database, clock, logger })
+    const sealing = new KeptSealing({ database: keptDatabase, queries: logQueries, keyring })
+    const shared = { clock, logger, sealing, settled: () => hand.settled() }
+    const repositories = controlRepositories(database, keyring, shared)
+    const upkeep = upkeepOf(logDatabase, { ...repositories, sealing }, hand, options)
     let closed: Promise<void> | undefined
     const close = async (): Promise<void> => {
-      await Promise.all([watcher.stop(), upkeep.stop(), reader.close()])
-      await Promise.all([log.close(), kept.close()])
+      await Promise.all([watcher.stop(), upkeep.stop()])
+      await Promise.all([reader.close(), hand.close()])
+      await Promise.all([log.close(), kept.close(), place.answers.close()])
       await money.budgets.close()
       for (const each of opened) closeDatabase(each, logger)
     }
     return {
-      ...controlRepositories(database, keyring, options),
+      ...repositories,
+      contentLog: sqliteContentLog(logDatabase),
       ...money,
       files,
       requests: new Requests(logQueries),
       search: new RequestSearch({ reader, clock }),
       log,
       kept,
+      ...place,
       upkeep,
       watcher,
       problems: () => storeProblems({ watcher, log, kept }),

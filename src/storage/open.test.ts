@@ -72,6 +72,19 @@ describe('open', () => {
     }
   })
 
+  test.each(['control', 'log'] as const)('a %s file that is there is opened unwritten', (kind) => {
+    const path = join(temporaryFolder(), 'weir.db')
+    const first = openDatabase(path, kind)
+    first.run('CREATE TABLE t (x)')
+    first.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    // Its write-ahead log would be deleted by the last to close it.
+    const again = openDatabase(path, kind)
+    expect(statSync(`${path}-wal`).size).toBe(0)
+    expect(again.query('PRAGMA auto_vacuum').get()).toEqual({ auto_vacuum: kind === 'log' ? 2 : 0 })
+    again.close()
+    first.close()
+  })
+
   test('pragmas are what the design says', () => {
     const folder = temporaryFolder()
     const pragma = (database: Database, name: string): unknown =>

@@ -64,11 +64,20 @@ function switchToWal(database: Database): string | undefined {
   }
 }
 
+/** Whether its free pages are given back in steps. */
+function isVacuumedInSteps(database: Database): boolean {
+  const INCREMENTAL = 2
+  const row = database.query<{ auto_vacuum: number }, []>('PRAGMA auto_vacuum').get()
+  return row?.auto_vacuum === INCREMENTAL
+}
+
 function applyPragmas(database: Database, kind: StoreKind, path: string): void {
   // First of all: until then any lock of another process is an error at once, and the next pragmas take locks.
   database.run(`PRAGMA busy_timeout = ${LIMITS.storeOpenTimeoutMs}`)
-  // Of a file that holds something already it changes nothing: that takes rewriting the whole.
-  if (kind === 'log') database.run('PRAGMA auto_vacuum = INCREMENTAL')
+  // Of a file that holds something already it changes nothing, as that takes rewriting the whole, and yet it writes: three waits for the disk.
+  if (kind === 'log' && !isVacuumedInSteps(database)) {
+    database.run('PRAGMA auto_vacuum = INCREMENTAL')
+  }
   if (switchToWal(database) !== 'wal') {
     throw new StorageError(
       'cannot_open',
@@ -81,6 +90,8 @@ function applyPragmas(database: Database, kind: StoreKind, path: string): void {
   database.run(`PRAGMA journal_size_limit = ${LIMITS.storeJournalBytesMax}`)
   // A checkpoint holds up the writer: with the log's many small commits, fewer and larger ones cost less.
   if (kind === 'log') database.run('PRAGMA wal_autocheckpoint = 4000')
+  // What was deleted is to be gone from the file, and not only out of sight.
+  if (kind === 'log') database.run('PRAGMA secure_delete = ON')
 }
 
 /**

@@ -2,7 +2,8 @@
 // included. Imported by tests alone.
 
 import * as fc from 'fast-check'
-import type { AttemptRecord, Outcome, RouteRecord } from '../core/outcome.ts'
+import { GUARD_STAGES, type GuardrailVerdict } from '../core/guardrail.ts'
+import type { AttemptRecord, CacheRecord, Outcome, RouteRecord } from '../core/outcome.ts'
 
 /** Without NUL and lone surrogates, which no JSON column of Postgres takes. */
 const text = (): fc.Arbitrary<string> =>
@@ -40,6 +41,33 @@ function routes(): fc.Arbitrary<RouteRecord> {
       candidates: fc.array(candidate, { maxLength: 3 }),
     },
     { requiredKeys: ['model', 'by', 'candidates'] },
+  )
+}
+
+function verdicts(): fc.Arbitrary<GuardrailVerdict> {
+  return fc.record({
+    ruleId: text(),
+    check: fc.constantFrom('pii', 'json_schema', 'webhook'),
+    stage: fc.constantFrom(...GUARD_STAGES),
+    verdict: fc.constantFrom('pass', 'blocked', 'masked', 'failed-open', 'failed-closed'),
+    categories: fc.array(text(), { maxLength: 2 }),
+    durationMs: fc.nat(),
+    startedMs: fc.nat(),
+    asked: fc.nat(),
+  })
+}
+
+function cacheRecords(): fc.Arbitrary<CacheRecord> {
+  return fc.record(
+    {
+      state: fc.constantFrom('hit', 'miss', 'bypass'),
+      kind: fc.constantFrom('exact', 'semantic'),
+      savedNanoUsd: fc.maxSafeNat(),
+      ageMs: fc.nat(),
+      startedMs: fc.nat(),
+      durationMs: fc.nat(),
+    },
+    { requiredKeys: ['state', 'kind'] },
   )
 }
 
@@ -117,6 +145,8 @@ export function outcomes(): fc.Arbitrary<Outcome> {
     providerRequestBody: text(),
     providerResponseBody: text(),
     queuedMs: fc.nat(),
+    guardrails: fc.array(verdicts(), { maxLength: 3 }),
+    cache: cacheRecords(),
   }
   const requiredKeys = Object.keys(always) as (keyof typeof always)[]
   return fc.record({ ...always, ...sometimes }, { requiredKeys })

@@ -74,7 +74,11 @@ async function watched() {
     clock: realClock,
     changed: async () => {},
   })
-  const options = { clock: realClock, logger: new MemoryLogger() }
+  const sealing = {
+    counts: () => Promise.resolve({ byKey: new Map<string, number>(), clear: 0 }),
+    run: () => Promise.resolve(0),
+  }
+  const options = { clock: realClock, logger: new MemoryLogger(), sealing }
   return { people: controlRepositories(database, keyring, options), statements }
 }
 
@@ -157,6 +161,8 @@ test('no statement is written without its tenant, of any method there is', async
     users: {
       create: () => people.users.create(user('acme', 'bob'), BY),
       list: () => people.users.list('acme'),
+      page: () =>
+        people.users.page('acme', {}, { sort: 'name', order: 'asc', limit: 9, text: 'a' }),
       find: () => people.users.find('acme', alice.id),
       bySubject: () => people.users.bySubject('local', 'alice'),
       update: () => people.users.update('acme', alice.id, { status: 'disabled' }, BY),
@@ -186,6 +192,13 @@ test('no statement is written without its tenant, of any method there is', async
       all: () => people.keys.all(),
       create: () => people.keys.create(sampleKey({ tenantId: 'acme' }), BY),
       list: () => people.keys.list('acme'),
+      page: () =>
+        people.keys.page(
+          'acme',
+          {},
+          { sort: 'name', order: 'asc', limit: 9 },
+          { lastUsedMs: () => undefined, ownerName: () => undefined },
+        ),
       find: () => people.keys.find('acme', key.id),
       update: () => people.keys.update('acme', key.id, { name: 'n' }, BY),
       rotate: () => people.keys.rotate('acme', key.id, sampleKey(), 9e12, BY),

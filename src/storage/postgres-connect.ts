@@ -6,7 +6,9 @@ import type { Logger } from '../core/ports.ts'
 import {
   describeFailure,
   isConnectionLoss,
+  isDistrusted,
   postgresCode,
+  ServersError,
   StorageError,
   storeCode,
 } from './errors.ts'
@@ -107,6 +109,8 @@ function isStartupRefusal(error: unknown): boolean {
 
 /** May well be over in a moment: not there yet, starting, or all connections taken. */
 function isPassing(error: unknown): boolean {
+  // One that is not ready yet may be the primary, whatever is wrong with the others.
+  if (error instanceof ServersError) return error.failures.some(isPassing)
   const code = storeCode(error) ?? ''
   // A name that is unknown and a certificate that does not fit stay so.
   if (/CERT|UNABLE_|ERR_|ENOTFOUND/.test(code)) return false
@@ -132,6 +136,7 @@ const REASONS: Readonly<Record<string, string>> = {
   '57P03': 'is starting or stopping and takes no connections yet.',
   ENOTFOUND: 'is not reached: the name of its host is unknown.',
   ECONNREFUSED: 'is not reached: nothing listens at that address and port.',
+  NOT_PRIMARY: 'has no server that takes changes: those that answer are standbys.',
   CONNECT_TIMEOUT: 'is not reached: no answer in time. Check the address and the firewall.',
   NO_ANSWER: 'takes the connection and gives no answer.',
 }
@@ -140,7 +145,7 @@ function reasonOf(error: unknown): string {
   const code = storeCode(error) ?? ''
   const known = REASONS[code]
   if (known !== undefined) return known
-  if (/CERT|UNABLE_|ERR_(TLS|SSL)/.test(code)) {
+  if (isDistrusted(error)) {
     return `shows a certificate that is not trusted for that name (${code}). Name its authority with storage.ca_file, or choose another sslmode in storage.url.`
   }
   if (code.startsWith('CONNECTION_') || code === 'ECONNRESET') {

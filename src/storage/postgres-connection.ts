@@ -6,8 +6,15 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import { connect, type Socket } from 'node:net'
 import postgres from 'postgres'
 import { LIMITS } from '../core/limits.ts'
-import { PoolError } from './errors.ts'
-import { postgresOptions, type PostgresLocation, type ServerTimeouts } from './postgres-options.ts'
+import { PoolError, ServersError, StorageError } from './errors.ts'
+import {
+  postgresOptions,
+  serversOf,
+  targetOf,
+  type PostgresLocation,
+  type PostgresTarget,
+  type ServerTimeouts,
+} from './postgres-options.ts'
 
 export type PostgresValue = string | number | boolean | null
 
@@ -32,6 +39,16 @@ export interface PostgresConnectionOptions {
 /** The socket, and the words with the server. */
 const CONNECT_STEPS = 2
 
+/** As libpq judges them: a primary may be read-only by its settings. */
+const UNFIT: Readonly<Record<PostgresTarget, string>> = {
+  any: 'false',
+  primary: 'pg_is_in_recovery()',
+  'read-write': `current_setting('transaction_read_only') = 'on'`,
+}
+
+/** Of the servers of a location the one that was right last: a black hole before it is waited for once and not each time. */
+const lastRight = new WeakMap<PostgresLocation, number>()
+
 /** A connection that is there; once it has ended every question is refused. */
 export class PostgresConnection implements PostgresQueries {
   readonly openedMs = performance.now()
@@ -42,6 +59,7 @@ export class PostgresConnection implements PostgresQueries {
   private socket: Socket | undefined
   private hasEnded = false
   private readonly waiting = new Set<(error: Error) => void>()
+  private isPassedOver = () => false
 
   private constructor(location: PostgresLocation, options: PostgresConnectionOptions) {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -73,10 +91,40 @@ export class PostgresConnection implements PostgresQueries {
     if (options.signal?.aborted === true) discard()
   }
 
-  /** @throws the engine's error, or of the system below it; then nothing is left */
+  /**
+   * A connection to the server of the location, or to the first of several that is the primary.
+   * @throws the engine's error, or of the system below it; then nothing is left
+   */
   static async open(
     location: PostgresLocation,
     options: PostgresConnectionOptions,
+  ): Promise<PostgresConnection> {
+    const target = targetOf(location)
+    const servers = serversOf(location)
+    const first = lastRight.get(location) ?? 0
+    const failures: unknown[] = []
+    for (let nth = 0; nth < servers.length; nth += 1) {
+      const index = (first + nth) % servers.length
+      const server = servers[index]
+      if (server === undefined || (nth > 0 && options.signal?.aborted === true)) continue
+      try {
+        const connection = await PostgresConnection.openOne(server, options, target)
+        lastRight.set(location, index)
+        if (target !== 'any') connection.isPassedOver = () => lastRight.get(location) !== index
+        return connection
+      } catch (error) {
+        // What the URL itself lacks, the next one lacks too.
+        if (error instanceof StorageError) throw error
+        failures.push(error)
+      }
+    }
+    throw failures.length === 1 ? failures[0] : new ServersError(failures)
+  }
+
+  private static async openOne(
+    location: PostgresLocation,
+    options: PostgresConnectionOptions,
+    target: PostgresTarget,
   ): Promise<PostgresConnection> {
     const connection = new PostgresConnection(location, options)
     const late = Promise.withResolvers<never>()
@@ -87,7 +135,9 @@ export class PostgresConnection implements PostgresQueries {
       CONNECT_STEPS * connectTimeoutMs,
     )
     try {
-      await Promise.race([connection.query('SELECT 1'), late.promise])
+      const asking = connection.query<{ unfit: boolean }>(`SELECT ${UNFIT[target]} AS unfit`)
+      const [row] = await Promise.race([asking, late.promise])
+      if (row?.unfit === true) throw new PoolError('NOT_PRIMARY')
       return connection
     } catch (error) {
       connection.discard()
@@ -99,6 +149,14 @@ export class PostgresConnection implements PostgresQueries {
 
   get isOver(): boolean {
     return this.hasEnded
+  }
+
+  /**
+   * Another connection of the same location was led to another server since: this one may lead to one that was the primary once and
+   * has not noticed. Two at once would be given half of the changes each.
+   */
+  get isStale(): boolean {
+    return this.isPassedOver()
   }
 
   async query<Row extends object>(

@@ -1,17 +1,21 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import * as fc from 'fast-check'
 import { LIMITS } from '../core/limits.ts'
 import { MemoryLimits } from '../core/policy/memory-limits.ts'
-import { SlidingWindow } from '../core/policy/rate.ts'
-import type { LimitTake, LimitVerdict } from '../core/ports-money.ts'
+import type { LimitVerdict } from '../core/ports-money.ts'
 import { systemClock } from '../system.ts'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { SEED } from '../testing/seed.ts'
-import type { LimitBatch } from './limit-exchange.ts'
 import { migratePostgres } from './postgres-migrate.ts'
 import { PostgresLimits } from './postgres-limits.ts'
 import { PostgresPool } from './postgres-pool.ts'
 import { SharedLimits } from './shared-limits.ts'
+import {
+  admitted,
+  freshName,
+  NOTHING,
+  sharedCountersContract,
+  take,
+  takeAll,
+} from './contract-counters.ts'
 import { limitRulesContract } from './contract-limits.ts'
 import type { Store } from './store.ts'
 import {
@@ -26,13 +30,9 @@ import {
 const reason = postgresMissing()
 if (reason !== undefined) process.stdout.write(`skipped: limits in Postgres (${reason})\n`)
 
-const NOTHING: LimitBatch = { releases: [], renewals: [], corrections: [], requests: [] }
-
 let server: TestPostgres
 let url = ''
 let database = ''
-let names = 0
-const fresh = () => `test-${(names += 1)}`
 
 beforeAll(async () => {
   if (reason !== undefined) return
@@ -53,10 +53,6 @@ function location() {
   return { engine: 'postgres', url, connections: 1 } as const
 }
 
-function take(key: string, max: number, over: Partial<LimitTake> = {}): LimitTake {
-  return { key, max, windowMs: 60_000, cost: 1, whenUnavailable: 'local', ...over }
-}
-
 async function replica() {
   const logger = new MemoryLogger()
   const local = new MemoryLimits(systemClock)
@@ -65,19 +61,6 @@ async function replica() {
   await until('it is connected', () => limits.connected)
   return { limits, logger, backend, [Symbol.asyncDispose]: () => limits.close() }
 }
-
-async function takeAll(
-  counters: SharedLimits,
-  takes: readonly LimitTake[],
-  count: number,
-): Promise<LimitVerdict[]> {
-  return await Promise.all(
-    Array.from({ length: count }, () => counters.take(takes, Bun.randomUUIDv7())),
-  )
-}
-
-const admitted = (verdicts: readonly LimitVerdict[]) =>
-  verdicts.filter((verdict) => verdict.admitted).length
 
 describe.skipIf(reason !== undefined)('Postgres: limits', () => {
   const opened: Store[] = []
@@ -96,10 +79,16 @@ describe.skipIf(reason !== undefined)('Postgres: limits', () => {
 })
 
 describe.skipIf(reason !== undefined)('limits in Postgres', () => {
+  sharedCountersContract({
+    open: async (nowMs) =>
+      new PostgresLimits({ location: location(), logger: new MemoryLogger(), nowMs }),
+    runs: 12,
+  })
+
   test('400 at once on two replicas: a limit of 100 lets exactly 100 through', async () => {
     await using one = await replica()
     await using other = await replica()
-    const name = fresh()
+    const name = freshName()
     const rules = [
       take(`${name}-wide`, 1_000, { whenUnavailable: 'closed' }),
       take(name, 100, { whenUnavailable: 'closed' }),
@@ -124,68 +113,6 @@ describe.skipIf(reason !== undefined)('limits in Postgres', () => {
     expect(wide?.remaining).toBe(900)
   })
 
-  test('the function counts as the window of the core does, whatever arrives and however the clock is set', async () => {
-    let nowMs = 1_000_000_000
-    const backend = new PostgresLimits({
-      location: location(),
-      logger: new MemoryLogger(),
-      nowMs: () => nowMs,
-    })
-    const step = fc.record({
-      afterMs: fc.oneof(
-        fc.constant(0),
-        fc.integer({ min: 1, max: 2_000 }),
-        fc.integer({ min: 0, max: 70_000 }),
-      ),
-      jumpMs: fc.oneof(
-        { weight: 8, arbitrary: fc.constant(0) },
-        {
-          weight: 1,
-          arbitrary: fc.constantFrom(-3_600_000, 3_600_000, -86_400_000, 86_400_000, -3),
-        },
-      ),
-      cost: fc.integer({ min: 0, max: 6 }),
-      given: fc.option(fc.integer({ min: -4, max: 6 })),
-    })
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { minLength: 10, maxLength: 40, size: 'max' }),
-        async (steps) => {
-          const key = fresh()
-          const max = 10
-          const model = new SlidingWindow(60_000)
-          const stamps: number[] = []
-          for (const { afterMs, cost, given, jumpMs } of steps) {
-            nowMs += afterMs + jumpMs
-            const takenMs = stamps.at(-1)
-            const corrections =
-              given === null || takenMs === undefined
-                ? []
-                : [{ key, windowMs: 60_000, amount: -given, takenMs }]
-            const requests = [{ takes: [take(key, max, { cost })], holder: '' }]
-            const [verdict] = await backend.exchange({ ...NOTHING, corrections, requests })
-            model.counted(nowMs)
-            for (const { amount, takenMs: at } of corrections) {
-              if (amount > 0) model.add(nowMs, amount)
-              else model.giveBack(at, -amount)
-            }
-            const waitMs = model.waitMs(nowMs, max - cost)
-            if (waitMs === 0) {
-              model.add(nowMs, cost)
-              stamps.push(nowMs)
-            }
-            expect(verdict?.admitted).toBe(waitMs === 0)
-            expect(verdict?.states[0]?.remaining).toBe(Math.max(0, max - model.counted(nowMs)))
-            if (waitMs > 0) expect(verdict?.retryAfterMs).toBe(Math.ceil(waitMs))
-            expect(verdict?.states[0]?.resetMs).toBe(Math.ceil(model.resetMs(nowMs)))
-          }
-        },
-      ),
-      { seed: SEED, numRuns: 12 },
-    )
-    await backend.close()
-  }, 20_000)
-
   test('names of any kind are counted apart', async () => {
     const backend = new PostgresLimits({ location: location(), logger: new MemoryLogger() })
     const keys = [
@@ -197,7 +124,7 @@ describe.skipIf(reason !== undefined)('limits in Postgres', () => {
       "'; DROP TABLE users; --",
       'a,b',
       'ünïcödé 模型',
-    ].map((key) => `${fresh()} ${key}`)
+    ].map((key) => `${freshName()} ${key}`)
     for (const _round of [1, 2]) {
       const requests = keys.map((key) => ({ takes: [take(key, 1)], holder: '"}{' }))
       const verdicts = await backend.exchange({ ...NOTHING, requests })
@@ -206,40 +133,9 @@ describe.skipIf(reason !== undefined)('limits in Postgres', () => {
     await backend.close()
   })
 
-  test('what runs at once is counted over replicas, and comes back when it ends or its lease is over', async () => {
-    let nowMs = Date.now()
-    const backend = new PostgresLimits({
-      location: location(),
-      logger: new MemoryLogger(),
-      nowMs: () => nowMs,
-    })
-    const key = fresh()
-    const ask = async (holder: string, more: Partial<LimitBatch> = {}) => {
-      const requests = [{ takes: [take(key, 2, { windowMs: 0 })], holder }]
-      return (await backend.exchange({ ...NOTHING, ...more, requests }))[0]?.admitted
-    }
-    expect([await ask('dead'), await ask('alive'), await ask('third')]).toEqual([true, true, false])
-    expect(await ask('third', { releases: [{ key, holder: 'alive' }] })).toBe(true)
-    expect(await ask('fourth')).toBe(false)
-    nowMs += LIMITS.limitLeaseMs - 1
-    await backend.exchange({ ...NOTHING, renewals: [{ key, holder: 'third' }] })
-    expect(await ask('fourth')).toBe(false)
-    nowMs += 1
-    expect([await ask('fourth'), await ask('fifth')]).toEqual([true, false])
-    nowMs -= 86_400_000
-    expect(await ask('fifth')).toBe(false)
-    nowMs += LIMITS.limitLeaseMs
-    expect([await ask('fifth'), await ask('sixth'), await ask('seventh')]).toEqual([
-      true,
-      true,
-      false,
-    ])
-    await backend.close()
-  })
-
   test('somebody who locks a counter, and a server that is gone, cost no more than the bound', async () => {
     await using one = await replica()
-    const name = fresh()
+    const name = freshName()
     const closed = take(`${name}-closed`, 100, { whenUnavailable: 'closed' })
     const local = take(`${name}-local`, 3)
     await one.limits.take([closed, local], '')
@@ -271,7 +167,7 @@ describe.skipIf(reason !== undefined)('limits in Postgres', () => {
     let nowMs = 1_000
     const logger = new MemoryLogger()
     const past = new PostgresLimits({ location: location(), logger, nowMs: () => nowMs })
-    const name = fresh()
+    const name = freshName()
     const takes = [take(`${name}-window`, 5), take(`${name}-running`, 5, { windowMs: 0 })]
     await past.exchange({ ...NOTHING, requests: [{ takes, holder: 'a' }] })
     nowMs = Date.now()

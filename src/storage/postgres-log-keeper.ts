@@ -2,9 +2,12 @@
 // Of several replicas one does it, whichever comes first; the others see the lock and leave. What lies in no month is in the default
 // partitions, and moves into its month when that is made.
 
+import type { Hold } from '../core/content.ts'
 import { LIMITS } from '../core/limits.ts'
 import { isBusy } from './errors.ts'
+import { heldCondition, mayHoldWithin } from './held-rows.ts'
 import { SIZE_TARGET, type LogKeeper } from './log-upkeep.ts'
+import { pause } from './pause.ts'
 import type { PostgresPool, PostgresQueries } from './postgres-pool.ts'
 
 /** The tables that lie by month, by the same column. */
@@ -29,10 +32,13 @@ interface PartSize {
   readonly month?: Month
 }
 
+/** Rows that go one by one leave the server this many times as long to others. */
+const REST_FACTOR = 4
+
 /** What a row takes besides its own size: its head, and its places in three indexes. */
 const INDEX_BYTES = 180
 const BODY_BYTES =
-  'coalesce(pg_column_size(request_body), 0) + coalesce(pg_column_size(response_body), 0) + coalesce(pg_column_size(provider_request_body), 0) + coalesce(pg_column_size(provider_response_body), 0) + 60'
+  'coalesce(pg_column_size(request_body), 0) + coalesce(pg_column_size(response_body), 0) + coalesce(pg_column_size(provider_request_body), 0) + coalesce(pg_column_size(provider_response_body), 0) + coalesce(pg_column_size(packed), 0) + 60'
 
 export function monthOf(timeMs: number): Month {
   const date = new Date(timeMs)
@@ -60,19 +66,22 @@ export class PostgresLogKeeper implements LogKeeper {
     for (const each of [current, monthOf(current.endMs)]) await this.make(each)
   }
 
-  /** Whole months that ended before, and what is that old in the default partitions. */
+  /**
+   * Whole months that ended before, and what is that old in the default partitions. A month of which something may be held goes row by
+   * row, and what is held stays in it.
+   */
   async deleteBefore(cutoffMs: number, signal: AbortSignal): Promise<number> {
     let deleted = 0
     for (const each of await this.monthsBefore(cutoffMs)) {
       if (signal.aborted) return deleted
-      deleted += (await this.drop(each)) ?? 0
+      const dropped = await this.drop(each, signal)
+      deleted +=
+        dropped === 'held'
+          ? await this.deleteRows(each.suffix, Infinity, cutoffMs, signal)
+          : (dropped ?? 0)
     }
-    for (const table of TABLES) {
-      for (let gone = 1; gone > 0 && !signal.aborted;) {
-        gone = await this.deleteStrays(table, cutoffMs)
-        if (table === 'requests') deleted += gone
-      }
-    }
+    deleted += await this.deleteRows('default', Infinity, cutoffMs, signal)
+    while (!signal.aborted && (await this.deleteStrayBodies(cutoffMs)) > 0);
     return deleted
   }
 
@@ -82,23 +91,26 @@ export class PostgresLogKeeper implements LogKeeper {
    */
   async shrinkTo(bytesMax: number, signal: AbortSignal): Promise<number> {
     let deleted = 0
-    let parts = await this.sizes()
-    const total = () => parts.reduce((sum, each) => sum + each.bytes, 0)
-    if (total() <= bytesMax) return 0
+    const parts = await this.sizes()
+    let total = parts.reduce((sum, each) => sum + each.bytes, 0)
+    if (total <= bytesMax) return 0
     const target = bytesMax * SIZE_TARGET
-    while (total() > target && !signal.aborted) {
-      const oldest = parts.find(({ rows }) => rows > 0)
-      if (oldest === undefined) break
-      if (total() - oldest.bytes >= target && oldest.month !== undefined) {
-        const rows = await this.drop(oldest.month)
+    for (const part of parts) {
+      if (total <= target || signal.aborted) break
+      if (part.rows === 0) continue
+      if (total - part.bytes >= target && part.month !== undefined) {
+        const rows = await this.drop(part.month, signal)
         if (rows === undefined) break
-        deleted += rows
-        parts = parts.filter((each) => each !== oldest)
-        continue
+        if (rows !== 'held') {
+          deleted += rows
+          total -= part.bytes
+          continue
+        }
       }
-      const beyond = total() - target
-      const surplus = Math.ceil((oldest.rows * Math.min(beyond, oldest.bytes)) / oldest.bytes)
-      return deleted + (await this.deleteFirst(oldest.suffix, surplus, signal))
+      const surplus = Math.ceil((part.rows * Math.min(total - target, part.bytes)) / part.bytes)
+      const gone = await this.deleteRows(part.suffix, surplus, Number.MAX_SAFE_INTEGER, signal)
+      deleted += gone
+      total -= (gone * part.bytes) / part.rows
     }
     return deleted
   }
@@ -132,26 +144,27 @@ export class PostgresLogKeeper implements LogKeeper {
     return Number(rows[0]?.bytes ?? 0)
   }
 
-  private async deleteFirst(suffix: string, rows: number, signal: AbortSignal): Promise<number> {
+  /** The rows that were written first, but for those that are held: so many at most, in steps. */
+  private async deleteRows(
+    suffix: string,
+    rows: number,
+    cutoffMs: number,
+    signal: AbortSignal,
+  ): Promise<number> {
     let deleted = 0
+    let after = 0
     while (deleted < rows && !signal.aborted) {
       const step = Math.min(rows - deleted, LIMITS.logDeletionStepRows)
-      const gone = await this.pool.transaction(async (tx) => {
-        if (!(await tryLock(tx))) return 0
-        const [found] = await tx.query<{ rows: number; last: number | null }>(
-          `WITH gone AS (
-             DELETE FROM requests_${suffix} WHERE ctid = ANY (ARRAY(
-               SELECT ctid FROM requests_${suffix} ORDER BY sequence LIMIT $1::int
-             )) RETURNING sequence
-           ) SELECT count(*) AS rows, max(sequence) AS last FROM gone`,
-          [step],
-        )
-        if (found?.last === null || found === undefined) return 0
-        await tx.query(`DELETE FROM request_bodies_${suffix} WHERE sequence <= $1`, [found.last])
-        return found.rows
+      const startMs = performance.now()
+      const done = await this.pool.transaction(async (tx) => {
+        if (!(await tryLock(tx))) return undefined
+        return await deleteStep(tx, { suffix, after, rows: step, cutoffMs })
       })
-      if (gone === 0) break
-      deleted += gone
+      if (done === undefined) break
+      deleted += done.deleted
+      after = done.last
+      const restMs = (performance.now() - startMs) * REST_FACTOR
+      await pause(restMs)
     }
     return deleted
   }
@@ -197,12 +210,26 @@ export class PostgresLogKeeper implements LogKeeper {
   }
 
   /** About how many rows went; undefined when another replica is at it, or somebody reads them for long. */
-  private async drop({ suffix }: Month): Promise<number | undefined> {
+  private async drop(which: Month, signal: AbortSignal): Promise<number | 'held' | undefined> {
+    for (let tries = 1; ; tries += 1) {
+      const dropped = await this.tryDrop(which)
+      if (dropped !== 'busy') return dropped
+      if (signal.aborted || tries >= LIMITS.logPartitionLockTriesMax) return undefined
+      await pause(LIMITS.logPartitionLockPauseMs)
+    }
+  }
+
+  private async tryDrop({
+    endMs,
+    startMs,
+    suffix,
+  }: Month): Promise<number | 'held' | 'busy' | undefined> {
     try {
       return await this.pool.transaction(async (tx) => {
         if (!(await tryLock(tx))) return undefined
         // Those who write wait behind this, so it must not wait long itself.
         await tx.query(`SET LOCAL lock_timeout = ${LIMITS.logPartitionLockTimeoutMs}`)
+        if (mayHoldWithin(await holdsIn(tx), startMs, endMs)) return 'held'
         const rows = await tx.query<{ rows: number }>(
           'SELECT greatest(reltuples, 0)::bigint AS rows FROM pg_class WHERE oid = to_regclass($1)',
           [`requests_${suffix}`],
@@ -212,18 +239,20 @@ export class PostgresLogKeeper implements LogKeeper {
         return rows[0]?.rows
       })
     } catch (error) {
-      if (isBusy(error)) return undefined
+      if (isBusy(error)) return 'busy'
       throw error
     }
   }
 
-  private async deleteStrays(table: (typeof TABLES)[number], cutoffMs: number): Promise<number> {
+  /** Bodies in no month whose request is gone. */
+  private async deleteStrayBodies(cutoffMs: number): Promise<number> {
     return await this.pool.transaction(async (tx) => {
       if (!(await tryLock(tx))) return 0
       const rows = await tx.query<{ rows: number }>(
         `WITH gone AS (
-           DELETE FROM ${table}_default WHERE ctid = ANY (ARRAY(
-             SELECT ctid FROM ${table}_default WHERE timestamp_ms < $1 LIMIT $2::int
+           DELETE FROM request_bodies_default WHERE ctid = ANY (ARRAY(
+             SELECT b.ctid FROM request_bodies_default b WHERE b.timestamp_ms < $1
+             AND NOT EXISTS (SELECT 1 FROM requests r WHERE r.sequence = b.sequence) LIMIT $2::int
            )) RETURNING 1
          ) SELECT count(*) AS rows FROM gone`,
         [cutoffMs, LIMITS.logDeletionStepRows],
@@ -231,6 +260,59 @@ export class PostgresLogKeeper implements LogKeeper {
       return rows[0]?.rows ?? 0
     })
   }
+}
+
+interface DeletionStep {
+  readonly suffix: string
+  /** Behind the row of this number. */
+  readonly after: number
+  readonly rows: number
+  readonly cutoffMs: number
+}
+
+/** Undefined when nothing is left. */
+async function deleteStep(
+  tx: PostgresQueries,
+  { after, cutoffMs, rows, suffix }: DeletionStep,
+): Promise<{ readonly deleted: number; readonly last: number } | undefined> {
+  const [found] = await tx.query<{ last: number | null }>(
+    `SELECT max(sequence) AS last FROM (
+       SELECT sequence FROM requests_${suffix} WHERE sequence > $1 ORDER BY sequence LIMIT $2::int
+     ) next`,
+    [after, rows],
+  )
+  if (found?.last === null || found === undefined) return undefined
+  const last = Number(found.last)
+  const values: (string | number)[] = [after, last, cutoffMs]
+  const held = heldCondition(await holdsIn(tx), (value) => {
+    values.push(value)
+    return typeof value === 'number' ? `$${values.length}::bigint` : `$${values.length}::text`
+  })
+  const [gone] = await tx.query<{ rows: number }>(
+    `WITH gone AS (
+       DELETE FROM requests_${suffix} WHERE sequence > $1 AND sequence <= $2 AND timestamp_ms < $3
+       ${held === undefined ? '' : `AND NOT ${held}`} RETURNING sequence
+     ), bodies AS (
+       DELETE FROM request_bodies_${suffix} WHERE sequence > $1 AND sequence <= $2
+       AND sequence IN (SELECT sequence FROM gone)
+     ) SELECT count(*) AS rows FROM gone`,
+    values,
+  )
+  return { deleted: Number(gone?.rows ?? 0), last }
+}
+
+/** Those in force, of which none more comes before the transaction ends: whoever makes one waits for it. */
+async function holdsIn(tx: PostgresQueries): Promise<Hold[]> {
+  await tx.query('LOCK TABLE holds IN SHARE MODE')
+  const rows = await tx.query<{ tenant_id: string; id: string; hold: Hold; created_ms: number }>(
+    'SELECT tenant_id, id, hold, created_ms FROM holds',
+  )
+  return rows.map(({ created_ms: createdMs, hold, id, tenant_id: tenantId }) => ({
+    ...(typeof hold === 'string' ? (JSON.parse(hold) as Hold) : hold),
+    tenantId,
+    id,
+    createdMs,
+  }))
 }
 
 async function tryLock(tx: PostgresQueries): Promise<boolean> {

@@ -8,7 +8,7 @@ import { hasBodies, REQUEST_COLUMNS, requestValues } from './log-row.ts'
 import { requests } from './schema-log.postgres.ts'
 
 /** Columns whose value is JSON text already. */
-const JSON_COLUMNS: readonly string[] = ['losses', 'attempts', 'route']
+const JSON_COLUMNS: readonly string[] = ['losses', 'attempts', 'route', 'guardrails', 'cache']
 const PREFIXES = REQUEST_COLUMNS.map((name) => `"${name}":`)
 const IS_JSON = REQUEST_COLUMNS.map((name) => JSON_COLUMNS.includes(name))
 
@@ -23,7 +23,11 @@ const NAMES = REQUEST_COLUMNS.map((name) => `"${name}"`).join(', ')
 export const INSERT_REQUESTS = `INSERT INTO requests (${NAMES}) SELECT ${NAMES} FROM json_to_recordset($1::text::json) AS row (${recordOf(requests, REQUEST_COLUMNS)}) ON CONFLICT DO NOTHING RETURNING sequence, log_id, timestamp_ms`
 
 export const INSERT_REQUEST_BODIES =
-  'INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body) SELECT sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body FROM json_to_recordset($1::text::json) AS row (sequence bigint, tenant_id text, timestamp_ms bigint, request_body text, response_body text, provider_request_body text, provider_response_body text) ON CONFLICT DO NOTHING'
+  "INSERT INTO request_bodies (sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body, packed) SELECT sequence, tenant_id, timestamp_ms, request_body, response_body, provider_request_body, provider_response_body, decode(packed, 'base64') FROM json_to_recordset($1::text::json) AS row (sequence bigint, tenant_id text, timestamp_ms bigint, request_body text, response_body text, provider_request_body text, provider_response_body text, packed text) ON CONFLICT DO NOTHING"
+
+/** Of the same rows, those whose bodies are to lie outside of the store. */
+export const INSERT_OBJECTS =
+  "INSERT INTO content_objects (object_key, tenant_id, sequence, timestamp_ms, bytes, state, tries, due_ms) SELECT object_key, tenant_id, sequence, timestamp_ms, bytes, 'waiting', 0, 0 FROM json_to_recordset($1::text::json) AS row (object_key text, tenant_id text, sequence bigint, timestamp_ms bigint, bytes bigint) WHERE object_key IS NOT NULL ON CONFLICT DO NOTHING"
 
 /** The row as a JSON object, absent values left out. @throws TypeError or RangeError for an outcome that no row can say */
 export function requestJson(outcome: Outcome): string {
@@ -47,7 +51,7 @@ export function requestJson(outcome: Outcome): string {
 /** The row of bodies for a row that has this number; undefined where there are none. */
 export function bodiesJson(outcome: Outcome, sequence: number): string | undefined {
   if (!hasBodies(outcome)) return undefined
-  const { requestBody, responseBody, tenantId, timestampMs } = outcome
+  const { objectKey, packedBodies, requestBody, responseBody, tenantId, timestampMs } = outcome
   return JSON.stringify({
     sequence,
     tenant_id: tenantId,
@@ -56,6 +60,12 @@ export function bodiesJson(outcome: Outcome, sequence: number): string | undefin
     response_body: responseBody,
     provider_request_body: outcome.providerRequestBody,
     provider_response_body: outcome.providerResponseBody,
+    ...(packedBodies === undefined
+      ? {}
+      : {
+          packed: Buffer.from(packedBodies).toString('base64'),
+          ...(objectKey === undefined ? {} : { object_key: objectKey, bytes: packedBodies.length }),
+        }),
   })
 }
 
@@ -71,7 +81,7 @@ export function mayBeUnfit(json: string): boolean {
 export function fitForPostgres<T>(value: T): T {
   if (typeof value === 'string') return value.replaceAll('\0', '\u{FFFD}').toWellFormed() as T
   if (Array.isArray(value)) return value.map(fitForPostgres) as T
-  if (value === null || typeof value !== 'object') return value
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, fitForPostgres(inner)]),
   ) as T

@@ -9,6 +9,7 @@ import { BEFORE_ROWS } from './postgres-following.ts'
 import {
   bodiesJson,
   fitForPostgres,
+  INSERT_OBJECTS,
   INSERT_REQUEST_BODIES,
   INSERT_REQUESTS,
   mayBeUnfit,
@@ -162,6 +163,8 @@ async function insertAll(
     let text = `[${bodies.join(',')}]`
     if (mayBeUnfit(text)) text = JSON.stringify(fitForPostgres(JSON.parse(text)))
     await tx.query(INSERT_REQUEST_BODIES, [text])
+    if (rows.some(({ objectKey }) => objectKey !== undefined))
+      await tx.query(INSERT_OBJECTS, [text])
   }
   if (fresh.length === 0) return
   for (const companion of companions) {

@@ -9,8 +9,11 @@ import { describeFailure } from './errors.ts'
 import type { LogCompanion } from './log-companion.ts'
 import { LogQueue } from './log-queue.ts'
 import type { LogSpool } from './log-spool.ts'
+import { pause } from './pause.ts'
 import type { LogTable } from './postgres-log-table.ts'
+import { ReportInterval } from './report-interval.ts'
 import {
+  endMs,
   LOG_WRITER_LIMITS,
   type LogCounters,
   type LogWriterLimits,
@@ -52,7 +55,7 @@ export class PostgresLogWriter implements RequestLog {
   /** Since when nothing got in, though something was to. */
   private stuckSinceMs: number | undefined
   private retryAtMs = 0
-  private reportedMs: number | undefined
+  private readonly reports: ReportInterval
   private reportedFailure = false
   private written = 0
   private dropped = 0
@@ -67,6 +70,7 @@ export class PostgresLogWriter implements RequestLog {
     this.spool = options.spool
     this.logger = options.logger
     this.clock = options.clock
+    this.reports = new ReportInterval(options.clock)
     this.companions = [...(options.companions ?? [])]
     this.limits = {
       ...LOG_WRITER_LIMITS,
@@ -123,6 +127,10 @@ export class PostgresLogWriter implements RequestLog {
       queued: this.queue.size,
       spooled: this.spool.rows,
     }
+  }
+
+  get oldestMs(): number | undefined {
+    return endMs(this.queue.oldest)
   }
 
   /** Why the database takes no rows now; undefined while it does. */
@@ -370,18 +378,9 @@ export class PostgresLogWriter implements RequestLog {
     this.logger.info('The request log is written again.', { dropped, spooled })
   }
 
-  /** At most one report in the interval: a full disk must not fill the other log too. */
   private report(message: string, fields: Record<string, unknown>): boolean {
-    const nowMs = this.clock.monotonicMs()
-    const recent =
-      this.reportedMs !== undefined && nowMs - this.reportedMs < LIMITS.logProblemReportIntervalMs
-    if (recent) return false
-    this.reportedMs = nowMs
+    if (!this.reports.begin()) return false
     this.logger.error(message, fields)
     return true
   }
-}
-
-function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs))
 }

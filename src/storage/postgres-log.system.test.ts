@@ -18,6 +18,7 @@ import { PostgresPool } from './postgres-pool.ts'
 import { Requests, type LogTables } from './requests.ts'
 import * as postgresTables from './schema-log.postgres.ts'
 import {
+  lonelyKeys,
   MemoryLogger,
   MIGRATIONS_FOLDER,
   realClock,
@@ -649,6 +650,7 @@ if (missing === undefined) {
     if (pool === undefined) throw new Error('no pool')
     const far = { flushIntervalMs: 3_600_000, retryIntervalMs: 3_600_000, closeTimeoutMs: 0 }
     const kept = new Kept(pool.database, pool.queries, {
+      keyring: lonelyKeys(),
       logger: new MemoryLogger(),
       clock,
       limits: far,

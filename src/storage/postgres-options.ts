@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { checkServerIdentity, rootCertificates, type PeerCertificate } from 'node:tls'
 import type postgres from 'postgres'
 import { LIMITS } from '../core/limits.ts'
+import { postgresServers } from '../core/postgres-url.ts'
 import { StorageError } from './errors.ts'
 import type { StoreLocation } from './locate.ts'
 
@@ -31,12 +32,58 @@ const TLS_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] a
 type TlsMode = (typeof TLS_MODES)[number]
 
 /** Of the query, as libpq names them. `channel_binding=require` is refused: the client has none. */
-const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'application_name']
+const PARAMETERS = [
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'host',
+  'application_name',
+  'target_session_attrs',
+]
+/** Of libpq's words those that leave a server that can be written to. */
+const TARGETS = ['any', 'primary', 'read-write'] as const
+export type PostgresTarget = (typeof TARGETS)[number]
 
 /** Where a URL leads, for people: no password. */
 export function shownPostgres(url: string): string {
-  const { database, host, port } = partsOf(url)
-  return `postgres://${host}:${port}/${database}`
+  const urls = postgresServers(url)
+  const hosts = urls.map(shownServer).join(',')
+  return `postgres://${hosts}/${partsOf(urls[0] ?? '').database}`
+}
+
+/** Host and port of a URL with one server. */
+export function shownServer(url: string): string {
+  const { host, port } = partsOf(url)
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/**
+ * The servers that may be the one, each as a location of its own; the location itself where it names one.
+ * @throws StorageError `cannot_open` where hosts are named in two places: one would take the place of all
+ */
+export function serversOf(location: PostgresLocation): readonly PostgresLocation[] {
+  const urls = postgresServers(location.url)
+  if (urls.length === 1) return [location]
+  if (partsOf(urls[0] ?? '').parameters.has('host')) {
+    throw refused('storage.url names several servers and a host in its query besides.')
+  }
+  return urls.map((url) => ({ ...location, url }))
+}
+
+/**
+ * What a server must be. Where several are named and nothing is said it is the primary: a standby is of no use.
+ * @throws StorageError `cannot_open` where something else is asked for
+ */
+export function targetOf(location: PostgresLocation): PostgresTarget {
+  const urls = postgresServers(location.url)
+  const given = partsOf(urls[0] ?? '').parameters.get('target_session_attrs')
+  if (given === undefined) return urls.length > 1 ? 'primary' : 'any'
+  const target = TARGETS.find((each) => each === given)
+  if (target === undefined) {
+    throw refused(`target_session_attrs in storage.url must be ${TARGETS.join(', ')}.`)
+  }
+  return target
 }
 
 interface UrlParts {
@@ -46,6 +93,8 @@ interface UrlParts {
   readonly user: string
   readonly password: string
   readonly parameters: ReadonlyMap<string, string>
+  /** With those that stand there twice. */
+  readonly parametersCount: number
 }
 
 function refused(message: string): StorageError {
@@ -65,6 +114,7 @@ function partsOf(text: string): UrlParts {
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
       parameters,
+      parametersCount: url.searchParams.size,
     }
   } catch (error) {
     const message = 'storage.url holds a % that escapes nothing; a % itself is written as %25.'
@@ -73,7 +123,7 @@ function partsOf(text: string): UrlParts {
 }
 
 /**
- * Options of a client with one connection.
+ * Options of a client with one connection, to the first server of the location.
  * @param timeouts undefined where the server refuses them at the start, as PgBouncer does
  * @throws StorageError `cannot_open` in words for the operator, when the URL asks for what is not understood
  */
@@ -81,8 +131,8 @@ export function postgresOptions(
   location: PostgresLocation,
   timeouts: ServerTimeouts | undefined,
 ): ClientOptions {
-  const parts = partsOf(location.url)
-  checkParameters(parts.parameters)
+  const parts = partsOf(postgresServers(location.url)[0] ?? '')
+  checkParameters(parts)
   const isSocket = parts.host.startsWith('/')
   return {
     host: parts.host,
@@ -121,7 +171,12 @@ export function retryDelayMs(failures: number): number {
   return waitMs * (0.5 + Math.random() / 2)
 }
 
-function checkParameters(parameters: ReadonlyMap<string, string>): void {
+function checkParameters({ host, parameters, parametersCount }: UrlParts): void {
+  // Of two the one that is not meant might hold, encryption above all.
+  if (parametersCount !== parameters.size) throw refused('storage.url asks for something twice.')
+  if (host.includes(',')) {
+    throw refused('Several servers in storage.url stand before the name of the database.')
+  }
   for (const [name, value] of parameters) {
     if (PARAMETERS.includes(name)) continue
     if (name === 'channel_binding' && value !== 'require') continue

@@ -136,7 +136,8 @@ export class PostgresPool implements PostgresQueries {
   private async take(): Promise<PostgresConnection> {
     for (let next = this.idle.pop(); next !== undefined; next = this.idle.pop()) {
       clearTimeout(next.timer)
-      if (!next.connection.isOver) return next.connection
+      if (!next.connection.isOver && !next.connection.isStale) return next.connection
+      next.connection.discard()
     }
     return await PostgresConnection.open(this.location, {
       timeouts: this.timeouts,

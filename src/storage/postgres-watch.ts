@@ -150,8 +150,8 @@ export class PostgresWatcher implements StoreWatcher {
   }
 
   /**
-   * Until it is stopped, or throws because the session has ended. A read-only server may have a successor under the same name, of which a
-   * connection that lives on would never learn.
+   * Until it is stopped, or throws because the session has ended. A read-only server may have a successor under the same name, and one
+   * that others have left may tell of no change any more, of which a connection that lives on would never learn.
    */
   private async follow(session: Session): Promise<void> {
     const intervalMs = this.options.pollIntervalMs ?? LIMITS.postgresPollIntervalMs
@@ -165,7 +165,7 @@ export class PostgresWatcher implements StoreWatcher {
         this.lastVersion = look.version
         void this.runs.changed()
       }
-      if (look.isReadOnly) return
+      if (look.isReadOnly || session.isStale) return
     }
   }
 
@@ -245,6 +245,10 @@ class Session {
       this.connection.query<{ version: string; read_only: string }>(LOOK),
     )
     return { version: Number(row?.version), isReadOnly: row?.read_only === 'on' }
+  }
+
+  get isStale(): boolean {
+    return this.connection.isStale
   }
 
   end(): void {

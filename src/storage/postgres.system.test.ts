@@ -167,6 +167,20 @@ function schemaTests(): void {
 }
 
 function openingTests(): void {
+  test('settings and resets are found in a database that sorts as people do', async () => {
+    const { name, url } = await server.createDatabase(template)
+    // Where it sorts so, no range of texts holds what begins alike.
+    expect(await server.sql("SELECT 'setting:a' < 'setting;'", name)).toBe('f')
+    const store = await storeOn(url)
+    await store.storedSettings.change({ 'log.retention': '7d', a: 1 }, TEST_ACTOR)
+    expect(await store.storedSettings.all()).toEqual({ 'log.retention': '7d', a: 1 })
+    await store.storedSettings.change({ a: null }, TEST_ACTOR)
+    await store.providerResets.tell({ providerUid: 'p', id: '1', place: 'aa' })
+    expect(await store.providerResets.all()).toEqual([{ providerUid: 'p', id: '1', place: 'aa' }])
+    expect(await store.storedSettings.all()).toEqual({ 'log.retention': '7d' })
+    await store.close()
+  })
+
   test('a newer schema, a strange one and tables of somebody else are refused and left alone', async () => {
     const { name, url } = await server.createDatabase()
     await server.sql('CREATE TABLE invoices (id int)', name)

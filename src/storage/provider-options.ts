@@ -30,10 +30,11 @@ export function splitOptions(
   provider: ProviderToSave,
   { key: networkKey, keyPassphrase }: Pick<NetworkSettings, 'key' | 'keyPassphrase'>,
 ): { options: StoredOptions; secrets: StoredSecrets } {
-  const { region, context, keyStrategy, circuit, concurrency, check } = provider
+  const { region, configId, context, keyStrategy, circuit, concurrency, check } = provider
   const { clientSecret, keyPassphrase: entraKeyPassphrase, ...entra } = provider.entra ?? {}
   const options: Record<string, unknown> = {
     region,
+    configId,
     context,
     keyStrategy,
     circuit,

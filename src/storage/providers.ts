@@ -16,8 +16,8 @@ import {
 import { keyPlace, ProviderKeys } from './provider-keys.ts'
 import { checkBaseUrl, checkKeys, given, optionsOf, splitOptions } from './provider-options.ts'
 import type { ControlDatabase } from './control-database.ts'
-import { StorageError, toRepositoryError } from './errors.ts'
-import type { Keyring } from './keyring.ts'
+import { StorageError } from './errors.ts'
+import { refreshKeys, type Keyring } from './keyring.ts'
 import type { providerKeys, providers } from './schema.sqlite.ts'
 import type { SealPlace } from './seal.ts'
 import type { StoredSecrets } from './stored-network.ts'
@@ -68,7 +68,7 @@ export class Providers extends ProviderKeys implements ProviderRepository {
       db.select().from(providers).where(which).orderBy(asc(providers.tenantId), asc(providers.id)),
       db.select().from(providerKeys).where(whichKeys).orderBy(asc(providerKeys.position)),
     ])
-    await this.refreshKeys()
+    await refreshKeys(this.keyring, this.logger)
     const byProvider = Map.groupBy(keyRows, (row) => JSON.stringify([row.tenantId, row.providerId]))
     const result: Provider[] = []
     for (const row of rows) {
@@ -187,16 +187,6 @@ export class Providers extends ProviderKeys implements ProviderRepository {
       ...(sealedHeaders === null ? {} : { headers: MASKED }),
       ...(sealedSecrets === null ? {} : { secrets: MASKED }),
       keys: keys.map((key) => ({ id: key.id, lastFour: key.lastFour, draining: key.draining })),
-    }
-  }
-
-  /** Another process may have rotated the keys. Those that this one has stay good where the new ones cannot be had. */
-  private async refreshKeys(): Promise<void> {
-    try {
-      await this.keyring.refresh()
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw toRepositoryError(error)
-      this.logger.error('Secrets cannot be read anew.', { reason: error.message })
     }
   }
 

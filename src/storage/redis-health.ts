@@ -6,6 +6,7 @@ import { RedisClient } from 'bun'
 import { isObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Clock, HealthChange, Logger, SharedHealth } from '../core/ports.ts'
+import { failureCode } from './errors.ts'
 import { readFact, readMember, writeFact, writeMembers } from './redis-facts.ts'
 
 const STREAM = 'weir:health:1'
@@ -88,7 +89,7 @@ export class RedisHealth implements SharedHealth {
         if (failures === 0 && !this.closed) {
           logger.warn('Redis does not answer; what is learned of providers is not shared', {
             host,
-            error: codeOf(error),
+            error: failureCode(error),
           })
         }
         failures += 1
@@ -323,11 +324,4 @@ function entriesOf(answer: unknown): { readonly id: string; readonly text: strin
 function subjectOf(change: HealthChange): string {
   const { kind, providerId } = change
   return JSON.stringify([kind, providerId, kind === 'circuit' ? change.model : change.keyId])
-}
-
-/** A word of Redis or of Bun, never the address. */
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  const { code } = error as Error & { code?: unknown }
-  return typeof code === 'string' ? code : error.message.slice(0, 100)
 }

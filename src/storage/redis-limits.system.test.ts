@@ -1,28 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { RedisClient } from 'bun'
-import * as fc from 'fast-check'
 import { LIMITS } from '../core/limits.ts'
 import { MemoryLimits } from '../core/policy/memory-limits.ts'
-import { SlidingWindow } from '../core/policy/rate.ts'
 import type { Logger } from '../core/ports.ts'
-import type { LimitTake, LimitVerdict } from '../core/ports-money.ts'
 import { systemClock } from '../system.ts'
 import { redisPath, startRedis, type TestRedis } from '../testing/redis.ts'
-import { SEED } from '../testing/seed.ts'
-import type { LimitBatch } from './limit-exchange.ts'
+import { admitted, freshName, sharedCountersContract, take, takeAll } from './contract-counters.ts'
 import { RedisLimits } from './redis-limits.ts'
 import { SharedLimits } from './shared-limits.ts'
 
 const PASSWORD = 'redis-canary-limits-0123456789'
 const present = redisPath() !== undefined
 if (!present) process.stdout.write('left out: shared limits: redis-server is not installed\n')
-
-const NOTHING: LimitBatch = { releases: [], renewals: [], corrections: [], requests: [] }
-let names = 0
-
-function take(key: string, max: number, over: Partial<LimitTake> = {}): LimitTake {
-  return { key, max, windowMs: 60_000, cost: 1, whenUnavailable: 'local', ...over }
-}
 
 function urlOf({ port }: TestRedis): string {
   return `redis://:${PASSWORD}@127.0.0.1:${port}`
@@ -60,19 +49,6 @@ function replica(redis: TestRedis) {
   }
 }
 
-async function takeAll(
-  counters: SharedLimits,
-  takes: readonly LimitTake[],
-  count: number,
-): Promise<LimitVerdict[]> {
-  return await Promise.all(
-    Array.from({ length: count }, () => counters.take(takes, Bun.randomUUIDv7())),
-  )
-}
-
-const admitted = (verdicts: readonly LimitVerdict[]) =>
-  verdicts.filter((verdict) => verdict.admitted).length
-
 describe.skipIf(!present)('limits in Redis', () => {
   let redis: TestRedis
   let name = ''
@@ -83,10 +59,18 @@ describe.skipIf(!present)('limits in Redis', () => {
     await redis[Symbol.asyncDispose]()
   })
   const fresh = () => {
-    names += 1
-    name = `test-${names}`
+    name = freshName()
     return name
   }
+
+  sharedCountersContract({
+    open: async (nowMs) => {
+      const backend = new RedisLimits({ url: urlOf(redis), nowMs })
+      await new Promise<void>((resolve) => backend.onReady(resolve))
+      return backend
+    },
+    runs: 30,
+  })
 
   test('400 at once on two replicas: a limit of 100 lets exactly 100 through', async () => {
     await using one = replica(redis)
@@ -107,62 +91,6 @@ describe.skipIf(!present)('limits in Redis', () => {
     expect(refused?.retryAfterMs).toBeLessThanOrEqual(60_000)
   })
 
-  test('the script counts as the window of the core does, whatever arrives and however the clock is set', async () => {
-    let nowMs = 1_000_000_000
-    const backend = new RedisLimits({ url: urlOf(redis), nowMs: () => nowMs })
-    await new Promise<void>((resolve) => backend.onReady(resolve))
-    const step = fc.record({
-      afterMs: fc.oneof(
-        fc.constant(0),
-        fc.integer({ min: 1, max: 2_000 }),
-        fc.integer({ min: 0, max: 70_000 }),
-      ),
-      jumpMs: fc.oneof(
-        { weight: 8, arbitrary: fc.constant(0) },
-        {
-          weight: 1,
-          arbitrary: fc.constantFrom(-3_600_000, 3_600_000, -86_400_000, 86_400_000, -3),
-        },
-      ),
-      cost: fc.integer({ min: 0, max: 6 }),
-      given: fc.option(fc.integer({ min: 1, max: 6 })),
-    })
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(step, { minLength: 10, maxLength: 40, size: 'max' }),
-        async (steps) => {
-          const key = fresh()
-          const max = 10
-          const model = new SlidingWindow(60_000)
-          const stamps: number[] = []
-          for (const { afterMs, cost, given, jumpMs } of steps) {
-            nowMs += afterMs + jumpMs
-            const takenMs = stamps.at(-1)
-            const corrections =
-              given === null || takenMs === undefined
-                ? []
-                : [{ key, windowMs: 60_000, amount: -given, takenMs }]
-            const requests = [{ takes: [take(key, max, { cost })], holder: '' }]
-            const [verdict] = await backend.exchange({ ...NOTHING, corrections, requests })
-            model.counted(nowMs)
-            for (const { amount, takenMs: at } of corrections) model.giveBack(at, -amount)
-            const waitMs = model.waitMs(nowMs, max - cost)
-            if (waitMs === 0) {
-              model.add(nowMs, cost)
-              stamps.push(nowMs)
-            }
-            expect(verdict?.admitted).toBe(waitMs === 0)
-            expect(verdict?.states[0]?.remaining).toBe(max - model.counted(nowMs))
-            if (waitMs > 0) expect(verdict?.retryAfterMs).toBe(Math.ceil(waitMs))
-            expect(verdict?.states[0]?.resetMs).toBe(Math.ceil(model.resetMs(nowMs)))
-          }
-        },
-      ),
-      { seed: SEED, numRuns: 30 },
-    )
-    await backend.close()
-  })
-
   test('what runs at once is counted over replicas, and given back', async () => {
     await using one = replica(redis)
     await using other = replica(redis)
@@ -177,33 +105,6 @@ describe.skipIf(!present)('limits in Redis', () => {
     await one.limits.take([take(`${name}-after`, 1)], '')
     expect((await other.limits.take(running, 'd')).admitted).toBe(true)
     expect((await one.limits.take(running, 'e')).admitted).toBe(false)
-  })
-
-  test('places of a replica that died come back when its lease is over, those that are renewed stay', async () => {
-    let nowMs = 5_000_000
-    const backend = new RedisLimits({ url: urlOf(redis), nowMs: () => nowMs })
-    await new Promise<void>((resolve) => backend.onReady(resolve))
-    const key = fresh()
-    const ask = async (holder: string) => {
-      const requests = [{ takes: [take(key, 2, { windowMs: 0 })], holder }]
-      return (await backend.exchange({ ...NOTHING, requests }))[0]?.admitted
-    }
-    expect([await ask('dead'), await ask('alive'), await ask('third')]).toEqual([true, true, false])
-    nowMs += LIMITS.limitLeaseMs - 1
-    await backend.exchange({ ...NOTHING, renewals: [{ key, holder: 'alive' }] })
-    expect(await ask('third')).toBe(false)
-    nowMs += 1
-    expect([await ask('third'), await ask('fourth')]).toEqual([true, false])
-    // A clock that is set back keeps nobody's place for longer than a lease.
-    nowMs -= 86_400_000
-    expect(await ask('fourth')).toBe(false)
-    nowMs += LIMITS.limitLeaseMs
-    expect([await ask('fourth'), await ask('fifth'), await ask('sixth')]).toEqual([
-      true,
-      true,
-      false,
-    ])
-    await backend.close()
   })
 
   test('estimates are corrected by whoever took them', async () => {

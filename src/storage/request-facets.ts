@@ -20,7 +20,7 @@ import {
   totalsCount,
   type TotalsCount,
 } from './request-search-sql.ts'
-import type { RequestWindows } from './request-windows.ts'
+import type { Hours, RequestWindows } from './request-windows.ts'
 import type { SearchReader } from './search-reader.ts'
 
 export interface Counting {
@@ -29,6 +29,8 @@ export interface Counting {
   readonly clock: Pick<Clock, 'monotonicMs' | 'nowMs'>
   /** No further part of the log is looked at after so long. */
   readonly timeMs: number
+  /** The same of the hourly totals, which are asked for spans in which there are too many rows. */
+  readonly totalsTimeMs: number
   readonly windowRows: number
 }
 
@@ -59,36 +61,60 @@ export async function countFacets(
 
 /** @returns undefined where lines of before this was counted are among them */
 async function fromTotals(
-  { reader }: Counting,
+  { clock, reader, totalsTimeMs, windows }: Counting,
   filter: RequestSearchFilter,
-  { byStatus, count, unknown }: TotalsCount,
+  known: TotalsCount,
   endMs: number,
 ): Promise<RequestFacets | undefined> {
   const sinceMs = Math.floor((filter.sinceMs ?? 0) / HOUR_MS) * HOUR_MS
   const untilMs = Math.ceil(endMs / HOUR_MS) * HOUR_MS
+  const deadlineMs = clock.monotonicMs() + totalsTimeMs
+  const tally = new Tally()
+  let hasStatuses = known.byStatus !== undefined
+  let isWhole = true
+  for await (const part of windows.totals(filter, sinceMs, untilMs)) {
+    const groups = await totalsGroups(reader, filter, known, part)
+    const isUnknown = groups.some((group) => Number(group['unknown']) > 0)
+    if (isUnknown && known.unknown?.isCount === true) return undefined
+    if (isUnknown) hasStatuses = false
+    if (groups.length >= LIMITS.searchFacetGroupsMax) isWhole = false
+    for (const group of groups) {
+      const names = String(group['names']).split(SEPARATOR)
+      const named = Object.fromEntries(NAMES.map((name, at) => [name, names[at]]))
+      tally.add(NAMES, named, Number(group['n']))
+      for (const status of STATUSES) tally.one('status', status, Number(group[status] ?? 0))
+    }
+    if (part.sinceMs > sinceMs && clock.monotonicMs() >= deadlineMs) {
+      return totalsResult({ sinceMs: part.sinceMs, untilMs, isWhole: false }, tally, hasStatuses)
+    }
+  }
+  return totalsResult({ sinceMs, untilMs, isWhole }, tally, hasStatuses)
+}
+
+function totalsResult(
+  span: Pick<RequestFacets, 'sinceMs' | 'untilMs' | 'isWhole'>,
+  tally: Tally,
+  hasStatuses: boolean,
+): RequestFacets {
+  const without: RequestFacet[] = hasStatuses ? ['error'] : ['error', 'status']
+  return { ...span, from: 'totals', ...tally.result(without) }
+}
+
+async function totalsGroups(
+  reader: SearchReader,
+  filter: RequestSearchFilter,
+  { byStatus, count, unknown }: TotalsCount,
+  { sinceMs, untilMs }: Hours,
+): Promise<Group[]> {
   const text = new SearchText(reader.engine)
   const conditions = totalsConditions(text, filter, sinceMs, untilMs)
   const unknowns = unknown === undefined ? '0' : `CASE WHEN ${unknown.condition} THEN 1 ELSE 0 END`
   const sums = Object.entries({ n: count, unknown: unknowns, ...byStatus })
   const columns = sums.map(([name, sum]) => `CAST(SUM(${sum}) AS BIGINT) AS "${name}"`)
-  const groups = await reader.rows<Group>(
+  return await reader.rows<Group>(
     `SELECT ${joined(reader.engine)} AS names, ${columns.join(', ')} FROM usage_hourly WHERE ${conditions.join(' AND ')} GROUP BY 1 HAVING SUM(${count}) > 0 OR SUM(${unknowns}) > 0 ORDER BY SUM(${count}) DESC LIMIT ${LIMITS.searchFacetGroupsMax}`,
     text.values,
   )
-  const isUnknown = groups.some((group) => Number(group['unknown']) > 0)
-  if (isUnknown && unknown?.isCount === true) return undefined
-  const statuses = isUnknown ? undefined : byStatus
-  const tally = new Tally()
-  for (const group of groups) {
-    const names = String(group['names']).split(SEPARATOR)
-    const named = Object.fromEntries(NAMES.map((name, at) => [name, names[at]]))
-    tally.add(NAMES, named, Number(group['n']))
-    if (statuses === undefined) continue
-    for (const status of STATUSES) tally.one('status', status, Number(group[status]))
-  }
-  const without: RequestFacet[] = statuses === undefined ? ['error', 'status'] : ['error']
-  const isWhole = groups.length < LIMITS.searchFacetGroupsMax
-  return { sinceMs, untilMs, from: 'totals', isWhole, ...tally.result(without) }
 }
 
 /** Stands in no name of ours: a unit separator. */

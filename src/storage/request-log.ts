@@ -2,7 +2,7 @@
 // request to fail. Both writers fulfil it; how they do is their own.
 
 import { LIMITS } from '../core/limits.ts'
-import type { OutcomeSink } from '../core/outcome.ts'
+import type { Outcome, OutcomeSink } from '../core/outcome.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import type { LogCompanion } from './log-companion.ts'
 
@@ -46,6 +46,8 @@ export interface LogWriterOptions {
   readonly clock: Clock
   /** Those who count what is written, from the start on; see `attach`. */
   readonly companions?: readonly LogCompanion[]
+  /** Whether somebody in this process holds the lock for a few milliseconds: rows wait for that, as requests would otherwise. */
+  readonly isHeld?: () => boolean
   /** Other bounds than core/limits.ts', for tests. */
   readonly limits?: Partial<LogWriterLimits>
 }
@@ -59,6 +61,13 @@ export interface RequestLog extends OutcomeSink {
   /** Writes what waits and stops, within a bounded time; what cannot be written by then is kept on disk or reported. Idempotent. */
   close(): Promise<void>
   readonly counters: LogCounters
+  /** When the request ended whose row has waited longest in memory, wall clock; undefined while none waits. */
+  readonly oldestMs: number | undefined
   /** Why the store takes no rows now; undefined while it does. */
   readonly problem: string | undefined
+}
+
+/** When a request ended, wall clock. */
+export function endMs(outcome: Outcome | undefined): number | undefined {
+  return outcome === undefined ? undefined : outcome.timestampMs + outcome.totalMs
 }

@@ -60,6 +60,8 @@ export function rowConditions(text: SearchText, filter: RequestSearchFilter): st
     ...(status === undefined ? [] : [statusCondition(text, status)]),
     ...(stream === undefined ? [] : [`stream = ${text.value(stream)}`]),
     ...whether(engine === 'sqlite' ? "losses <> '[]'" : "losses <> '[]'::jsonb", filter.hasLosses),
+    ...verdictConditions(text, filter),
+    ...same(text, CACHE_STATE[engine], filter.cacheState),
     ...whether(`${ATTEMPTS[engine]} > 1`, filter.hasFallback),
     ...whether('COALESCE(cache_read_tokens, 0) > 0', filter.isCached),
     ...least(text, 'cost_nano_usd', filter.minCostNanoUsd),
@@ -86,6 +88,43 @@ function statusCondition(
 ): string {
   const [min, end] = statusRange(status)
   return `status >= ${text.value(min)} AND status < ${text.value(end)}`
+}
+
+const CACHE_STATE: Readonly<Record<Engine, string>> = {
+  sqlite: "json_extract(cache, '$.state')",
+  postgres: "(cache ->> 'state')",
+}
+
+/** Rules that were asked, one in a row; none where none was. */
+const VERDICTS: Readonly<Record<Engine, { rows: string; rule: string; verdict: string }>> = {
+  sqlite: {
+    rows: 'json_each(guardrails) AS asked',
+    rule: "json_extract(asked.value, '$.ruleId')",
+    verdict: "json_extract(asked.value, '$.verdict')",
+  },
+  postgres: {
+    rows: 'jsonb_array_elements(guardrails) AS asked',
+    rule: "(asked ->> 'ruleId')",
+    verdict: "(asked ->> 'verdict')",
+  },
+}
+
+/** A rule and what it said, of the same entry. */
+function verdictConditions(
+  text: SearchText,
+  { guardrailId, verdict }: RequestSearchFilter,
+): string[] {
+  if (guardrailId === undefined && verdict === undefined) return []
+  const { rows, rule, verdict: said } = VERDICTS[text.engine]
+  if (guardrailId === '') {
+    const none = `NOT EXISTS (SELECT 1 FROM ${rows})`
+    return verdict === undefined ? [none] : [none, '1 = 0']
+  }
+  const conditions = [
+    ...same(text, rule, guardrailId),
+    ...(verdict === 'hit' ? [`${said} <> 'pass'`] : same(text, said, verdict)),
+  ]
+  return [`EXISTS (SELECT 1 FROM ${rows} WHERE ${conditions.join(' AND ')})`]
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz'

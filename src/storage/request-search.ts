@@ -20,7 +20,7 @@ import { countFacets } from './request-facets.ts'
 import { rowConditions, SearchText } from './request-search-sql.ts'
 import { countSeries } from './request-series.ts'
 import { RequestWindows, type Span, type Tenants } from './request-windows.ts'
-import { toStoredRequest, type LogTables, type RequestRow } from './requests.ts'
+import { toStoredRequest, withBodies, type LogTables, type RequestRow } from './requests.ts'
 import type { SearchReader } from './search-reader.ts'
 import * as sqliteTables from './schema-log.sqlite.ts'
 
@@ -33,6 +33,7 @@ export interface RequestSearchParts {
   readonly settled?: Settled
   /** Other bounds than core/limits.ts', for tests. */
   readonly windowRows?: number
+  readonly totalsRows?: number
   readonly timeMs?: number
 }
 
@@ -49,7 +50,7 @@ export class RequestSearch implements RequestSearchRepository {
 
   constructor(parts: RequestSearchParts) {
     this.parts = parts
-    this.windows = new RequestWindows(parts.reader)
+    this.windows = new RequestWindows(parts.reader, parts.totalsRows)
     this.toRow = rowReader(parts.tables ?? sqliteTables)
   }
 
@@ -86,7 +87,7 @@ export class RequestSearch implements RequestSearchRepository {
         ...(tenantId === undefined ? [] : [`r.tenant_id = ${text.value(tenantId)}`]),
       ]
       const [raw] = await this.parts.reader.rows<Raw>(
-        `SELECT r.*, b.sequence AS has_bodies, b.request_body, b.response_body, b.provider_request_body, b.provider_response_body
+        `SELECT r.*, b.sequence AS has_bodies, b.request_body, b.response_body, b.provider_request_body, b.provider_response_body, b.packed, b.object_key
          FROM requests r LEFT JOIN request_bodies b ON b.sequence = r.sequence AND b.tenant_id = r.tenant_id
          WHERE ${conditions.join(' AND ')} LIMIT 1`,
         text.values,
@@ -94,11 +95,13 @@ export class RequestSearch implements RequestSearchRepository {
       if (raw === undefined) return undefined
       if (raw['has_bodies'] === null) return toStoredRequest(this.toRow(raw))
       const body = (name: string) => (raw[name] ?? null) as string | null
-      return toStoredRequest(this.toRow(raw), {
+      return await withBodies(toStoredRequest(this.toRow(raw)), {
         requestBody: body('request_body'),
         responseBody: body('response_body'),
         providerRequestBody: body('provider_request_body'),
         providerResponseBody: body('provider_response_body'),
+        packed: (raw['packed'] ?? null) as Uint8Array | null,
+        objectKey: body('object_key'),
       })
     })
   }
@@ -134,7 +137,8 @@ export class RequestSearch implements RequestSearchRepository {
   private get counting() {
     const { clock, reader, timeMs = LIMITS.searchTimeMs, windowRows } = this.parts
     const rows = windowRows ?? LIMITS.searchWindowRows
-    return { clock, reader, timeMs, windows: this.windows, windowRows: rows }
+    const totalsTimeMs = this.parts.timeMs ?? LIMITS.searchTotalsTimeMs
+    return { clock, reader, timeMs, totalsTimeMs, windows: this.windows, windowRows: rows }
   }
 
   /** One page, looked for until it is full, nothing is left, or the time is over. */

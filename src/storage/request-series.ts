@@ -20,6 +20,8 @@ import {
   totalsConditions,
   totalsCount,
 } from './request-search-sql.ts'
+import type { Hours } from './request-windows.ts'
+import type { SearchReader } from './search-reader.ts'
 import { IS_BILLED } from './usage-reconcile.ts'
 
 /** What is summed, in the order of a bucket's numbers; on the left as totals say it, on the right as rows do. */
@@ -102,30 +104,38 @@ function floorTo(timeMs: number, stepMs: number): number {
   return Math.floor(timeMs / stepMs) * stepMs
 }
 
+/** @returns from where on all lines are counted */
 async function addTotals(
-  { reader }: Counting,
-  { bucketMs, by, filter }: SeriesQuery,
+  { clock, reader, totalsTimeMs, windows }: Counting,
+  query: SeriesQuery,
   lines: Lines,
 ): Promise<number> {
+  const startMs = floorTo(query.filter.sinceMs, query.bucketMs)
+  const untilMs = Math.ceil(query.filter.untilMs / HOUR_MS) * HOUR_MS
+  const deadlineMs = clock.monotonicMs() + totalsTimeMs
+  for await (const part of windows.totals(query.filter, startMs, untilMs)) {
+    for (const group of await totalsGroups(reader, query, part)) lines.add(group)
+    if (part.sinceMs > startMs && clock.monotonicMs() >= deadlineMs) return part.sinceMs
+  }
+  return startMs
+}
+
+async function totalsGroups(
+  reader: SearchReader,
+  { bucketMs, by, filter }: SeriesQuery,
+  { sinceMs, untilMs }: Hours,
+): Promise<Group[]> {
   const text = new SearchText(reader.engine)
-  const startMs = floorTo(filter.sinceMs, bucketMs)
-  const conditions = totalsConditions(
-    text,
-    filter,
-    startMs,
-    Math.ceil(filter.untilMs / HOUR_MS) * HOUR_MS,
-  )
+  const conditions = totalsConditions(text, filter, sinceMs, untilMs)
   const columns = [
     `hour_ms - hour_ms % ${bucketMs} AS start`,
     `${by === undefined ? "''" : TOTALS_DIMENSIONS[by]} AS line`,
     ...SUM_NAMES.map((name) => `CAST(SUM(COALESCE(${SUMS[name][0]}, 0)) AS BIGINT) AS "${name}"`),
   ]
-  const groups = await reader.rows<Group>(
+  return await reader.rows<Group>(
     `SELECT ${columns.join(', ')} FROM usage_hourly WHERE ${conditions.join(' AND ')} GROUP BY 1, 2`,
     text.values,
   )
-  for (const group of groups) lines.add(group)
-  return startMs
 }
 
 /** @returns from where on all rows are counted */

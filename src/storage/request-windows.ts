@@ -14,6 +14,13 @@ export interface Span {
   readonly toMs: number
 }
 
+/** A part of the hourly totals. */
+export interface Hours {
+  readonly sinceMs: number
+  /** Not in it. */
+  readonly untilMs: number
+}
+
 const DAY_MS = 24 * HOUR_MS
 /** From one part to the next. */
 const GROWTH = 4
@@ -23,9 +30,12 @@ const LATEST_MS = 8_640_000_000_000_000
 /** The log of one store as a search passes through it. */
 export class RequestWindows {
   private readonly reader: SearchReader
+  private readonly totalsRows: number
 
-  constructor(reader: SearchReader) {
+  /** @param totalsRows lines of the hourly totals that one statement looks at, beside those of one hour */
+  constructor(reader: SearchReader, totalsRows: number = LIMITS.searchTotalsRows) {
     this.reader = reader
+    this.totalsRows = totalsRows
   }
 
   /** The conditions that find rows of a span by the index there is. */
@@ -104,12 +114,54 @@ export class RequestWindows {
     const countedFromMs = Math.max(oldest?.ms ?? LATEST_MS, bounds.fromMs)
     let toMs = bounds.toMs
     for (let days = 1; toMs >= countedFromMs; days = Math.min(days * 4, LIMITS.searchPlanDaysMax)) {
-      const fromMs = Math.max(countedFromMs, (Math.floor(toMs / DAY_MS) - days) * DAY_MS)
+      const wantedMs = Math.max(countedFromMs, (Math.floor(toMs / DAY_MS) - days) * DAY_MS)
+      // The lines of so long a time may be very many.
+      const fromMs = Math.max(wantedMs, await this.totalsFrom(filter, wantedMs, toMs + 1))
       yield* within(await this.hours(filter, { fromMs, toMs }), { fromMs, toMs })
       yield { fromMs, toMs, isEmpty: true }
       toMs = fromMs - 1
     }
     if (toMs >= bounds.fromMs) yield { fromMs: bounds.fromMs, toMs }
+  }
+
+  /**
+   * The hourly totals of whole hours, newest first, in parts of so many lines that none takes long: an engine stops no statement that has
+   * begun. There is one at least.
+   * @param untilMs is no part of it
+   */
+  async *totals(
+    filter: Pick<RequestSearchFilter, 'tenantId'>,
+    sinceMs: number,
+    untilMs: number,
+  ): AsyncGenerator<Hours> {
+    let endMs = untilMs
+    for (;;) {
+      const fromMs = await this.totalsFrom(filter, sinceMs, endMs)
+      yield { sinceMs: fromMs, untilMs: endMs }
+      if (fromMs <= sinceMs) return
+      endMs = fromMs
+    }
+  }
+
+  /** The hour from which on a span of the totals has as many lines as one statement looks at, or its beginning. */
+  private async totalsFrom(
+    { tenantId }: Pick<RequestSearchFilter, 'tenantId'>,
+    sinceMs: number,
+    untilMs: number,
+  ): Promise<number> {
+    const text = new SearchText(this.reader.engine)
+    // Postgres looks at the lines of the tenant alone, which may be few among very many; SQLite at everybody's of that time.
+    const isTenants = tenantId !== undefined && this.reader.engine === 'postgres'
+    const hours = [
+      ...tenantConditions(text, isTenants ? { one: tenantId } : {}),
+      `hour_ms >= ${text.value(sinceMs)}`,
+      `hour_ms < ${text.value(untilMs)}`,
+    ].join(' AND ')
+    const [row] = await this.reader.rows<{ ms: number }>(
+      `SELECT hour_ms AS ms FROM usage_hourly WHERE ${hours} ORDER BY hour_ms DESC LIMIT 1 OFFSET ${Math.trunc(this.totalsRows)}`,
+      text.values,
+    )
+    return row === undefined ? sinceMs : Number(row.ms)
   }
 
   /** The last rows of a span, about so many. */

@@ -1,17 +1,22 @@
 // Reads of the request log, always of one tenant. Writing is the log writer's alone.
 
 import { and, asc, count, desc, eq, gt, gte, lt, lte, or, type SQL } from 'drizzle-orm'
+import { GatewayError } from '../core/error.ts'
 import type { Usage } from '../core/ir/usage.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { RequestFilter, RequestRepository, StoredRequest } from '../core/ports.ts'
 import type { QueryBuilder } from './atomically.ts'
 import { toRepositoryError } from './errors.ts'
 import { logMs } from './log-row.ts'
+import { unpackBodies } from './packed-bodies.ts'
 import type { Settled } from './postgres-following.ts'
 import * as sqliteTables from './schema-log.sqlite.ts'
 
 /** Each engine has its own; Postgres' are cast to SQLite's, which schema.test.ts makes safe. */
-export type LogTables = Pick<typeof sqliteTables, 'requests' | 'requestBodies' | 'kept'>
+export type LogTables = Pick<
+  typeof sqliteTables,
+  'requests' | 'requestBodies' | 'contentObjects' | 'kept'
+>
 
 export type RequestRow = typeof sqliteTables.requests.$inferSelect
 
@@ -42,15 +47,31 @@ function toUsage(row: RequestRow): Usage | undefined {
   return Object.keys(usage).length === 0 ? undefined : usage
 }
 
-interface Bodies {
+/** A row of bodies as the engine gives it. */
+export interface BodyRow {
   readonly requestBody: string | null
   readonly responseBody: string | null
   readonly providerRequestBody: string | null
   readonly providerResponseBody: string | null
+  readonly packed: Uint8Array | null
+  readonly objectKey: string | null
 }
 
-/** A row as the domain has it; bodies where they were asked for. */
-export function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest {
+/** A request with its bodies unpacked, or with where they lie. Bodies that are damaged take no request with them. */
+export async function withBodies(stored: StoredRequest, row: BodyRow): Promise<StoredRequest> {
+  const { objectKey, packed, ...plain } = row
+  if (packed === null && objectKey !== null) return { ...stored, objectKey }
+  try {
+    const bodies = packed === null ? withoutNulls(plain) : await unpackBodies(packed)
+    return { ...stored, outcome: { ...stored.outcome, ...bodies } }
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    return { ...stored, isContentDamaged: true }
+  }
+}
+
+/** A row as the domain has it, without bodies. */
+export function toStoredRequest(row: RequestRow): StoredRequest {
   const usage = toUsage(row)
   const outcome: Outcome = {
     logId: row.logId,
@@ -88,16 +109,10 @@ export function toStoredRequest(row: RequestRow, bodies?: Bodies): StoredRequest
       serviceId: row.serviceId,
       route: row.route,
       queuedMs: row.queuedMs,
+      guardrails: row.guardrails,
+      cache: row.cache,
     }),
     ...(usage === undefined ? {} : { usage }),
-    ...(bodies === undefined
-      ? {}
-      : withoutNulls({
-          requestBody: bodies.requestBody,
-          responseBody: bodies.responseBody,
-          providerRequestBody: bodies.providerRequestBody,
-          providerResponseBody: bodies.providerResponseBody,
-        })),
   }
   return { sequence: row.sequence, outcome }
 }
@@ -158,7 +173,11 @@ export class Requests implements RequestRepository {
         .limit(1),
     )
     const row = rows[0]
-    return row === undefined ? undefined : toStoredRequest(row.request, row.bodies ?? undefined)
+    if (row === undefined) return undefined
+    const stored = toStoredRequest(row.request)
+    if (row.bodies === null) return stored
+    const { sequence: _s, tenantId: _t, timestampMs: _m, ...bodies } = row.bodies
+    return await withBodies(stored, bodies)
   }
 
   async count(tenantId: string): Promise<number> {

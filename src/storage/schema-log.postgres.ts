@@ -5,6 +5,7 @@ import {
   bigint,
   bigserial,
   boolean,
+  customType,
   index,
   integer,
   jsonb,
@@ -13,11 +14,15 @@ import {
   text,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
+import type { GuardrailVerdict } from '../core/guardrail.ts'
 import type { Loss } from '../core/ir/loss.ts'
-import type { AttemptRecord, RouteRecord } from '../core/outcome.ts'
+import type { AttemptRecord, CacheRecord, RouteRecord } from '../core/outcome.ts'
 import type { KeptKind } from '../core/ports.ts'
+import type { ObjectState } from './schema-log.sqlite.ts'
 
 export * from './schema-money.postgres.ts'
+
+const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
 
 /**
  * One row per request, in partitions by month, which the migration makes by hand: drizzle knows none. So the key ends with the time.
@@ -72,6 +77,8 @@ export const requests = pgTable(
     serviceId: text('service_id'),
     route: jsonb('route').$type<readonly RouteRecord[]>(),
     queuedMs: bigint('queued_ms', { mode: 'number' }),
+    guardrails: jsonb('guardrails').$type<readonly GuardrailVerdict[]>(),
+    cache: jsonb('cache').$type<CacheRecord>(),
   },
   (table) => [
     primaryKey({ columns: [table.sequence, table.timestampMs] }),
@@ -93,8 +100,33 @@ export const requestBodies = pgTable(
     /** What went to the provider and came back, where that was not the same. */
     providerRequestBody: text('provider_request_body'),
     providerResponseBody: text('provider_response_body'),
+    /** All four, packed; the columns before it are of rows from before bodies were packed. */
+    packed: bytea('packed'),
+    /** Where they lie, once they lie outside of the store. */
+    objectKey: text('object_key'),
   },
   (table) => [primaryKey({ columns: [table.sequence, table.timestampMs] })],
+)
+
+/** Bodies that lie outside of the store, or are on their way there or away from there. Not in partitions: objects outlive their rows. */
+export const contentObjects = pgTable(
+  'content_objects',
+  {
+    objectKey: text('object_key').notNull(),
+    tenantId: text('tenant_id').notNull(),
+    sequence: bigint('sequence', { mode: 'number' }).notNull(),
+    timestampMs: bigint('timestamp_ms', { mode: 'number' }).notNull(),
+    bytes: bigint('bytes', { mode: 'number' }).notNull(),
+    state: text('state').$type<ObjectState>().notNull(),
+    tries: integer('tries').notNull(),
+    /** Not before then. */
+    dueMs: bigint('due_ms', { mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.objectKey] }),
+    index('content_objects_sequence').on(table.sequence),
+    index('content_objects_due').on(table.state, table.dueMs),
+  ],
 )
 
 /** What is kept for later requests. Text in JSON stays text here: it is given back as it was, and never looked into. */
@@ -111,10 +143,13 @@ export const kept = pgTable(
     createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
     expiresMs: bigint('expires_ms', { mode: 'number' }),
     value: text('value'),
+    /** Of the key that the value is sealed with: '' where there is no value, null for a row of a release that sealed none. */
+    sealKeyId: text('seal_key_id'),
   },
   (table) => [
     primaryKey({ columns: [table.kind, table.tenantId, table.id] }),
     index('kept_expires').on(table.expiresMs),
     index('kept_age').on(table.kind, table.createdMs, table.valueBytes),
+    index('kept_seal').on(table.sealKeyId),
   ],
 )

@@ -2,9 +2,10 @@
 // full or broken without harming them. schema-log.postgres.ts says the same in Postgres' words; change both or none,
 // then run `bun run db:generate`.
 
-import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { blob, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { GuardrailVerdict } from '../core/guardrail.ts'
 import type { Loss } from '../core/ir/loss.ts'
-import type { AttemptRecord, RouteRecord } from '../core/outcome.ts'
+import type { AttemptRecord, CacheRecord, RouteRecord } from '../core/outcome.ts'
 import type { KeptKind } from '../core/ports.ts'
 
 export * from './schema-money.sqlite.ts'
@@ -62,6 +63,8 @@ export const requests = sqliteTable(
     serviceId: text('service_id'),
     route: text('route', { mode: 'json' }).$type<readonly RouteRecord[]>(),
     queuedMs: integer('queued_ms'),
+    guardrails: text('guardrails', { mode: 'json' }).$type<readonly GuardrailVerdict[]>(),
+    cache: text('cache', { mode: 'json' }).$type<CacheRecord>(),
   },
   (table) => [
     index('requests_time').on(table.timestampMs),
@@ -84,8 +87,36 @@ export const requestBodies = sqliteTable(
     /** What went to the provider and came back, where that was not the same. */
     providerRequestBody: text('provider_request_body'),
     providerResponseBody: text('provider_response_body'),
+    /** All four, packed; the columns before it are of rows from before bodies were packed. */
+    packed: blob('packed', { mode: 'buffer' }),
+    /** Where they lie, once they lie outside of the store. */
+    objectKey: text('object_key'),
   },
   (table) => [primaryKey({ columns: [table.sequence] })],
+)
+
+/** `waiting`: the bodies are in the store and are to go out; `stored`: they lie there; `leaving`: the object is to be deleted. */
+export type ObjectState = 'waiting' | 'stored' | 'leaving'
+
+/** Bodies that lie outside of the store, or are on their way there or away from there. */
+export const contentObjects = sqliteTable(
+  'content_objects',
+  {
+    objectKey: text('object_key').notNull(),
+    tenantId: text('tenant_id').notNull(),
+    sequence: integer('sequence').notNull(),
+    timestampMs: integer('timestamp_ms').notNull(),
+    bytes: integer('bytes').notNull(),
+    state: text('state').$type<ObjectState>().notNull(),
+    tries: integer('tries').notNull(),
+    /** Not before then. */
+    dueMs: integer('due_ms').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.objectKey] }),
+    index('content_objects_sequence').on(table.sequence),
+    index('content_objects_due').on(table.state, table.dueMs),
+  ],
 )
 
 /**
@@ -105,10 +136,13 @@ export const kept = sqliteTable(
     createdMs: integer('created_ms').notNull(),
     expiresMs: integer('expires_ms'),
     value: text('value'),
+    /** Of the key that the value is sealed with: '' where there is no value, null for a row of a release that sealed none. */
+    sealKeyId: text('seal_key_id'),
   },
   (table) => [
     primaryKey({ columns: [table.kind, table.tenantId, table.id] }),
     index('kept_expires').on(table.expiresMs),
     index('kept_age').on(table.kind, table.createdMs, table.valueBytes),
+    index('kept_seal').on(table.sealKeyId),
   ],
 )

@@ -37,6 +37,8 @@ export const usageHourly = pgTable(
     cacheHits: bigint('cache_hits', { mode: 'number' }),
     firstTokenMs: bigint('first_token_ms', { mode: 'number' }),
     firstTokenRequests: bigint('first_token_requests', { mode: 'number' }),
+    responseHits: bigint('response_hits', { mode: 'number' }),
+    savedNanoUsd: bigint('saved_nano_usd', { mode: 'number' }),
   },
   (table) => [
     primaryKey({

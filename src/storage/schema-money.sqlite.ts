@@ -37,6 +37,8 @@ export const usageHourly = sqliteTable(
     cacheHits: integer('cache_hits'),
     firstTokenMs: integer('first_token_ms'),
     firstTokenRequests: integer('first_token_requests'),
+    responseHits: integer('response_hits'),
+    savedNanoUsd: integer('saved_nano_usd'),
   },
   (table) => [
     primaryKey({

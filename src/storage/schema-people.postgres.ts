@@ -12,6 +12,8 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
 import type { AuditAction } from '../core/audit.ts'
+import type { FlagRule } from '../core/flags.ts'
+import type { GuardrailRule } from '../core/guardrail.ts'
 import type { AssigneeKind, Claimed, Status } from '../core/identity.ts'
 import type { BudgetRule, LimitRule } from '../core/money.ts'
 import type { OnceKind } from '../core/ports-people.ts'
@@ -225,6 +227,34 @@ export const budgetRules = pgTable(
     updatedMs: bigint('updated_ms', { mode: 'number' }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.id] })],
+)
+
+/** Guardrails, in the order in which they are asked. What of a check's options is secret is sealed beside the rest. */
+export const guardrailRules = pgTable(
+  'guardrail_rules',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text('id').notNull(),
+    position: bigint('position', { mode: 'number' }).notNull(),
+    rule: jsonb('rule').$type<Omit<GuardrailRule, 'id' | 'tenantId' | 'origin'>>().notNull(),
+    sealedSecrets: text('sealed_secrets'),
+    createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
+    updatedMs: bigint('updated_ms', { mode: 'number' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.id] })],
+)
+
+/** How a feature flag differs from its default, for a tenant or for all. */
+export const flagRules = pgTable(
+  'flag_rules',
+  {
+    tenantId: text('tenant_id').notNull(),
+    flag: text('flag').notNull(),
+    rule: jsonb('rule').$type<Pick<FlagRule, 'value' | 'percent'>>().notNull(),
+    createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
+    updatedMs: bigint('updated_ms', { mode: 'number' }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.flag] })],
 )
 
 /** Keys that columns are sealed with, each wrapped by a master key that is never stored. Belongs to no tenant. */

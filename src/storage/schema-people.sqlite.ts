@@ -11,6 +11,8 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
 import type { AuditAction } from '../core/audit.ts'
+import type { FlagRule } from '../core/flags.ts'
+import type { GuardrailRule } from '../core/guardrail.ts'
 import type { AssigneeKind, Claimed, Status } from '../core/identity.ts'
 import type { BudgetRule, LimitRule } from '../core/money.ts'
 import type { OnceKind } from '../core/ports-people.ts'
@@ -226,6 +228,36 @@ export const budgetRules = sqliteTable(
     updatedMs: integer('updated_ms').notNull(),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.id] })],
+)
+
+/** Guardrails, in the order in which they are asked. What of a check's options is secret is sealed beside the rest. */
+export const guardrailRules = sqliteTable(
+  'guardrail_rules',
+  {
+    tenantId: text('tenant_id').notNull(),
+    id: text('id').notNull(),
+    position: integer('position').notNull(),
+    rule: text('rule', { mode: 'json' })
+      .$type<Omit<GuardrailRule, 'id' | 'tenantId' | 'origin'>>()
+      .notNull(),
+    sealedSecrets: text('sealed_secrets'),
+    createdMs: integer('created_ms').notNull(),
+    updatedMs: integer('updated_ms').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.id] })],
+)
+
+/** How a feature flag differs from its default, for a tenant or for all. */
+export const flagRules = sqliteTable(
+  'flag_rules',
+  {
+    tenantId: text('tenant_id').notNull(),
+    flag: text('flag').notNull(),
+    rule: text('rule', { mode: 'json' }).$type<Pick<FlagRule, 'value' | 'percent'>>().notNull(),
+    createdMs: integer('created_ms').notNull(),
+    updatedMs: integer('updated_ms').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.flag] })],
 )
 
 /** Keys that columns are sealed with, each wrapped by a master key that is never stored. Belongs to no tenant. */

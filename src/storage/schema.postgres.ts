@@ -29,6 +29,7 @@ import type { KeyOwner } from '../core/catalog.ts'
 import type { OwnLimits } from '../core/money.ts'
 import type { StoredNetwork, StoredOptions } from './stored-network.ts'
 
+export * from './schema-content.postgres.ts'
 export * from './schema-people.postgres.ts'
 
 /** Facts about the store itself, as the check value of the master key. Belongs to no tenant. */
@@ -95,6 +96,7 @@ export const models = pgTable(
     access: jsonb('access').$type<readonly string[]>(),
     priceChanges: jsonb('price_changes').$type<NonNullable<Model['priceChanges']>>(),
     routing: jsonb('routing').$type<RoutingSettings>(),
+    cache: jsonb('cache').$type<NonNullable<Model['cache']>>(),
     createdMs: bigint('created_ms', { mode: 'number' }).notNull(),
     updatedMs: bigint('updated_ms', { mode: 'number' }).notNull(),
   },

@@ -26,6 +26,7 @@ import type { KeyOwner } from '../core/catalog.ts'
 import type { OwnLimits } from '../core/money.ts'
 import type { StoredNetwork, StoredOptions } from './stored-network.ts'
 
+export * from './schema-content.sqlite.ts'
 export * from './schema-people.sqlite.ts'
 
 /** Facts about the store itself, as the check value of the master key. Belongs to no tenant. */
@@ -94,6 +95,7 @@ export const models = sqliteTable(
       NonNullable<Model['priceChanges']>
     >(),
     routing: text('routing', { mode: 'json' }).$type<RoutingSettings>(),
+    cache: text('cache', { mode: 'json' }).$type<NonNullable<Model['cache']>>(),
     createdMs: integer('created_ms').notNull(),
     updatedMs: integer('updated_ms').notNull(),
   },

@@ -56,6 +56,11 @@ export function envelopeKeyId(envelope: string): string | undefined {
   return parts.length === 5 && parts[0] === VERSION ? parts[1] : undefined
 }
 
+/** Whether a text is an envelope, or was one before somebody damaged it. */
+export function isEnvelope(text: string): boolean {
+  return text.startsWith(`${VERSION}.`)
+}
+
 /** Seals with the first key and opens with any of them, so that a rotation can go row by row. */
 export class Sealer {
   private active: SealKey

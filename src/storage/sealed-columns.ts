@@ -12,6 +12,8 @@ const PREFIX = 'sealed_'
 export interface SealedColumn {
   /** Name of the table's export, the same in both schemas. */
   readonly tableName: keyof typeof controlTables
+  /** SQLite's, on both engines: what names the place of a value. */
+  readonly described: SQLiteTable
   /** Property of the row, and the column's own name. */
   readonly property: string
   readonly column: string
@@ -29,6 +31,7 @@ export function sealedColumns(): readonly SealedColumn[] {
     const keyProperties = keyPropertiesOf(table)
     return sealed.map(([property, column]) => ({
       tableName: name as keyof typeof controlTables,
+      described: table,
       property,
       column: column.name,
       keyProperties,

@@ -70,7 +70,9 @@ describe('the columns', () => {
     )
     expect(found.toSorted()).toEqual(named(controlTables).toSorted())
     expect(found.toSorted()).toEqual([
+      'audit_content.sealed_excerpt',
       'budget_rules.sealed_webhook_url',
+      'guardrail_rules.sealed_secrets',
       'login_attempts.sealed_proof',
       'once_answers.sealed_answer',
       'provider_keys.sealed_secret',

@@ -7,6 +7,7 @@ import type { Actor } from '../core/audit.ts'
 import { PLATFORM_TENANT_ID } from '../core/identity.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ControlDatabase } from './control-database.ts'
+import type { KeptSealing } from './kept-sealing.ts'
 import type { DataKeyRow, Keyring } from './keyring.ts'
 import { sealedColumns, sealPlaceOf, type SealedColumn } from './sealed-columns.ts'
 import { envelopeKeyId } from './seal.ts'
@@ -29,6 +30,8 @@ export interface SecretsState {
   > & { readonly values: number })[]
   /** Values whose key is none of these: of releases that sealed with the master key itself. */
   readonly others: number
+  /** Kept values that an earlier release left in clear: a server seals them in the background, and so does a rotation. */
+  readonly clear: number
 }
 
 type Row = Record<string, unknown>
@@ -37,10 +40,16 @@ type Row = Record<string, unknown>
 export class Secrets {
   private readonly database: ControlDatabase
   private readonly keyring: Keyring
+  private readonly kept: Pick<KeptSealing, 'counts' | 'run'>
 
-  constructor(database: ControlDatabase, keyring: Keyring) {
+  constructor(
+    database: ControlDatabase,
+    keyring: Keyring,
+    kept: Pick<KeptSealing, 'counts' | 'run'>,
+  ) {
     this.database = database
     this.keyring = keyring
+    this.kept = kept
   }
 
   get masterKeyId(): string {
@@ -49,7 +58,8 @@ export class Secrets {
 
   /** Which keys there are and how many values each has sealed. */
   async state(): Promise<SecretsState> {
-    const counts = new Map<string, number>()
+    const kept = await this.kept.counts()
+    const counts = new Map(kept.byKey)
     for (const column of sealedColumns()) {
       for (const row of await this.rowsOf(column)) {
         const id = envelopeKeyId(String(row[column.property])) ?? ''
@@ -70,6 +80,7 @@ export class Secrets {
         values: counts.get(id) ?? 0,
       })),
       others: others.reduce((sum, [, count]) => sum + count, 0),
+      clear: kept.clear,
     }
   }
 
@@ -89,6 +100,8 @@ export class Secrets {
       for (const column of sealedColumns()) {
         inRound += await this.rotateColumn(column, keyId, (done) => told?.(values + inRound + done))
       }
+      const before = values + inRound
+      inRound += await this.kept.run({ told: (done) => told?.(before + done) })
       values += inRound
       if (inRound === 0) break
     }
@@ -180,7 +193,8 @@ export class Secrets {
     for (const row of await this.rowsOf(column)) {
       const envelope = String(row[column.property])
       if (envelopeKeyId(envelope) === keyId) continue
-      const place = sealPlaceOf(table, column.column, row)
+      // By the table that the column was found in: whoever seals goes by that one too, on both engines.
+      const place = sealPlaceOf(column.described, column.column, row)
       const anew = sealer.seal(sealer.open(envelope, place), place)
       // Only where it is still the value that was opened: somebody may have changed it meanwhile.
       const where = and(...this.keyConditions(column, row), eq(this.column(column), envelope))

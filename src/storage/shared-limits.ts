@@ -6,6 +6,7 @@ import { LIMITS } from '../core/limits.ts'
 import type { MemoryLimits } from '../core/policy/memory-limits.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import type { LimitCounters, LimitState, LimitTake, LimitVerdict } from '../core/ports-money.ts'
+import { failureCode } from './errors.ts'
 import type { Correction, Held, LimitBackend, LimitBatch, LimitRequest } from './limit-exchange.ts'
 
 export interface SharedLimitsOptions {
@@ -223,7 +224,7 @@ export class SharedLimits implements LimitCounters {
       return verdicts
     } catch (error) {
       // What says that it cannot is asked no more; silence may be a moment's.
-      this.failed(batch, codeOf(error), LIMITS.limitFailuresMax)
+      this.failed(batch, failureCode(error), LIMITS.limitFailuresMax)
       return undefined
     } finally {
       clearTimeout(timer)
@@ -351,11 +352,4 @@ export class SharedLimits implements LimitCounters {
       degraded: true,
     }
   }
-}
-
-/** A word of the store or of its client, never an address. */
-export function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  const { code } = error as Error & { code?: unknown }
-  return typeof code === 'string' ? code : error.message.slice(0, 100)
 }

@@ -4,6 +4,7 @@
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Logger } from '../core/ports.ts'
+import type { Change, Changed, LogHand } from './log-hand.ts'
 import type { SearchReader, SearchValue } from './search-reader.ts'
 import type { SearchAnswer, SearchQuestion } from './sqlite-search-worker.ts'
 
@@ -18,16 +19,20 @@ const WORKER = /[/\\](?:\$bunfs|~BUN)[/\\]/i.test(import.meta.dir + '/')
   ? './storage/sqlite-search-worker.ts'
   : './sqlite-search-worker.ts'
 
+const BUSY = /^SQLITE_(BUSY|LOCKED)/
+
 export interface SqliteSearchOptions {
   /** The log database. */
   readonly path: string
   readonly logger: Logger
+  /** Its thread may change the log too, and then has the priority of those who wait for its lock. */
+  readonly isWritable?: boolean
   /** Other bounds than core/limits.ts', for tests. */
   readonly idleMs?: number
   readonly answerTimeoutMs?: number
 }
 
-export class SqliteSearchReader implements SearchReader {
+export class SqliteSearchReader implements SearchReader, LogHand {
   readonly engine = 'sqlite'
   private readonly options: SqliteSearchOptions
   private worker: Worker | undefined
@@ -35,6 +40,7 @@ export class SqliteSearchReader implements SearchReader {
   private readonly waiting = new Map<number, Waiting>()
   private lastId = 0
   private isClosed = false
+  private changing: Promise<Changed | undefined> | undefined
 
   constructor(options: SqliteSearchOptions) {
     this.options = options
@@ -46,6 +52,48 @@ export class SqliteSearchReader implements SearchReader {
   }
 
   async rows<Row extends object>(text: string, values: readonly SearchValue[]): Promise<Row[]> {
+    return (await this.asked((id) => ({ id, text, values }))) as Row[]
+  }
+
+  /** Whether it may hold the lock now: who waits for that holds up requests, and rows can wait. */
+  get isChanging(): boolean {
+    return this.changing !== undefined
+  }
+
+  /** Of one who asks again when it is answered. Throws as `rows` does. */
+  async change(statements: readonly Change[]): Promise<Changed | undefined> {
+    const changing = this.changed(statements)
+    this.changing = changing
+    try {
+      return await changing
+    } finally {
+      this.changing = undefined
+    }
+  }
+
+  /** Resolves when nothing is changed any more by what was known before. */
+  async settled(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    await this.changing?.catch(() => undefined)
+  }
+
+  /** As far as nobody reads it, without holding up whoever writes. Throws as `rows` does. */
+  async checkpoint(isLast: boolean): Promise<void> {
+    await this.asked((id) => ({ id, checkpoint: isLast ? 'TRUNCATE' : 'PASSIVE' }))
+  }
+
+  private async changed(change: readonly Change[]): Promise<Changed | undefined> {
+    try {
+      const [changed] = (await this.asked((id) => ({ id, change }))) as Changed[]
+      return changed
+    } catch (error) {
+      // What the thread tells is the engine's code.
+      if (error instanceof GatewayError && BUSY.test(String(error.cause))) return undefined
+      throw error
+    }
+  }
+
+  private async asked(question: (id: number) => SearchQuestion): Promise<object[]> {
     if (this.isClosed || this.waiting.size >= LIMITS.searchQueueMax) {
       const cause = this.isClosed ? 'the store is closed' : 'too many searches wait'
       throw new GatewayError('storage_unavailable', { cause })
@@ -58,8 +106,8 @@ export class SqliteSearchReader implements SearchReader {
     const timer = setTimeout(() => this.end('a search took too long'), limitMs)
     timer.unref()
     this.waiting.set(id, { resolve, reject, timer })
-    send(worker, { id, text, values })
-    return (await promise) as Row[]
+    send(worker, question(id))
+    return await promise
   }
 
   close(): Promise<void> {
@@ -82,10 +130,12 @@ export class SqliteSearchReader implements SearchReader {
     })
     worker.addEventListener('close', () => died('closed'))
     worker.unref()
+    const isWritable = this.options.isWritable === true
     send(worker, {
       path: this.options.path,
       cacheBytes: LIMITS.searchCacheBytes,
-      busyTimeoutMs: LIMITS.logRetryIntervalMs,
+      busyTimeoutMs: isWritable ? LIMITS.logBusyTimeoutMs : LIMITS.logRetryIntervalMs,
+      isWritable,
     })
     return worker
   }

@@ -2,7 +2,9 @@
 // this folder. A new repository is added in repositories.ts, and both engines have it.
 
 import type { Clock, Logger } from '../core/ports.ts'
+import type { AnswerSeal } from './answer-seal.ts'
 import type { StoreWatcher } from './change-runs.ts'
+import type { ContentLog } from './content-log.ts'
 import type { Kept } from './kept.ts'
 import type { LimitBackend } from './limit-exchange.ts'
 import type { StoreFiles, StoreLocation } from './locate.ts'
@@ -13,6 +15,7 @@ import { openSqliteStore } from './open-sqlite.ts'
 import type { ControlRepositories } from './repositories.ts'
 import type { RequestLog } from './request-log.ts'
 import type { RequestSearch } from './request-search.ts'
+import type { StoredAnswers } from './stored-answers.ts'
 import type { Requests } from './requests.ts'
 
 export interface StoreOptions {
@@ -35,6 +38,11 @@ export interface Store extends ControlRepositories, MoneyStore {
   readonly search: RequestSearch
   readonly log: RequestLog
   readonly kept: Kept
+  /** Answers of the response cache, where they lie here; and what seals them wherever they lie. */
+  readonly answers: StoredAnswers
+  readonly answerSeal: AnswerSeal
+  /** Bodies that lie elsewhere or are to, and deletions of one person's rows. */
+  readonly contentLog: ContentLog
   /** Does nothing until it is started, which is a server's to do. */
   readonly upkeep: LogUpkeep
   readonly watcher: StoreWatcher

@@ -8,7 +8,8 @@ export type StoredNetwork = Omit<
   'proxy' | 'key' | 'keyPassphrase' | 'allowPrivateProxy'
 >
 
-type Optional = 'region' | 'context' | 'keyStrategy' | 'circuit' | 'concurrency' | 'check'
+type Optional =
+  'region' | 'configId' | 'context' | 'keyStrategy' | 'circuit' | 'concurrency' | 'check'
 
 /** Settings that most providers leave as they are. */
 export type StoredOptions = Partial<Pick<Provider, Optional>> & {

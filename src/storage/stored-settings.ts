@@ -1,16 +1,15 @@
 // Settings that people change while the program runs, kept beside the facts of the store itself under names of their own. Each change is one
 // transaction with its entries in the audit. What a setting means, and whether the file has the last word, is not known here.
 
-import { and, gte, inArray, lt } from 'drizzle-orm'
+import { inArray } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import { PLATFORM_TENANT_ID } from '../core/identity.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { SettingValues, StoredSettingsRepository } from '../core/ports.ts'
 import type { ControlDatabase } from './control-database.ts'
+import { beginsWith } from './key-prefix.ts'
 
 const PREFIX = 'setting:'
-/** Behind everything that begins with it. */
-const PREFIX_END = 'setting;'
 
 /** Settings of one store; see the port for the contract. */
 export class StoredSettings implements StoredSettingsRepository {
@@ -23,10 +22,7 @@ export class StoredSettings implements StoredSettingsRepository {
   async all(): Promise<SettingValues> {
     const { settings } = this.database.tables
     const rows = await this.database.read((db) =>
-      db
-        .select()
-        .from(settings)
-        .where(and(gte(settings.key, PREFIX), lt(settings.key, PREFIX_END))),
+      db.select().from(settings).where(beginsWith(settings.key, PREFIX)),
     )
     return Object.fromEntries(
       rows.map(({ key, value }) => [key.slice(PREFIX.length), JSON.parse(value) as JsonValue]),

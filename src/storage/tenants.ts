@@ -106,7 +106,8 @@ export class Tenants implements TenantRepository {
   /** Revoked keys and what was remembered of models go with it, and assignments of the whole installation that reach into it. */
   async remove(id: string, by: Actor): Promise<boolean> {
     refuseBuiltIn(id)
-    const { apiKeys, assignments, providerModels, sessions, tenants } = this.database.tables
+    const { apiKeys, assignments, flagRules, providerModels, sessions, tenants } =
+      this.database.tables
     const done = await this.database.change(by, async () => {
       const before = await this.row(id)
       if (before === undefined) return undefined
@@ -121,6 +122,7 @@ export class Tenants implements TenantRepository {
         build: (tx) => [
           tx.delete(apiKeys).where(and(eq(apiKeys.tenantId, id), isNotNull(apiKeys.revokedMs))),
           tx.delete(providerModels).where(eq(providerModels.tenantId, id)),
+          tx.delete(flagRules).where(eq(flagRules.tenantId, id)),
           tx.delete(sessions).where(eq(sessions.tenantId, id)),
           ...(reachingIds.length === 0
             ? []
@@ -193,7 +195,10 @@ export class Tenants implements TenantRepository {
       ['providers', await counted(tables.providers, eq(tables.providers.tenantId, id))],
       ['models', await counted(tables.models, eq(tables.models.tenantId, id))],
       ['limits', await counted(tables.limitRules, eq(tables.limitRules.tenantId, id))],
+      ['content rules', await counted(tables.contentRules, eq(tables.contentRules.tenantId, id))],
+      ['holds', await counted(tables.holds, eq(tables.holds.tenantId, id))],
       ['budgets', await counted(tables.budgetRules, eq(tables.budgetRules.tenantId, id))],
+      ['guardrails', await counted(tables.guardrailRules, eq(tables.guardrailRules.tenantId, id))],
     ]
     const kinds = owned.filter(([, count]) => count > 0).map(([kind]) => kind)
     if (kinds.length === 0) return

@@ -2,6 +2,7 @@
 // the repository carries. Imported by tests alone.
 
 import type { Database } from 'bun:sqlite'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,9 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Clock, Logger, NewApiKey } from '../core/ports.ts'
 import { migrate } from './migrate.ts'
 import { openDatabase, type StoreKind } from './open.ts'
+import { Sealer, sealKey } from './seal.ts'
 import { openStore, type Store, type StoreOptions } from './store.ts'
+import type { ValueKeys } from './value-seal.ts'
 
 export const MIGRATIONS_FOLDER = join(import.meta.dir, '..', '..', 'migrations')
 
@@ -59,6 +62,12 @@ export class MemoryLogger implements Logger {
 export const realClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+}
+
+/** A key to seal with, and no store behind it. */
+export function lonelyKeys(): ValueKeys {
+  const sealer = new Sealer(sealKey(createSecretKey(randomBytes(32))))
+  return { sealer, refresh: () => Promise.resolve() }
 }
 
 /** Whoever changes things in tests. */

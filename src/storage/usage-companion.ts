@@ -45,6 +45,8 @@ export const AMOUNT_COLUMNS = {
   cacheHits: 'cache_hits',
   firstTokenMs: 'first_token_ms',
   firstTokenRequests: 'first_token_requests',
+  responseHits: 'response_hits',
+  savedNanoUsd: 'saved_nano_usd',
 } as const satisfies Record<keyof RollupAmounts, string>
 
 const KEYS = Object.keys(KEY_COLUMNS) as (keyof RollupKey)[]

@@ -29,8 +29,16 @@ const ATTEMPTS: Readonly<Record<Engine, string>> = {
   postgres: 'jsonb_array_length(attempts)',
 }
 
+/** What an answer from the response cache had cost. */
+const SAVED: Readonly<Record<Engine, string>> = {
+  sqlite: "json_extract(cache, '$.savedNanoUsd')",
+  postgres: "(cache->>'savedNanoUsd')::bigint",
+}
+
 /** `hasModel` and `rollupAmounts` of core/usage-rollup.ts over columns. */
-export const IS_NAMED = `provider_id IS NOT NULL AND (status < 400 OR status >= 500 OR status IN (${NAMING_STATUSES.join(', ')}) OR input_tokens IS NOT NULL OR output_tokens IS NOT NULL)`
+/** Of the JSON that says what the response cache had to do with a request; white space in it is the engine's. */
+const IS_HIT = `CAST(cache AS TEXT) LIKE '%"state":%"hit"%'`
+export const IS_NAMED = `(${IS_HIT} OR (provider_id IS NOT NULL AND (status < 400 OR status >= 500 OR status IN (${NAMING_STATUSES.join(', ')}) OR input_tokens IS NOT NULL OR output_tokens IS NOT NULL)))`
 const TOKENS = [
   'input_tokens',
   'cache_read_tokens',
@@ -71,6 +79,10 @@ function sumOf(name: (typeof AMOUNT_NAMES)[number], engine: Engine): string {
       return 'SUM(CASE WHEN cache_read_tokens > 0 THEN 1 ELSE 0 END)'
     case 'first_token_requests':
       return 'COUNT(first_token_ms)'
+    case 'response_hits':
+      return `SUM(CASE WHEN ${IS_HIT} THEN 1 ELSE 0 END)`
+    case 'saved_nano_usd':
+      return `SUM(COALESCE(${SAVED[engine]}, 0))`
     case 'unpriced_requests':
       return `SUM(CASE WHEN cost_nano_usd IS NULL AND ${IS_BILLED} THEN 1 ELSE 0 END)`
     case 'estimated_requests':

@@ -1,7 +1,7 @@
 // Reports of usage from the hourly totals, and the proof that these are what the rows say. Both are asked for by people: nothing here is on
 // the way of a request.
 
-import { and, asc, desc, eq, gte, lt, sql, type AnyColumn, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gte, inArray, lt, sql, type AnyColumn, type SQL } from 'drizzle-orm'
 import { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { WindowSpan } from '../core/money.ts'
@@ -50,6 +50,8 @@ export class Usage implements UsageRepository {
         costNanoUsd: total(usage.costNanoUsd),
         unpricedRequests: total(usage.unpricedRequests),
         estimatedRequests: total(usage.estimatedRequests),
+        responseHits: total(usage.responseHits),
+        savedNanoUsd: total(usage.savedNanoUsd),
       })
       .from(usage)
       .where(this.condition(filter))
@@ -72,7 +74,7 @@ export class Usage implements UsageRepository {
       const group = filter.groupBy.map((dimension, at) => groupValue(dimension, named[`g${at}`]))
       const { requests, errors, inputTokens, cacheReadTokens, cacheWriteTokens } = row
       const { outputTokens, reasoningTokens, costNanoUsd } = row
-      const { unpricedRequests, estimatedRequests } = row
+      const { unpricedRequests, estimatedRequests, responseHits, savedNanoUsd } = row
       return {
         group,
         requests,
@@ -85,14 +87,25 @@ export class Usage implements UsageRepository {
         costNanoUsd,
         unpricedRequests,
         estimatedRequests,
+        responseHits,
+        savedNanoUsd,
       }
     })
   }
 
-  async keysLastUsed(tenantId: string): Promise<ReadonlyMap<string, number>> {
+  async keysLastUsed(
+    tenantId: string,
+    keyIds?: readonly string[],
+  ): Promise<ReadonlyMap<string, number>> {
+    if (keyIds?.length === 0) return new Map()
     const { queries, tables } = this.store
+    const { keyUses } = tables
+    const named = keyIds === undefined ? undefined : inArray(keyUses.keyId, [...keyIds])
     const rows = await this.run(
-      queries.select().from(tables.keyUses).where(eq(tables.keyUses.tenantId, tenantId)),
+      queries
+        .select()
+        .from(keyUses)
+        .where(and(eq(keyUses.tenantId, tenantId), named)),
     )
     return new Map(rows.map(({ keyId, lastUsedMs }) => [keyId, lastUsedMs]))
   }

@@ -1,13 +1,15 @@
 // The repository of people. Who they are is what their issuer calls them; the hash of a local user's password is read by whoever checks
 // one and is in no list, no error and no audit.
 
-import { and, asc, eq, isNull, lte, or } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, lte, or, sql } from 'drizzle-orm'
 import type { Actor, AuditEvent } from '../core/audit.ts'
 import type { Claimed, Status, User } from '../core/identity.ts'
-import type { NewUser, UserRepository } from '../core/ports-people.ts'
+import type { ListAsked, ListPart } from '../core/list-page.ts'
+import type { NewUser, UserFilter, UserRepository, UserSort } from '../core/ports-people.ts'
 import { recallNames } from '../core/recall.ts'
 import type { ControlDatabase } from './control-database.ts'
 import { dependentsOf } from './dependents.ts'
+import { readPlaces, type ListedRows } from './list-reader.ts'
 import { recallQueries } from './logins.ts'
 import { changeEvent, refused, requireTenant, tidyEmail, tidyName } from './people-rows.ts'
 import { MASKED } from './provider-audit.ts'
@@ -111,6 +113,32 @@ export class Users implements UserRepository {
         .orderBy(asc(users.createdMs), asc(users.id)),
     )
     return rows.map(toUser)
+  }
+
+  async page(
+    tenantId: string,
+    { issuer, status }: UserFilter,
+    asked: ListAsked<UserSort>,
+  ): Promise<ListPart<User>> {
+    const { users } = this.database.tables
+    const { email, id, name, subject } = users
+    const where = and(
+      eq(users.tenantId, tenantId),
+      status === undefined ? undefined : eq(users.status, status),
+      issuer === undefined ? undefined : eq(users.issuer, issuer),
+    )
+    const list = { table: users, where, id, sort: this.sorts()[asked.sort] }
+    const found = await readPlaces(
+      this.database,
+      { ...list, texts: [name, email, subject, id] },
+      asked,
+    )
+    const { places, total } = found
+    const rows = await this.rowsOf(
+      tenantId,
+      places.map(([, placeId]) => placeId),
+    )
+    return { rows: rows.map(toUser), end: found.hasMore ? (places.at(-1) ?? null) : null, total }
   }
 
   async find(tenantId: string, id: string): Promise<User | undefined> {
@@ -244,6 +272,31 @@ export class Users implements UserRepository {
       }
     })
     return done !== undefined
+  }
+
+  private sorts(): Readonly<Record<UserSort, ListedRows['sort']>> {
+    const { createdMs, email, lastLoginMs, name, subject } = this.database.tables.users
+    return {
+      name: { text: sql`coalesce(${name}, ${email}, ${subject})` },
+      subject: { text: sql`${subject}` },
+      email: { text: sql`${email}` },
+      created: { number: createdMs },
+      last_login: { number: lastLoginMs },
+    }
+  }
+
+  /** In this order; without those that are gone. */
+  private async rowsOf(tenantId: string, ids: readonly string[]): Promise<Row[]> {
+    if (ids.length === 0) return []
+    const { users } = this.database.tables
+    const rows = await this.database.read((db) =>
+      db
+        .select()
+        .from(users)
+        .where(and(eq(users.tenantId, tenantId), inArray(users.id, [...ids]))),
+    )
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    return ids.flatMap((id) => byId.get(id) ?? [])
   }
 
   private get sessions() {
