@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { startApp, type App } from './app.ts'
 import { DEFAULT_BASE_URLS } from './config/base-urls.ts'
 import { loadConfig } from './config/load.ts'
-import type { ProviderType } from './core/catalog.ts'
+import { PROVIDER_TYPES } from './core/catalog.ts'
 import { providerKind } from './providers/registry.ts'
 import { SILENT_LOGGER } from './telemetry/log.ts'
 import { testProvider } from './testing/gateway.ts'
@@ -221,21 +221,7 @@ test('providers of the environment are there, with their keys', async () => {
 })
 
 test('the configuration and the providers agree on default addresses', () => {
-  const types: ProviderType[] = [
-    'openai',
-    'azure',
-    'anthropic',
-    'ollama',
-    'gemini',
-    'cohere',
-    'bedrock',
-    'mistral',
-    'openrouter',
-    'lmstudio',
-    'custom',
-    'mock',
-  ]
-  for (const type of types) {
+  for (const type of PROVIDER_TYPES) {
     expect(`${type} ${DEFAULT_BASE_URLS[type]}`).toBe(
       `${type} ${providerKind(type)!.defaultBaseUrl}`,
     )

@@ -14,6 +14,7 @@ import type { Catalog } from './gateway/snapshot.ts'
 import { Spending } from './gateway/spending.ts'
 import { NO_SPENDING_RULES, ownRule, SpendingRules } from './gateway/spending-rules.ts'
 import type { Watched } from './gateway/stream-watch.ts'
+import { pause } from './storage/pause.ts'
 import type { Store } from './storage/store.ts'
 import { systemClock, systemIds } from './system.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -72,6 +73,11 @@ export class BudgetService {
     this.rules = new SpendingRules(rules)
   }
 
+  /** Those of file and store, of all tenants. */
+  allRules(): readonly BudgetRule[] {
+    return this.all
+  }
+
   /** Those that hold for a tenant, for reports: of file and store, and those its keys have of themselves. */
   rulesOf(tenantId: string, keys: Iterable<ApiKey>): readonly BudgetRule[] {
     const rules = this.all.filter(
@@ -95,13 +101,4 @@ export class BudgetService {
     this.ending.abort()
     await this.alerts.close()
   }
-}
-
-function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(resolve, durationMs)
-    timer.unref()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -17,12 +17,14 @@ export interface DeskPorts {
   readonly store: ProviderRepository
   readonly gateway: Pick<GatewayDeps, 'transport'>
   network(): NetworkDefaults
+  tellReset(provider: Provider): Promise<boolean>
 }
 
-export function providerDesk({ gateway, network, store }: DeskPorts): ProvidersDeps {
+export function providerDesk({ gateway, network, store, tellReset }: DeskPorts): ProvidersDeps {
   return {
     store,
     network,
+    tellReset,
     refusedAddress: (host, allowPrivate) => refusedAddress(host, allowPrivate),
     tlsProblem: (settings) => {
       try {

@@ -20,6 +20,8 @@ function ours(model: string, costNanoUsd: number, tokens = 0): UsageRow {
     costNanoUsd,
     unpricedRequests: 0,
     estimatedRequests: 0,
+    responseHits: 0,
+    savedNanoUsd: 0,
   }
 }
 

@@ -1,6 +1,7 @@
 // A provider's bill or usage export (CSV) against what was counted here, by day and model. Columns are found by the names of their heads,
 // so that exports of several providers and years are read; what is not there is not compared. Pure.
 
+import { NANO_PER_USD } from './nano-usd.ts'
 import type { UsageRow } from './ports-money.ts'
 
 /** One line of a bill, of one day and model. */
@@ -213,7 +214,7 @@ function dayOf(text: string): string | undefined {
 function nanoOf(text: string): number | undefined {
   const clean = text.trim().replaceAll(/[$,\s]/g, '')
   if (!/^-?\d*\.?\d+(?:e-?\d+)?$/i.test(clean)) return undefined
-  const nano = Math.round(Number(clean) * 1e9)
+  const nano = Math.round(Number(clean) * NANO_PER_USD)
   return Number.isSafeInteger(nano) ? nano : undefined
 }
 

@@ -1,21 +1,27 @@
 // The words of the catalogue: providers, models and their targets, API keys, as configuration and store both declare them.
 // Pure data; the gateway reads them in one immutable snapshot that is replaced as a whole.
 
+import type { ModelCache } from './answer-cache.ts'
 import type { OwnLimits } from './money.ts'
 
-export type ProviderType =
-  | 'openai'
-  | 'azure'
-  | 'anthropic'
-  | 'ollama'
-  | 'gemini'
-  | 'cohere'
-  | 'bedrock'
-  | 'mistral'
-  | 'openrouter'
-  | 'lmstudio'
-  | 'custom'
-  | 'mock'
+/** Every type there is, in the order in which they are shown. */
+export const PROVIDER_TYPES = [
+  'openai',
+  'azure',
+  'anthropic',
+  'ollama',
+  'gemini',
+  'cohere',
+  'bedrock',
+  'mistral',
+  'openrouter',
+  'lmstudio',
+  'nemo',
+  'custom',
+  'mock',
+] as const
+
+export type ProviderType = (typeof PROVIDER_TYPES)[number]
 
 /** Where a declaration came from: what the file or the environment declares is read-only everywhere else. */
 export type Origin = 'file' | 'environment' | 'store' | 'built-in'
@@ -154,6 +160,8 @@ export interface Provider {
   readonly apiVersion?: string
   /** AWS region that requests are signed for; absent means the one in the address. */
   readonly region?: string
+  /** Which of its configurations a NeMo Guardrails server uses for models that name none. */
+  readonly configId?: string
   readonly keys: readonly ProviderKey[]
   readonly timeouts: Timeouts
   readonly retries: RetrySettings
@@ -282,6 +290,8 @@ export interface Model {
   readonly priceChanges?: readonly { readonly fromMs: number; readonly price: ModelPrice }[]
   /** Absent: `DEFAULT_ROUTING`. */
   readonly routing?: RoutingSettings
+  /** What it says of the response cache; absent: nothing of its own. */
+  readonly cache?: ModelCache
 }
 
 /** An API key of a client. Only its hash is known. */

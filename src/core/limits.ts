@@ -18,6 +18,8 @@ export const LIMITS = {
   /** Roles or groups that one token brings, those Microsoft Graph was asked for included (it tells 11,000), and one name or identifier. */
   claimNamesMax: 20_000,
   claimCharsMax: 300,
+  /** How long a server that has begun to listen does nothing but answer: who starts it asks at once. What only some need is loaded then. */
+  startRestMs: 5,
   /** Header fields of a client's request: more than this is refused with 431. */
   requestHeadersMax: 100,
 
@@ -124,6 +126,8 @@ export const LIMITS = {
   healthMeanMs: 5 * 60_000,
   /** Another replica's word about a target does not count where this one had a good answer so short a time ago. */
   healthOwnWordMs: 1_000,
+  /** A reset of a provider stays in the store for replicas that do not hear of it at once. */
+  providerResetKeptMs: 60 * 60_000,
   /** A key that was refused rests so long, doubled each time up to the longer. */
   keyRefusedBaseMs: 60_000,
   keyRefusedCapMs: 15 * 60_000,
@@ -165,6 +169,8 @@ export const LIMITS = {
   logFlushBodyCharsMax: 4 * MIB,
   /** Wait for a lock on the log store: nothing else runs meanwhile, and the rows can wait better than requests. */
   logBusyTimeoutMs: 10,
+  /** Rows wait so long, and again, for a deletion of old ones that is under way on another thread. */
+  logHeldWaitMs: 3,
   /** Statements of those who count with the log that are kept prepared; they are few and constant. */
   logCompanionStatementsMax: 100,
   /** A log store that failed is tried again this often. */
@@ -194,6 +200,9 @@ export const LIMITS = {
   /** A search looks at so many rows in one statement, and begins no further one after so long: it goes on where it is asked again. */
   searchWindowRows: 20_000,
   searchTimeMs: 100,
+  /** The same of the hourly totals: lines in one statement beside those of a single hour, and how long counts over them go on. */
+  searchTotalsRows: 100_000,
+  searchTotalsTimeMs: 5_000,
   /** Statements that take longer are made smaller. */
   searchPartMs: 20,
   /** Days whose totals are asked at once for hours in which a search may find something. */
@@ -222,6 +231,10 @@ export const LIMITS = {
   /** A quiet stream says so often that it is there; whether whoever reads it still may is asked so often. */
   tailKeepaliveMs: 5_000,
   tailCheckIntervalMs: 1_000,
+  /** Of a command's first lines, what is written into a pipe without a stream: no pipe is so small that it would make anybody wait. */
+  pipeStraightBytes: 4_096,
+  /** Work in the background that nobody waits for begins so long after the start: first requests are answered first. */
+  backgroundStartMs: 1_000,
   /** Old rows are looked for this often, give or take a fifth, so that replicas do not meet. */
   logUpkeepIntervalMs: 60 * 60_000,
   /** Where the log has a size it may not outgrow, that is looked at this often. */
@@ -230,11 +243,53 @@ export const LIMITS = {
   logVacuumPagesMax: 128,
   /** Rows whose size is looked at to tell that of all. */
   logSizeSampleRows: 500,
-  /** One deletion of old rows takes about so long, and no more than so many rows: requests wait meanwhile on SQLite. */
-  logDeletionStepMs: 8,
+  /** Packed bodies of a request from this size on lie in the bucket, where there is one. */
+  contentObjectBytes: 64 * KIB,
+  /** Bodies that wait to be made ready for the log, in characters; beyond it rows are kept without theirs. */
+  contentQueueCharsMax: 32 * MIB,
+  contentQueueRowsMax: 5_000,
+  /** Bodies of one request that are looked through at once, which takes a few milliseconds; larger ones on a thread of their own. */
+  contentRedactInlineChars: 8 * KIB,
+  contentRedactTimeoutMs: 30_000,
+  /** The thread ends when there was nothing for it for so long. */
+  contentThreadIdleMs: 30_000,
+  /** Where a body was cut, so much of its end is not kept where something is taken out: what was cut in two is not recognised. */
+  contentCutChars: 256,
+  /** The four bodies of a request in JSON, each of its characters as an escape. */
+  contentUnpackedBytesMax: 32 * MIB,
+  /** Rules of the content policy of one tenant, and its legal holds. */
+  holdsMax: 200,
+  /** Objects that one round moves out of the store, deletes, or looks at. */
+  objectBatchRows: 50,
+  objectsAtOnceMax: 4,
+  objectTimeoutMs: 30_000,
+  objectRetryBaseMs: 2_000,
+  objectRetryCapMs: 10 * 60_000,
+  /** After so long bodies that were put on their way go out, together with those that came meanwhile. */
+  objectSoonMs: 200,
+  /** How often it is looked for objects that are to go out or away, while nobody says so. */
+  objectRoundIntervalMs: 5_000,
+  /** How often objects are held against the rows they belong to. */
+  objectSweepIntervalMs: 10 * 60_000,
+  /** Objects that no row knows are left alone when younger: their row may be on its way. */
+  objectOrphanAgeMs: 24 * 3_600_000,
+  objectBytesMax: 32 * MIB,
+  objectListBytesMax: 4 * MIB,
+  /** Rows of the log that an erasure looks at in one step. */
+  erasureStepRows: 2_000,
+  erasurePauseMs: 5,
+  /** How often it is looked for erasures that another process has begun or that wait. */
+  erasureIntervalMs: 60_000,
+  erasuresMax: 10_000,
+  /** Rows that an export of the request log reads at once. */
+  exportPageRows: 200,
+  /** One deletion of old rows takes about so long, and no more than so many rows: nobody else writes meanwhile on SQLite. */
+  logDeletionStepMs: 4,
   logDeletionStepRows: 1_000,
-  /** Taking a month away from the log waits this long for those who read it; then it is tried again the next time. */
-  logPartitionLockTimeoutMs: 1_000,
+  /** Taking a month away from the log waits this long for those who use it, as writers wait behind it; and so often, with pauses. */
+  logPartitionLockTimeoutMs: 40,
+  logPartitionLockTriesMax: 10,
+  logPartitionLockPauseMs: 400,
   /** At the end, a failing log store is tried this long before its rows are given up. */
   logCloseTimeoutMs: 5_000,
 
@@ -249,6 +304,12 @@ export const LIMITS = {
   /** Written in one transaction. */
   keptFlushRows: 256,
   keptFlushBytesMax: 4 * MIB,
+  /** Sealed, or sealed anew, in one step, after which requests have their turn; and the pause between two while a server runs. */
+  keptSealStepRows: 64,
+  keptSealStepBytesMax: 512 * KIB,
+  keptSealPauseMs: 20,
+  /** So often whoever writes what is kept looks whether there is a newer key. */
+  keptKeyRefreshIntervalMs: 5_000,
   /** How often what has expired is deleted, and after how many written rows or bytes earlier than that. */
   keptPruneIntervalMs: 10 * 60_000,
   keptPruneRows: 10_000,
@@ -259,6 +320,8 @@ export const LIMITS = {
   postgresConnectionsMax: 10,
   /** A connection that is not made by then, password and all. */
   postgresConnectTimeoutMs: 3_000,
+  /** Servers that one storage.url may name: a primary and those that may take its place. */
+  postgresServersMax: 8,
   /** What Postgres itself gives up: a statement, a wait for a lock, a transaction that nobody goes on with. */
   postgresStatementTimeoutMs: 10_000,
   postgresLockTimeoutMs: 5_000,
@@ -326,6 +389,22 @@ export const LIMITS = {
   setupLinkMs: 60 * 60_000,
   /** A link by which a new user, or one who has forgotten theirs, chooses a password: people read their mail after the weekend. */
   passwordLinkMs: 3 * 24 * 60 * 60_000,
+  /** A link that logs one person in: made by `weir open` and used by the browser that it opens. */
+  loginLinkMs: 2 * 60_000,
+  /** A browser that was started has failed by then, or is there. */
+  browserLaunchMs: 1_500,
+  /** A server that was started by hand or by the system, until it answers; between two questions. */
+  serviceStartTimeoutMs: 20_000,
+  serviceAskIntervalMs: 100,
+  /** One command of the system's service manager, and what is kept of what it says. */
+  serviceCommandTimeoutMs: 90_000,
+  serviceOutputCharsMax: 20_000,
+  /** Variables for a service, in a file. */
+  environmentFileBytesMax: 64 * KIB,
+  environmentFileNamesMax: 500,
+  /** The answer of a releases feed, and the wait for it. */
+  updateBodyBytesMax: 1 * MIB,
+  updateTimeoutMs: 10_000,
   /** A body of the login pages or of a logout. */
   loginBodyBytesMax: 64 * KIB,
   /** An answer of an OpenID provider: metadata, keys, tokens. */
@@ -347,6 +426,8 @@ export const LIMITS = {
   /** Rows of a page of a list of the management API, unless asked for, and at most. */
   adminPageRows: 100,
   adminPageRowsMax: 500,
+  /** Rows that a list reads at once of those that it puts in their places itself. */
+  listRunRows: 2_000,
   /** How long a creation is known by its `Idempotency-Key`, and how many are at once; the oldest go first. */
   onceAnswerMs: 24 * 60 * 60_000,
   onceAnswersMax: 10_000,
@@ -358,6 +439,25 @@ export const LIMITS = {
   ownKeysMax: 100,
   /** Limits of a tenant in the store, and budgets as well: every request of the tenant is held against all of them. */
   tenantRulesMax: 1_000,
+  /** Guardrails of one tenant, of the whole installation, and of the file: each may be asked for every request. */
+  tenantGuardrailsMax: 200,
+  /** Of those of one tenant, or of the whole installation, as JSON, all together: lists of words take a hundred times that in memory. */
+  tenantGuardrailsCharsMax: 2 * MIB,
+  /** One judgement, unless the rule says otherwise, and the longest a rule may allow: a client waits for it. */
+  guardTimeoutMs: 5_000,
+  guardTimeoutMsMax: 60_000,
+  /** Of a streamed answer held back until it is judged, unless the rule says otherwise, and at most. */
+  guardWindowChars: 512,
+  guardWindowCharsMax: 100_000,
+  /** Tried at once: guardrails, and texts. */
+  guardTrialRulesMax: 50,
+  guardTrialTextsMax: 50,
+  /** A guardrail in a body: a list of words may be long. */
+  guardrailBodyBytesMax: 512 * KIB,
+  /** Callers and models for which it is known which guardrails hold; beyond it they are looked for again. */
+  guardListsMax: 10_000,
+  /** Names of a model for which it is kept, all together. */
+  guardListNameCharsMax: 2_000,
   /** A key is kept so long after nothing is sealed with it any more: a process that has not heard of the new one may still use it. */
   dataKeyGraceMs: 60 * 60_000,
   /** Times sealed values are gone over in one rotation: processes that have not heard of the new key seal with the old one. */
@@ -453,12 +553,52 @@ export const LIMITS = {
   budgetOutputTokensMax: 8_192,
   /** Principals and models whose accounts are remembered. */
   budgetSubjectsMax: 10_000,
-  /** Alerts that wait for their webhook, tries of one, waits between them, and one try. */
-  alertQueueMax: 200,
+  /** Alerts that wait for one webhook, webhooks that are waited for at once, and those of one tenant; tries of one alert, waits between them, and one try. */
+  alertQueueMax: 50,
+  alertDestinationsMax: 200,
+  alertTenantDestinationsMax: 20,
   alertTriesMax: 5,
   alertRetryBaseMs: 1_000,
   alertRetryCapMs: 60_000,
   alertTimeoutMs: 10_000,
+  /** Outcomes that wait to be sent to one collector or export, and their bodies where those are sent too; beyond it new ones are dropped and counted. */
+  telemetryQueueMax: 4_096,
+  telemetryQueueBytesMax: 64 * MIB,
+  /** Sent at once, at the latest after so long. */
+  telemetryBatchMax: 256,
+  telemetryBatchBytesMax: 4 * MIB,
+  telemetryIntervalMs: 1_000,
+  /** One attempt, attempts, waits between them (longer where the receiver asks for it), and what is read of an answer. */
+  telemetryTimeoutMs: 10_000,
+  telemetryTriesMax: 6,
+  telemetryRetryBaseMs: 500,
+  telemetryRetryCapMs: 30_000,
+  telemetryRetryAfterMs: 5 * 60_000,
+  telemetryAnswerBytesMax: 64 * KIB,
+  /** At the end, or when its settings change, what waits is sent for so long. */
+  telemetryStopMs: 3_000,
+  /** Steps and spans of one request, one value of an attribute, and one text of a message. */
+  traceStepsMax: 32,
+  traceValueCharsMax: 1_000,
+  traceContentCharsMax: 128 * KIB,
+  /** A value in a line of the program's log, and the fields of one. */
+  logFieldCharsMax: 2_000,
+  logFieldsMax: 64,
+  /** A request longer than this is not looked for in the response cache. */
+  cacheRequestBytesMax: 4 * MIB,
+  /** A place of kept answers that says nothing for so long knows none, and so does an embedding model. */
+  cacheLookupMs: 500,
+  cacheEmbedMs: 3_000,
+  /** Requests of which others that are equal wait for the answer; beyond it each goes its own way. */
+  cacheFlightsMax: 10_000,
+  /** Tenants of which hits are counted apart; the rest together. */
+  cacheTalliesMax: 1_000,
+  /** Text of a request that is compared by its meaning, and texts that are found alike at once. */
+  cacheTextCharsMax: 8_000,
+  cacheBucketMax: 1_000,
+  /** Answers in the store or in Redis, at most, and those deleted at once. */
+  cacheRowsMax: 100_000,
+  cachePurgeBatchRows: 1_000,
   /** Groups of one report of usage. */
   usageGroupsMax: 10_000,
   /** Hours compared in one statement. */
@@ -548,6 +688,8 @@ export const LIMITS = {
   azureAccountsTtlMs: 60 * 60_000,
   /** A provider's body is read this long after its terminator, to keep the connection. */
   upstreamDrainTimeoutMs: 1_000,
+  /** `weir health` waits for an answer no longer: below what schedulers of containers give a check. */
+  healthTimeoutMs: 3_000,
   /** Running requests get this long at a graceful stop. */
   drainTimeoutMs: 30_000,
   /** After the last moment of accepting, kept-alive connections are told so for this long while others still run. */
@@ -566,6 +708,26 @@ export const LIMITS = {
   tokenCountTimeoutMs: 10_000,
   /** Combinations of labels of one metric; what comes beyond is counted under `other`. */
   metricSeriesMax: 2_000,
+  /** The same of a histogram, each of which has many lines. */
+  metricHistogramSeriesMax: 300,
+  /** Names of models and of tenants among the labels. */
+  metricModelsMax: 300,
+  metricTenantsMax: 200,
+  /** Kinds of requests whose counters are found at once; what comes beyond looks each of them up. */
+  metricShapesMax: 10_000,
+  /** Names that providers list are looked at again for metrics after this, at the soonest. */
+  metricModelNamesMs: 5_000,
+  /** Budgets and tenants whose standing is told, and how long it is not read again. */
+  metricBudgetsMax: 500,
+  metricBudgetTenantsMax: 50,
+  metricBudgetsFreshMs: 15_000,
+  /** A scrape waits so long for what is left of budgets; without an answer it tells what was known before. */
+  metricBudgetsWaitMs: 2_000,
+  /** How often the event loop is looked at, and how long after the last scrape. */
+  eventLoopTickMs: 250,
+  eventLoopWatchMs: 5 * 60_000,
+  /** A shorter text of metrics is not packed. */
+  metricTextPackBytes: 4 * KIB,
   /** Judged addresses of providers that are written as numbers. */
   judgedAddressEntriesMax: 1_000,
   /** Parsed addresses of providers. */
@@ -590,10 +752,22 @@ export const LIMITS = {
   probeAnswerBytesMax: 16 * KIB,
   /** The wait for an answer to a bare question, which a server may well not give. */
   probeAnswerTimeoutMs: 5_000,
-  /** Addresses of one name that are tried in turn while a connection is diagnosed, each for as long as a connection may take. */
+  /** The same for one layer of the way to a provider (less where it says so itself), and for its list of models or a page about a key. */
+  probeLayerTimeoutMs: 5_000,
+  probeListTimeoutMs: 10_000,
+  /** Addresses of one name that are tried in turn while a connection is diagnosed, all together for twice as long as one connection may take; each for so long at least. */
   probeAddressesMax: 8,
+  probeAddressMinMs: 1_000,
   /** Providers that are diagnosed at once. */
   doctorRunningMax: 16,
+  /** A command that asked others and is done ends by itself within this, or is ended. */
+  leftoverPatienceMs: 200,
+  /** A tool's file of settings that `weir setup` changes, and a model list it asks for; and how long it waits for one. */
+  setupFileBytesMax: 4 * MIB,
+  setupAnswerBytesMax: 8 * MIB,
+  setupAnswerTimeoutMs: 5_000,
+  /** How long a server may take to know a key that was just made. */
+  setupKeyTimeoutMs: 3_000,
   /** A provider that is tried from the management API: all of its keys, its list and a token of one model. */
   providerProbeMs: 25_000,
   /** A name that is looked up when an address is written; one that is not known by then is judged when it is used. */
@@ -619,10 +793,105 @@ export const LIMITS = {
   /** Looking for the line of a syntax error; beyond it none is told. */
   syntaxLineSearchMs: 300,
   configValuesMax: 100_000,
+  /** Files that a configuration of another program includes, when it is imported. */
+  importIncludesMax: 50,
   /** Problems of a configuration that are listed; the rest is counted. */
   configProblemsMax: 100,
   /** An editor's burst of writes is read once, this long after its last event. */
   configDebounceMs: 100,
   /** Watched files are also asked for their time stamps, as network folders raise no events. */
   configPollIntervalMs: 2_000,
+  /** Guardrail services outside: an answer, with the texts in it where they were rewritten. */
+  guardAnswerBytesMax: 8 * MIB,
+  /** Questions that one service is asked at once, and those that wait for their turn; beyond it there is no answer. */
+  guardCallsMax: 16,
+  guardQueueMax: 512,
+  /** Of these, what one judgement may have under way: others have a turn as well. */
+  guardCallsOfOneMax: 8,
+  /** Failures in a row after which a service is left alone, for how long at first and at most; then one question tries it. */
+  guardCircuitFailuresMax: 5,
+  guardCircuitOpenMs: 1_000,
+  guardCircuitOpenMaxMs: 15_000,
+  /** Services of which it is remembered how they are. */
+  guardServersMax: 500,
+  /** Parts that a text is asked in where it is longer than a service takes, and all parts of one judgement. */
+  guardPartCharsMax: 1_000_000,
+  guardPartsMax: 2_000,
+  /** What a service calls its findings: names of one judgement, and the length of one. */
+  guardCategoriesMax: 50,
+  guardCategoryCharsMax: 64,
+  /** Texts that one rule remembers to have passed, where it is told to. */
+  guardPassedTextsMax: 10_000,
+  /** Places in texts that one answer names. */
+  guardSpansMax: 20_000,
+  /** Different values that one request may have masked at once; with more of them it is refused. */
+  guardValuesMax: 5_000,
+  /** Rules that `x-weir-guardrails` names. */
+  guardHeaderRulesMax: 20,
+  /** What a client is told to wait where a rule could not be checked. */
+  guardRetryAfterMs: 2_000,
+  /** Text of an answer that is held back until it is judged; an answer that holds back more is not judged, and so not sent. */
+  guardHeldCharsMax: 4 * MIB,
+  /** Windows of a stream are judged after so many new characters at the least. */
+  guardStepChars: 16,
+  /** Rules and callers of which the audit has been told in this minute; beyond it nobody new is told apart. */
+  guardAuditEntriesMax: 10_000,
+  guardAuditIntervalMs: 60_000,
+  /** What an entry of the audit quotes of a request. */
+  auditExcerptChars: 2_000,
+  /** Quoted texts that are deleted at once. */
+  auditContentStepRows: 500,
+
+  /** Characters beyond the first plane whose normal form is remembered. */
+  guardFormsMax: 20_000,
+  /** Of a text that guardrails judge at one go; between two goes others run. What goes on behind it is found within the overlap. */
+  guardSliceChars: 64 * KIB,
+  guardOverlapChars: 16 * KIB,
+  /** What stands before it is looked at for words that name what follows. */
+  guardBeforeChars: 512,
+  /** Such a time is judged without a pause, but for the one step that runs over it. */
+  guardSliceMs: 5,
+  /** Patterns that people write: characters times instructions of one step, some 20 ms where the engine is at its slowest. */
+  patternSliceStepsMax: 600_000,
+  /** A pattern, its instructions (so that a slice has 1,500 characters at least), and how many are kept compiled. */
+  patternCharsMax: 1_000,
+  patternProgramMax: 400,
+  patternsCompiledMax: 500,
+  /** What the engine remembers of one pattern to be fast. */
+  patternStatesBytesMax: 512 * KIB,
+  /** Embeddings for topics: one part of a text, parts of one judgement, texts of one question, vectors kept for one rule (6 KiB each). */
+  guardEmbedChars: 2_000,
+  guardEmbedPartsMax: 256,
+  guardEmbedTextsMax: 64,
+  guardVectorsMax: 500,
+  /** Of a text that is searched for signs of injection at one go, and what is looked at beyond it. */
+  injectionSliceChars: 16 * KIB,
+  injectionOverlapChars: 1 * KIB,
+  /** Text of one judgement in which encoded text is looked for, and what one piece of it is read to. */
+  guardDecodedCharsMax: 64 * KIB,
+  guardDecodedPiecesMax: 200,
+  /** Steps of checking one value by a schema; a schema can make them grow without bound. */
+  guardSchemaStepsMax: 300_000,
+  /** Steps between two pauses, so that others run meanwhile. */
+  guardSchemaStepsAtOnceMax: 4_000,
+  guardSchemaDepthMax: 100,
+  guardSchemaPatternsMax: 200,
+
+  /** Outcomes that wait in memory for a ClickHouse; what is more is dropped and counted. Beyond a failure they wait on disk. */
+  clickhouseQueueRowsMax: 50_000,
+  clickhouseBatchRows: 2_000,
+  clickhouseIntervalMs: 1_000,
+  clickhouseRetryIntervalMs: 5_000,
+  clickhouseConnectMs: 5_000,
+  /** Of one batch, and of a question that people ask. */
+  clickhouseTimeoutMs: 30_000,
+  clickhouseQueryMs: 20_000,
+  clickhouseAnswerBytesMax: 64 * MIB,
+  /** For each column of each month that a statement reads. */
+  clickhouseReadBufferBytes: 64 * KIB,
+  /** What was not sent until then at a stop waits on disk for the next start. */
+  clickhouseCloseTimeoutMs: 3_000,
+  clickhouseRetentionIntervalMs: 3_600_000,
+  /** Until a deletion of one person's rows has been done there; it is looked at again then. */
+  clickhouseErasureMs: 60_000,
 } as const

@@ -32,13 +32,15 @@ export function withIssuerNetwork(
 /**
  * The same for any other address that is posted to, as a webhook's.
  * @param isOperators declared by the operator, and not by whoever may use the admin API
+ * @param own what is said for this address alone
  */
 export function outboundNetwork(
   url: string,
   isOperators: boolean,
   defaults: NetworkDefaults,
+  own: NetworkSettings = {},
 ): NetworkSettings {
-  return completed({}, url, isOperators, defaults)
+  return completed(own, url, isOperators, defaults)
 }
 
 function completed(

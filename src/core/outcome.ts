@@ -1,6 +1,8 @@
 // The one record made of a request when it ends, however it ends. Every sink (log store, metrics, later audit) reads it.
 // It never holds a secret; bodies only where the log policy is `content`.
 
+import type { Redaction } from './content.ts'
+import type { GuardrailVerdict } from './guardrail.ts'
 import type { Loss } from './ir/loss.ts'
 import type { Usage } from './ir/usage.ts'
 
@@ -23,6 +25,42 @@ export interface AttemptRecord {
   readonly startedMs?: number
   /** The same of the head of its answer; absent where none came. */
   readonly firstByteMs?: number
+  /** Id of its span, hexadecimal; only while requests are traced. */
+  readonly spanId?: string
+}
+
+/** What the response cache had to do with a request. */
+export interface CacheRecord {
+  /** `bypass`: the request or its client wants none; nothing was looked up. */
+  readonly state: 'hit' | 'miss' | 'bypass'
+  readonly kind: 'exact' | 'semantic'
+  /** What the answer had cost when it was bought; of a hit, where it is known. */
+  readonly savedNanoUsd?: number
+  /** Of a hit: how long ago it was bought. */
+  readonly ageMs?: number
+  /** Milliseconds after the request arrived at which it was looked up, and how long that took. */
+  readonly startedMs?: number
+  readonly durationMs?: number
+}
+
+/** The place of a request in a distributed trace (https://www.w3.org/TR/trace-context/). Only while requests are traced. */
+export interface TraceRecord {
+  /** Of the request's own span, hexadecimal. */
+  readonly spanId: string
+  /** Of the client's span, where it named one. */
+  readonly parentSpanId?: string
+  /** Whether the client, or the dice, wants it kept whatever comes of it. */
+  readonly sampled: boolean
+  /** Waits for a store or for others of this program, worth a span of their own. */
+  readonly steps: readonly TraceStep[]
+}
+
+export interface TraceStep {
+  /** `admit`, `kept`, … */
+  readonly name: string
+  /** Milliseconds after the request arrived. */
+  readonly startedMs: number
+  readonly durationMs: number
 }
 
 /** One target in a decision: at which place it was taken, or why it was passed over. */
@@ -71,8 +109,9 @@ export interface Outcome {
   readonly tenantId: string
   /** What `x-request-id` said. */
   readonly requestId: string
-  /** `traceparent`'s trace id, or undefined. */
+  /** `traceparent`'s trace id, or one of ours while requests are traced; else undefined. */
   readonly traceId?: string
+  readonly trace?: TraceRecord
   readonly apiKeyHash?: string
   readonly apiKeyId?: string
   readonly userId?: string
@@ -121,6 +160,16 @@ export interface Outcome {
   /** What the provider was sent and what it sent back, where that was something else than the client's. Bounded alike. */
   readonly providerRequestBody?: string
   readonly providerResponseBody?: string
+  /** What is to be taken out of it before anything of it is kept or told; absent: nothing. Not kept in the row. */
+  readonly redact?: readonly Redaction[]
+  /** The same four, packed and without what must not be kept; then none of them is there by itself. Only on the way into the store. */
+  readonly packedBodies?: Uint8Array
+  /** Where the packed bodies are to lie outside of the store, once they are there. Only on the way into the store. */
+  readonly objectKey?: string
+  /** Rules that were asked; absent where none holds. */
+  readonly guardrails?: readonly GuardrailVerdict[]
+  /** Absent where no cache is configured for it. */
+  readonly cache?: CacheRecord
   /** What it takes out of budgets; for the ledger, not kept in the row. */
   readonly charges?: readonly BudgetCharge[]
   /** It is counted, and leaves no row: the log policy is `none`. */
@@ -130,4 +179,18 @@ export interface Outcome {
 /** A place outcomes go. `record` must return at once and never throw: a slow sink may not slow a request. */
 export interface OutcomeSink {
   record(outcome: Outcome): void
+}
+
+/** What became of what a sink was given, since it began, and what waits in it now. */
+export interface SinkCounters {
+  /** A short word for the sink, as the program or its configuration names it; never an address. Sinks of one name are told together. */
+  readonly name: string
+  /** Wait to be sent. */
+  readonly queued: number
+  /** Were taken by the other side. */
+  readonly sent: number
+  /** Never reached it: the queue was full, it was tried often enough, or the sink ended. */
+  readonly dropped: number
+  /** Tries to send that failed, those that were made again included. */
+  readonly failed: number
 }

@@ -74,3 +74,15 @@ test('who may ask the whole provider may use every model of it', () => {
   )
   expect(allowed).toBeGreaterThan(20)
 })
+
+test('a denial of a model closes raw requests for it in every spelling', () => {
+  const denials = memberGrants().map((grant) => {
+    return { ...grant, effect: 'deny' as const, scope: '/tenants/default/models/up/GPT-5' as const }
+  })
+  const who: Principal = { ...principal(), grants: [...memberGrants(), ...denials] }
+  for (const name of ['GPT-5', 'gpt-5', 'models/gpt-5', 'gpt%2D5', ' gpt-5', 'gpt-5:latest']) {
+    expect([name, mayAskProvider(who, 'up', [name])]).toEqual([name, false])
+  }
+  expect(mayAskProvider(who, 'up', ['gpt-5-mini'])).toBe(true)
+  expect(mayAskProvider(who, 'other', ['gpt-5'])).toBe(true)
+})

@@ -3,6 +3,7 @@
 // near a path.
 
 import type { Scope } from './identity.ts'
+import { spellings } from './model-spellings.ts'
 import { DEFAULT_TENANT_ID, matchesPattern, type Grant, type Principal } from './principal.ts'
 
 /** Every action there is, each with who it is for in a few words. */
@@ -56,10 +57,25 @@ export const ACTIONS = {
   'budget.read': 'See budgets and what is left of them.',
   'budget.write': 'Make and change budgets.',
   'budget.delete': 'Delete budgets.',
+  'guardrail.read': 'See guardrails.',
+  'guardrail.write': 'Make, change and order guardrails, and try them.',
+  'guardrail.delete': 'Delete guardrails.',
+  'flag.read': 'See feature flags.',
+  'flag.write': 'Change for whom feature flags are on.',
+  'cache.read': 'See how much the response cache of a tenant holds and saved.',
+  'cache.write': 'Empty the response cache of a tenant.',
   'usage.read': 'See what a tenant used and spent.',
   'usage.self': 'See what one used and spent oneself.',
   'request.read': 'Search the request log of a tenant, without bodies.',
   'request.content.read': 'Read bodies of logged requests.',
+  'content_rule.read': 'See which content of requests is kept.',
+  'content_rule.write': 'Make and change rules of which content is kept.',
+  'content_rule.delete': 'Delete rules of which content is kept.',
+  'hold.read': 'See legal holds.',
+  'hold.write': 'Keep requests from being deleted.',
+  'hold.release': 'Release legal holds.',
+  'erasure.read': 'See erasures of people’s data, and their reports.',
+  'erasure.write': 'Erase one person’s data.',
   'audit.read': 'Read the audit of a tenant.',
   'audit.export': 'Export the audit of a tenant.',
   'session.read': 'See who is logged in.',
@@ -247,22 +263,30 @@ export function isModelDenied(principal: Principal, name: string): boolean {
 }
 
 /**
- * Whether a denial keeps the principal from a target, by whatever name it asked: of the provider, of the provider's model, or of a
- * model of that name at any provider. A permission it does not need: whoever may ask for an alias may be answered by its targets.
+ * Whether a denial keeps the principal from a target, by whatever name it asked: of the provider, of the provider's model in any
+ * spelling, or of a model of that name at any provider. A permission it does not need: whoever may ask for an alias may be answered by
+ * its targets.
  */
 export function isTargetDenied(
   principal: Principal,
   { providerId, model }: { readonly providerId: string; readonly model: string },
 ): boolean {
   const { grants, tenantId } = principal
-  return grants.some(
-    (grant) =>
-      grant.effect === 'deny' &&
-      (scopeContains(grant.scope, scopes.provider(tenantId, providerId)) ||
-        scopeContains(grant.scope, scopes.model(tenantId, `${providerId}/${model}`)) ||
-        scopeContains(grant.scope, scopes.model(tenantId, model))) &&
-      roleGives(grant.role, 'model.invoke'),
-  )
+  let names: readonly Scope[] | undefined
+  return grants.some((grant) => {
+    if (grant.effect !== 'deny' || !roleGives(grant.role, 'model.invoke')) return false
+    if (scopeContains(grant.scope, scopes.provider(tenantId, providerId))) return true
+    names ??= spellings(model).flatMap((name) => [
+      lowered(scopes.model(tenantId, `${providerId}/${name}`)),
+      lowered(scopes.model(tenantId, name)),
+    ])
+    const denied = lowered(grant.scope)
+    return names.some((name) => scopeContains(denied, name))
+  })
+}
+
+function lowered(scope: Scope): Scope {
+  return scope.toLowerCase() as Scope
 }
 
 /**

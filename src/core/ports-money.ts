@@ -176,13 +176,16 @@ export interface UsageRow {
   readonly unpricedRequests: number
   /** Requests whose usage is an estimate of ours. */
   readonly estimatedRequests: number
+  /** Answered from the response cache, and what those answers had cost when they were bought. */
+  readonly responseHits: number
+  readonly savedNanoUsd: number
 }
 
 /** Reports from the hourly totals, which are written in the same transaction as the rows they sum. */
 export interface UsageRepository {
   report(filter: UsageFilter): Promise<UsageRow[]>
-  /** Last use of keys, by id. */
-  keysLastUsed(tenantId: string): Promise<ReadonlyMap<string, number>>
+  /** Last use of keys, by id. @param keyIds of these alone; at most a page of them */
+  keysLastUsed(tenantId: string, keyIds?: readonly string[]): Promise<ReadonlyMap<string, number>>
   /**
    * Computes the hours anew from the rows and compares.
    * @param mend writes what is right where it differs

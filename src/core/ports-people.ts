@@ -15,6 +15,7 @@ import type {
   Tenant,
   User,
 } from './identity.ts'
+import type { ListAsked, ListPart } from './list-page.ts'
 import type { CalledBack } from './recall.ts'
 
 /** Tenants are the one kind of row that belongs to none. */
@@ -47,10 +48,20 @@ export interface NewUser extends Pick<
   readonly passwordHash?: string
 }
 
+/** What pages of users are sorted by: `name` is what they are shown by. */
+export type UserSort = 'name' | 'subject' | 'email' | 'created' | 'last_login'
+
+export interface UserFilter {
+  readonly status?: Status
+  readonly issuer?: string
+}
+
 export interface UserRepository {
   /** GatewayError 409 `already_exists` when issuer and subject are known, in any tenant. */
   create(user: NewUser, by: Actor): Promise<User>
   list(tenantId: string): Promise<User[]>
+  /** One page of a tenant's users; searched are name, mail, subject and id. The texts of what is asked hold no NUL. */
+  page(tenantId: string, filter: UserFilter, asked: ListAsked<UserSort>): Promise<ListPart<User>>
   find(tenantId: string, id: string): Promise<User | undefined>
   /** By what a token says; over all tenants, as a login does not know which. */
   bySubject(issuer: string, subject: string): Promise<User | undefined>

@@ -2,7 +2,8 @@
 // filter, is bounded in what it looks at, and says how far it came. `matches` is the filter in words of the core, for rows that are at
 // hand already; the store says the same in SQL, and a test holds the two together. Pure.
 
-import type { Outcome } from './outcome.ts'
+import type { GuardrailVerdict } from './guardrail.ts'
+import type { CacheRecord, Outcome } from './outcome.ts'
 import type { StoredRequest } from './ports.ts'
 
 /** `exact` statuses are numbers: 429. */
@@ -32,6 +33,12 @@ export interface RequestSearchFilter {
   readonly finish?: string
   /** Something could not be said in the provider's protocol. */
   readonly hasLosses?: boolean
+  /** A guardrail that was asked; empty: none was. */
+  readonly guardrailId?: string
+  /** What a guardrail said, that of `guardrailId` where it is given; `hit` is anything but `pass`. */
+  readonly verdict?: GuardrailVerdict['verdict'] | 'hit'
+  /** What the response cache had to do with it; empty: nothing. */
+  readonly cacheState?: CacheRecord['state'] | ''
   /** More than one attempt was made. */
   readonly hasFallback?: boolean
   /** Something of the prompt came from the provider's cache. */
@@ -86,7 +93,7 @@ export interface RequestFacets {
   readonly untilMs: number
   /**
    * `totals`: the hourly totals, which are exact, and in which a name that no provider took for a model is none. `rows`: the rows
-   * themselves, back to `sinceMs`, which is later than asked for where there are too many to look at.
+   * themselves. Both go back to `sinceMs`, which is later than asked for where there are too many to look at.
    */
   readonly from: 'totals' | 'rows'
   readonly isWhole: boolean
@@ -235,6 +242,8 @@ function isLike(outcome: Outcome, filter: RequestSearchFilter): boolean {
     whether(filter.stream, outcome.stream) &&
     same(filter.finish, outcome.finish) &&
     whether(filter.hasLosses, outcome.losses.length > 0) &&
+    isJudged(filter, outcome) &&
+    same(filter.cacheState, outcome.cache?.state) &&
     whether(filter.hasFallback, outcome.attempts.length > 1) &&
     whether(filter.isCached, (outcome.usage?.cacheReadTokens ?? 0) > 0)
   )
@@ -262,4 +271,16 @@ function isWithin(outcome: Outcome, filter: RequestSearchFilter): boolean {
 /** As both engines fold text: ASCII letters alone. */
 function lower(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+/** Whether a guardrail said what a filter asks for: one rule at one stage, and not one the id and another the verdict. */
+function isJudged({ guardrailId, verdict }: RequestSearchFilter, { guardrails = [] }: Outcome) {
+  if (guardrailId === undefined && verdict === undefined) return true
+  if (guardrailId === '') return guardrails.length === 0 && verdict === undefined
+  return guardrails.some(
+    (one) =>
+      (guardrailId === undefined || one.ruleId === guardrailId) &&
+      (verdict === undefined ||
+        (verdict === 'hit' ? one.verdict !== 'pass' : one.verdict === verdict)),
+  )
 }

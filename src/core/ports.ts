@@ -16,6 +16,7 @@ import type { TokenAudience } from './azure-cloud.ts'
 import type { ModelFacts, ModelState, ProviderModel } from './model-status.ts'
 import type { OwnLimits } from './money.ts'
 import type { Outcome } from './outcome.ts'
+import type { KeyPages } from './ports-keys.ts'
 
 export interface Clock {
   /** Wall clock, UTC milliseconds. */
@@ -165,7 +166,7 @@ export interface ApiKeyChange {
  * API keys of one store. Every method names its tenant: there is no query over all of them but `all`, for the snapshot. Changes are
  * recorded in the audit in the same transaction, in the name of `by`.
  */
-export interface ApiKeyRepository {
+export interface ApiKeyRepository extends KeyPages {
   create(key: NewApiKey, by: Actor): Promise<ApiKey>
   list(tenantId: string): Promise<ApiKey[]>
   find(tenantId: string, id: string): Promise<ApiKey | undefined>
@@ -306,6 +307,10 @@ export interface StoredRequest {
   /** Grows with each row; the cursor for following. */
   readonly sequence: number
   readonly outcome: Outcome
+  /** Its bodies lie outside of the store under this name, and are not among the outcome's. */
+  readonly objectKey?: string
+  /** It has bodies that cannot be read. */
+  readonly isContentDamaged?: true
 }
 
 /** Reads of the request log; writes go through the log writer alone. */
@@ -316,7 +321,7 @@ export interface RequestRepository {
 }
 
 /** What is kept for later requests: an answer by its id, reasoning by tool-call id, who owns a file or a batch. */
-export type KeptKind = 'response' | 'reasoning' | 'file' | 'batch'
+export type KeptKind = 'response' | 'reasoning' | 'file' | 'batch' | 'answer'
 
 export interface KeptItem {
   readonly kind: KeptKind

@@ -36,6 +36,7 @@ export interface ProviderFacts {
   readonly hasApiVersion: boolean
   readonly hasRegion: boolean
   readonly hasContext: boolean
+  readonly hasConfigId: boolean
   readonly keys: readonly (string | undefined)[]
   readonly retries: { readonly baseMs: number | undefined; readonly capMs: number | undefined }
   readonly entra:
@@ -97,6 +98,9 @@ function refuseOfOthers(facts: ProviderFacts, type: ProviderType, add: Add): voi
     add('api_version', 'is for providers of type azure only')
   }
   if (type !== 'bedrock' && hasRegion) add('region', 'is for providers of type bedrock only')
+  if (type !== 'nemo' && facts.hasConfigId) {
+    add('config_id', 'is for providers of type nemo only')
+  }
   if (hasContext && !RUNS_MODELS.has(type)) {
     add('context', `is for providers of type ${[...RUNS_MODELS].join(', ')}`)
   }

@@ -39,6 +39,9 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
       'discovery.*',
       'limit.read',
       'budget.read',
+      'guardrail.read',
+      'flag.read',
+      'cache.*',
       'usage.read',
       'usage.self',
       'request.read',
@@ -65,7 +68,16 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
     'Viewer',
     'Sees models, providers, limits, budgets and usage; asks nothing.',
     ['model.list', '*.read', 'usage.self'],
-    ['audit.read', 'request.*', 'user.read', 'session.read', 'settings.read', 'key.read'],
+    [
+      'audit.read',
+      'request.*',
+      'user.read',
+      'session.read',
+      'settings.read',
+      'key.read',
+      'hold.read',
+      'erasure.read',
+    ],
   ),
 ]
 

@@ -1,9 +1,8 @@
 // What reports of usage look like outside: JSON and CSV, for the admin API and for commands alike. Pure.
 
 import type { JsonObject } from './json.ts'
+import { NANO_PER_USD } from './nano-usd.ts'
 import type { UsageDimension, UsageRow } from './ports-money.ts'
-
-const NANO = 1e9
 
 /** Columns of a report behind those it is grouped by. */
 export const USAGE_COLUMNS = [
@@ -17,6 +16,8 @@ export const USAGE_COLUMNS = [
   'cost_usd',
   'unpriced_requests',
   'estimated_requests',
+  'response_hits',
+  'saved_usd',
 ] as const
 
 const TIMES: ReadonlySet<UsageDimension> = new Set<UsageDimension>(['hour', 'day', 'month'])
@@ -48,6 +49,8 @@ export function usageValues(row: UsageRow): readonly (number | string)[] {
     usdText(row.costNanoUsd),
     row.unpricedRequests,
     row.estimatedRequests,
+    row.responseHits,
+    usdText(row.savedNanoUsd),
   ]
 }
 
@@ -64,8 +67,10 @@ export function usageJson(groupBy: readonly UsageDimension[], row: UsageRow): Js
     cache_write_tokens: row.cacheWriteTokens,
     output_tokens: row.outputTokens,
     reasoning_tokens: row.reasoningTokens,
-    cost_usd: row.costNanoUsd / NANO,
+    cost_usd: row.costNanoUsd / NANO_PER_USD,
     unpriced_requests: row.unpricedRequests,
     estimated_requests: row.estimatedRequests,
+    response_hits: row.responseHits,
+    saved_usd: row.savedNanoUsd / NANO_PER_USD,
   }
 }

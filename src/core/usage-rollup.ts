@@ -43,6 +43,10 @@ export interface RollupAmounts {
   /** Summed over `firstTokenRequests`, those that came to a first byte. */
   firstTokenMs: number
   firstTokenRequests: number
+  /** Answered from the response cache. */
+  responseHits: number
+  /** What those had cost when they were bought. */
+  savedNanoUsd: number
 }
 
 /** Operations that cost something even where no usage is told. */
@@ -87,7 +91,9 @@ export function rollupKey(outcome: Outcome): RollupKey {
  * Whether the name asked for is one of a model: anybody may invent names, and each would be a line of the totals for ever. One that no
  * provider was asked for is none, and one that a provider refused as wrong need be none.
  */
-function hasModel({ providerId, status, usage }: Outcome): boolean {
+function hasModel({ cache, providerId, status, usage }: Outcome): boolean {
+  // A provider has answered to that name before.
+  if (cache?.state === 'hit') return true
   if (providerId === undefined) return false
   if (status < 400 || status >= 500 || NAMING.has(status)) return true
   return usage?.inputTokens !== undefined || usage?.outputTokens !== undefined
@@ -95,8 +101,8 @@ function hasModel({ providerId, status, usage }: Outcome): boolean {
 
 /** What a request counts for. */
 export function rollupAmounts(outcome: Outcome): RollupAmounts {
-  const { attempts, costNanoUsd, firstTokenMs, operation, providerId, status, totalMs, usage } =
-    outcome
+  const { attempts, cache, costNanoUsd, firstTokenMs, operation, providerId } = outcome
+  const { status, totalMs, usage } = outcome
   const isBilled =
     usage !== undefined || (status < 400 && providerId !== undefined && BILLED.has(operation))
   return {
@@ -119,5 +125,7 @@ export function rollupAmounts(outcome: Outcome): RollupAmounts {
     cacheHits: (usage?.cacheReadTokens ?? 0) > 0 ? 1 : 0,
     firstTokenMs: firstTokenMs === undefined ? 0 : Math.round(firstTokenMs),
     firstTokenRequests: firstTokenMs === undefined ? 0 : 1,
+    responseHits: cache?.state === 'hit' ? 1 : 0,
+    savedNanoUsd: cache?.savedNanoUsd ?? 0,
   }
 }

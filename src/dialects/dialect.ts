@@ -13,7 +13,9 @@ import type { JsonObject } from '../core/json.ts'
 export type { DialectName } from '../core/ir/request.ts'
 
 /** What a request asks for. A dialect has at most one wire shape for each. */
-export type Operation = 'chat' | 'completion' | 'embedding' | 'token-count'
+export const OPERATIONS = ['chat', 'completion', 'embedding', 'token-count'] as const
+
+export type Operation = (typeof OPERATIONS)[number]
 
 /** What of a request stands outside its body. */
 export interface RequestHints {
@@ -85,6 +87,8 @@ export interface Quirks {
   readonly remembersReasoning?: boolean
   /** Errors, in streams too, tell the id of the account and what the vendor behind it said (OpenRouter). */
   readonly accountInErrors?: boolean
+  /** The last hand on an encoded body, for what the upstream wants beside the dialect (NeMo Guardrails: its configuration). */
+  readonly shape?: (body: JsonObject) => JsonObject
   /** Deployment-style URL: the body's `model` is ignored. */
   readonly modelInPath?: boolean
 }

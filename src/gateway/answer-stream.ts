@@ -7,7 +7,7 @@ import type { Timeouts } from '../core/catalog.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { GatewayDeps } from './deps.ts'
-import type { Pump, Rest } from './pump.ts'
+import type { Later, Pump, Rest } from './pump.ts'
 import type { RequestRecord } from './record.ts'
 import type { Watched } from './stream-watch.ts'
 
@@ -35,6 +35,7 @@ export function answerStream(options: AnswerStreamOptions): ReadableStream<Uint8
 }
 
 class AnswerStream implements Watched {
+  readonly isStream = true
   private readonly options: AnswerStreamOptions
   private reader: ReadableStreamDefaultReader<Uint8Array>
   private upstream: UpstreamResponse
@@ -43,6 +44,8 @@ class AnswerStream implements Watched {
   private goingOn: Promise<void> | undefined
   private controller: Controller | undefined
   private reading = false
+  /** What was read is being judged: the provider is not waited for. */
+  private judging = false
   private over = false
   private lastUpstreamMs: number
   private lastSentMs: number
@@ -80,7 +83,10 @@ class AnswerStream implements Watched {
           if (this.over) return
           if (this.isGivenUp(reader)) continue
           this.lastUpstreamMs = this.options.deps.clock.monotonicMs()
-          if (done) this.finish(controller)
+          if (this.options.pump.later !== undefined) {
+            if (await this.takeLater(done ? undefined : value, this.options.pump.later, controller))
+              return
+          } else if (done) this.finish(controller)
           else if (this.take(value, controller)) return
         } catch (error) {
           if (!this.isGivenUp(reader)) this.fail(asUpstreamFailure(error))
@@ -96,8 +102,41 @@ class AnswerStream implements Watched {
     const { pump, record } = this.options
     record.bodies?.answered(chunk)
     const bytes = pump.push(chunk)
+    return this.taken(bytes, controller)
+  }
+
+  /** The same where its bytes come later; without a chunk, the upstream has ended. */
+  private async takeLater(
+    chunk: Uint8Array | undefined,
+    later: Later,
+    controller: Controller,
+  ): Promise<boolean> {
+    if (chunk !== undefined) this.options.record.bodies?.answered(chunk)
+    this.judging = true
+    try {
+      if (chunk !== undefined) {
+        const bytes = await later.push(chunk)
+        return !this.over && this.taken(bytes, controller)
+      }
+      const { bytes, error } = await later.end()
+      if (this.over) return false
+      if (bytes !== undefined) this.send(controller, bytes)
+      if (this.options.pump.cutShort === true) this.closeCut()
+      else if (error !== undefined) this.fail(error)
+      else this.close(this.options.pump.failed)
+      return false
+    } finally {
+      this.judging = false
+      this.lastUpstreamMs = this.options.deps.clock.monotonicMs()
+    }
+  }
+
+  /** What came of a chunk. True when the client has got something of it. */
+  private taken(bytes: Uint8Array | undefined, controller: Controller): boolean {
+    const { pump } = this.options
     if (bytes !== undefined) this.send(controller, bytes)
-    if (pump.broken !== undefined) this.fail(pump.broken)
+    if (pump.cutShort === true) this.closeCut()
+    else if (pump.broken !== undefined) this.fail(pump.broken)
     else if (pump.failed !== undefined) this.close(pump.failed)
     else if (pump.complete) this.closeComplete()
     else return bytes !== undefined
@@ -121,7 +160,8 @@ class AnswerStream implements Watched {
       }
       return
     }
-    if (this.goingOn === undefined && nowMs - this.lastUpstreamMs > timeouts.idleMs) {
+    const waits = this.goingOn === undefined && !this.judging
+    if (waits && nowMs - this.lastUpstreamMs > timeouts.idleMs) {
       return this.fail(timeout('The provider went silent in the middle of its answer.'))
     }
     if (nowMs - this.lastSentMs > deps.settings().keepaliveIntervalMs) {
@@ -146,6 +186,12 @@ class AnswerStream implements Watched {
     if (this.over) return
     if (this.options.pump.finished()) this.closeComplete()
     else this.close(new GatewayError('client_closed'))
+  }
+
+  /** The answer was ended here: its provider need not go on. */
+  private closeCut(): void {
+    this.close()
+    this.dropUpstream(new GatewayError('content_filter'))
   }
 
   /** The answer is whole; the provider gets a moment to end its body, so that its connection can be used again. */

@@ -12,12 +12,14 @@ import type { Loss } from '../core/ir/loss.ts'
 import type { ChatRequest } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
+import { callerOf } from '../core/principal.ts'
 import type { Framing } from '../dialects/dialect.ts'
 import { firstAnswer, type Candidate } from './candidates.ts'
 import { guardContext, withRoom, type ContextRoom } from './context-guard.ts'
 import type { GatewayDeps } from './deps.ts'
 import { hasEffects } from './effects.ts'
 import { routeNoted, withFallbacks } from './fallback.ts'
+import type { GuardedAnswer } from './guard/output.ts'
 import { forwardedHeaders } from './headers.ts'
 import type { KeptBodies } from './kept-bodies.ts'
 import { holdersAmong, refuseHeldElsewhere } from './kept-responses.ts'
@@ -31,6 +33,7 @@ import { routeTargets } from './routing.ts'
 import type { Catalog } from './snapshot.ts'
 import { nobodyLeft, noProvider, notOffered } from './target-errors.ts'
 import { isFailure, tryTarget, type Repeating, type TargetFailure } from './target-run.ts'
+import type { TraceFields } from './tracing.ts'
 import { answerType, AttemptFailure, send, timeoutsLeft } from './upstream.ts'
 import { readWhole, type WholeAnswer } from './whole.ts'
 
@@ -40,6 +43,10 @@ export type Answer = {
   readonly plan: TargetPlan
   readonly upstream: UpstreamResponse
   readonly withholdUsage: boolean
+  /** It comes from the response cache: nobody was asked, and `upstream` is nobody's. */
+  readonly cached?: true
+  /** Present where rules have changed it: what it was, and what is kept of it. */
+  readonly guarded?: GuardedAnswer
   /** When its head came; absent where that is now. */
   readonly headMs?: number
 } & ({ readonly kind: 'stream' } | ({ readonly kind: 'whole' } & WholeAnswer))
@@ -87,16 +94,21 @@ function attemptModel(
   if (targets.length === 0) throw nobodyLeft(retryAfterMs)
   const repeating = hasEffects(inbound, peeked.body) ? 'unless-begun' : 'freely'
   const { hedgeAfterMs, retryRefused } = model.routing ?? DEFAULT_ROUTING
+  const mayHedge = hedgeAfterMs !== undefined && repeating === 'freely' && hedges(forms, deps)
   return firstAnswer(
     targets.map((target) => candidateOf(target, forms, repeating, catalog, record, deps)),
     {
       patient: true,
-      hedgeAfterMs: repeating === 'freely' ? hedgeAfterMs : undefined,
+      hedgeAfterMs: mayHedge ? hedgeAfterMs : undefined,
       retryRefused,
     },
     record,
     deps,
   )
+}
+
+function hedges({ inbound: { principal, requestId } }: RequestForms, deps: GatewayDeps): boolean {
+  return deps.flags.value('hedging', principal.tenantId, callerOf(principal) ?? requestId)
 }
 
 /** One target of the model as it is asked by this request. */
@@ -138,8 +150,8 @@ function candidateOf(
           repeating,
           losses,
           holderKeyId: forms.peeked.earlier?.providerKeyId,
-          attempt: (key, signal) => {
-            const answering = attempt(ready, key, forms, signal, deps)
+          attempt: (key, signal, traced) => {
+            const answering = attempt(ready, key, forms, signal, deps, traced)
             return record.bodies === undefined ? answering : kept(record.bodies, ready, answering)
           },
         },
@@ -195,8 +207,8 @@ function fill(
   const recalling = recalledRequest(planned, forms, deps)
   if (recalling !== undefined) return fillRecalled(planned, forms, recalling, deps)
   const guarding = guardContext(planned, forms, deps)
-  if (guarding === undefined) return bodyFor(planned, forms, undefined, undefined)
-  return guarding.then((room) => bodyFor(planned, forms, undefined, room))
+  if (guarding === undefined) return bodyFor(planned, forms, undefined, undefined, deps)
+  return guarding.then((room) => bodyFor(planned, forms, undefined, room, deps))
 }
 
 async function fillRecalled(
@@ -206,7 +218,7 @@ async function fillRecalled(
   deps: GatewayDeps,
 ): Promise<Prepared> {
   const completed = await recalling
-  return bodyFor(planned, forms, completed, await guardContext(planned, forms, deps))
+  return bodyFor(planned, forms, completed, await guardContext(planned, forms, deps), deps)
 }
 
 function bodyFor(
@@ -214,8 +226,9 @@ function bodyFor(
   forms: RequestForms,
   completed: ChatRequest | undefined,
   room: ContextRoom | undefined,
+  deps: GatewayDeps,
 ): Prepared {
-  if (planned.mode === 'relay' && completed === undefined && !mayContinue(forms)) {
+  if (planned.mode === 'relay' && completed === undefined && !mayContinue(forms, deps)) {
     const { bytes, withholdUsage } = relayBody(planned, forms, room)
     return { plan: planned, body: bytes, withholdUsage, losses: [] }
   }
@@ -229,8 +242,14 @@ function bodyFor(
  * Whether this answer may be gone on with by another target when it breaks off. Then it has to be understood as it streams. Not so
  * what must not be done twice, and what goes on a conversation that a provider holds: said in other words it would be forgotten.
  */
-export function mayContinue({ inbound, model, peeked }: RequestForms): boolean {
+export function mayContinue(
+  { inbound, model, peeked }: RequestForms,
+  { flags }: GatewayDeps,
+): boolean {
   if (model.routing?.continuation !== true || !peeked.stream) return false
+  const { principal, requestId } = inbound
+  if (!flags.value('continuation', principal.tenantId, callerOf(principal) ?? requestId))
+    return false
   if (inbound.operation !== 'chat' || peeked.earlier?.providerId !== undefined) return false
   return !hasEffects(inbound, peeked.body)
 }
@@ -263,6 +282,7 @@ export async function attempt(
   forms: RequestForms,
   signal: AbortSignal,
   deps: GatewayDeps,
+  traced?: TraceFields,
 ): Promise<Answer> {
   const { plan, withholdUsage } = prepared
   const { provider, kind, upstream, operation, model } = plan
@@ -275,6 +295,7 @@ export async function attempt(
   const fields: Record<string, string> = relayed ? forwardedHeaders(headers) : {}
   fields['content-type'] = 'application/json'
   fields['accept'] = stream ? acceptOf(upstream.framing) : 'application/json'
+  if (traced !== undefined) Object.assign(fields, traced)
   const response = await send(
     { provider, kind, dialect },
     {

@@ -105,8 +105,95 @@ describe('alerts', () => {
     release()
     await closing
     expect(told.filter((one) => one === 'key webhook').length).toBe(1)
+    expect(told.filter((one) => one === 'key failed').length).toBe(LIMITS.alertQueueMax)
     alerts.tell(passed())
-    expect(told.at(-1)).toBe('key log')
+    // What comes after the end is lost too, and counted as well.
+    expect(told.at(-1)).toBe('key dropped')
+  })
+
+  test('one webhook that is slow delays no other, and each gets its own in order', async () => {
+    const slow = Promise.withResolvers<Partial<UpstreamResponse>>()
+    const quick = Promise.withResolvers<void>()
+    const got: string[] = []
+    const { alerts, told } = alerting((request) => {
+      if (request.url === URL_TEXT) return slow.promise
+      const { spent_usd: spent } = JSON.parse(String(request.body)) as { spent_usd: number }
+      got.push(`${request.url} ${spent}`)
+      if (got.length === 6) quick.resolve()
+      return Promise.resolve({ status: 200 })
+    })
+    for (const spent of [1, 2, 3]) {
+      alerts.tell({ ...passed(), spentNanoUsd: spent * 1e9 })
+      for (const name of ['a', 'b']) {
+        const webhookUrl = `https://${name}.example.com/`
+        alerts.tell({ ...passed({ webhookUrl }), spentNanoUsd: spent * 1e9 })
+      }
+    }
+    await quick.promise
+    for (const name of ['a', 'b']) {
+      const own = got.filter((one) => one.startsWith(`https://${name}.`))
+      expect(own).toEqual([1, 2, 3].map((spent) => `https://${name}.example.com/ ${spent}`))
+    }
+    // The end gives up what waits: of the three one was on its way.
+    const closing = alerts.close()
+    slow.resolve({ status: 200 })
+    await closing
+    expect(told.filter((one) => one === 'key webhook').length).toBe(7)
+    expect(told.filter((one) => one === 'key failed').length).toBe(2)
+  })
+
+  test('nor do those of operator and tenants at one address wait for each other', async () => {
+    const seen: string[] = []
+    const own = Promise.withResolvers<void>()
+    const { alerts } = alerting(() => {
+      seen.push('sent')
+      if (seen.length === 3) own.resolve()
+      return new Promise(() => undefined)
+    })
+    alerts.tell(passed({ tenantId: 'a' }))
+    alerts.tell(passed({ tenantId: 'a' }))
+    alerts.tell(passed({ tenantId: 'b' }))
+    alerts.tell(passed({ origin: 'file' }))
+    await own.promise
+    expect(seen.length).toBe(3)
+  })
+
+  test('a tenant whose webhooks are all slow leaves room for others', async () => {
+    const { alerts, sent, told } = alerting(() => new Promise(() => undefined))
+    const tell = (tenantId: string, at: number) =>
+      alerts.tell(passed({ tenantId, webhookUrl: `https://${tenantId}.example.com/${at}` }))
+    for (let at = 0; at < LIMITS.alertDestinationsMax; at += 1) tell('greedy', at)
+    expect(sent.length).toBe(LIMITS.alertTenantDestinationsMax)
+    tell('other', 1)
+    expect(sent.length).toBe(LIMITS.alertTenantDestinationsMax + 1)
+    const dropped = LIMITS.alertDestinationsMax - LIMITS.alertTenantDestinationsMax
+    expect(told.filter((one) => one === 'key dropped').length).toBe(dropped)
+  })
+
+  test('how many webhooks are waited for at once is bounded; what is dropped is logged, once in a while', async () => {
+    const held = Promise.withResolvers<Partial<UpstreamResponse>>()
+    const { alerts, lines, sent, told } = alerting(() => held.promise)
+    const to = (at: number) => passed({ webhookUrl: `https://hooks.example.com/secret-${at}` })
+    for (let at = 0; at < LIMITS.alertDestinationsMax + 20; at += 1) alerts.tell(to(at))
+    expect(sent.length).toBe(LIMITS.alertDestinationsMax)
+    expect(told.filter((one) => one === 'key dropped').length).toBe(20)
+    // One that is waited for already takes more.
+    alerts.tell(to(0))
+    expect(told.filter((one) => one === 'key dropped').length).toBe(20)
+    const dropped = lines.filter((line) => line.includes('are not sent'))
+    expect(dropped.length).toBe(1)
+    expect(lines.join()).not.toContain('secret-')
+    held.resolve({ status: 200 })
+    const first = to(0)
+    const done = () => told.filter((one) => one === 'key webhook').length
+    for (let turns = 0; turns < 200 && done() <= LIMITS.alertDestinationsMax; turns += 1) {
+      await Bun.sleep(1)
+    }
+    // All are forgotten: there is room again.
+    alerts.tell(to(LIMITS.alertDestinationsMax + 5))
+    alerts.tell(first)
+    await alerts.close()
+    expect(told.filter((one) => one === 'key dropped').length).toBe(20)
   })
 
   test('what has no price is told once for each budget of a tenant and model', async () => {

@@ -1,5 +1,6 @@
-// Tells of budgets whose thresholds were passed: in the log, as a metric, and to the webhook of the budget. A webhook that is slow or away
-// costs alerts in the end, never a request: what waits is bounded and tried a few times.
+// Tells of budgets whose thresholds were passed: in the log, as a metric, and to the webhook of the budget. Each address has a queue of its
+// own, in order, so that one that is slow or away delays no other and costs alerts in the end, never a request: what waits is bounded and
+// tried a few times, and what is given up is counted and logged.
 
 import type { NetworkSettings } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
@@ -37,12 +38,21 @@ interface Post {
   readonly body: string
 }
 
+/** What waits for one address, in order; it is there for as long as something does. */
+interface Destination {
+  /** Of a budget of the store; undefined for those of the file. */
+  readonly tenantId: string | undefined
+  readonly queue: Post[]
+  posting: Promise<void>
+}
+
 const NANO = 1e9
 
 export class BudgetAlerts {
   private readonly ports: AlertPorts
-  private readonly queue: Post[] = []
-  private posting: Promise<void> | undefined
+  private readonly destinations = new Map<string, Destination>()
+  private dropped = 0
+  private lastToldMs = -Infinity
   private readonly ending = new AbortController()
   /** Rules and models of which it was told that they have no price; forgotten together when there are too many. */
   private readonly unpricedTold = new Set<string>()
@@ -88,28 +98,62 @@ export class BudgetAlerts {
   /** Gives up what waits. */
   async close(): Promise<void> {
     this.ending.abort(new GatewayError('shutting_down'))
-    await this.posting
+    await Promise.all([...this.destinations.values()].map(({ posting }) => posting))
   }
 
   private post(rule: BudgetRule, fields: Record<string, unknown>): void {
     const { webhookUrl } = rule
-    if (webhookUrl === undefined || this.ending.signal.aborted) return
-    if (this.queue.length >= LIMITS.alertQueueMax) {
-      this.ports.told(rule.per, 'dropped')
-      return
-    }
+    if (webhookUrl === undefined) return
+    const isOperators = rule.origin === 'file'
+    const tenantId = isOperators ? undefined : rule.tenantId
+    // Nobody waits behind another tenant, even at one address; and what the operator wrote may reach more than what a tenant did.
+    const to = JSON.stringify([isOperators, tenantId, webhookUrl])
+    const known = this.destinations.get(to)
+    const problem = this.noRoom(known, tenantId)
+    if (problem !== undefined) return this.drop(rule, problem)
     const id = this.ports.ids.uuid()
     const body = JSON.stringify({
       id,
       time: new Date(this.ports.clock.nowMs()).toISOString(),
       ...fields,
     })
-    this.queue.push({ url: webhookUrl, isOperators: rule.origin === 'file', rule, id, body })
-    this.posting ??= this.postAll()
+    const post: Post = { url: webhookUrl, isOperators, rule, id, body }
+    if (known !== undefined) {
+      known.queue.push(post)
+      return
+    }
+    const made: Destination = { tenantId, queue: [post], posting: Promise.resolve() }
+    this.destinations.set(to, made)
+    made.posting = this.postAll(to, made.queue)
   }
 
-  private async postAll(): Promise<void> {
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+  /** Why one more cannot wait; undefined where it can. */
+  private noRoom(known: Destination | undefined, tenantId: string | undefined): string | undefined {
+    if (this.ending.signal.aborted) return 'it is ending'
+    if (known !== undefined) {
+      return known.queue.length < LIMITS.alertQueueMax ? undefined : 'too many wait for its webhook'
+    }
+    const all = [...this.destinations.values()]
+    const ofTenant = all.filter((each) => each.tenantId === tenantId).length
+    const isTenantFull = tenantId !== undefined && ofTenant >= LIMITS.alertTenantDestinationsMax
+    if (!isTenantFull && all.length < LIMITS.alertDestinationsMax) return undefined
+    return isTenantFull ? 'too many webhooks of its tenant' : 'too many webhooks'
+  }
+
+  /** Counted each time, and logged once in a while: whoever floods a webhook must not flood the log. */
+  private drop(rule: BudgetRule, why: string): void {
+    this.ports.told(rule.per, 'dropped')
+    this.dropped += 1
+    const nowMs = this.ports.clock.monotonicMs()
+    if (nowMs - this.lastToldMs < LIMITS.logProblemReportIntervalMs) return
+    this.lastToldMs = nowMs
+    const fields = { budget: rule.id, why, dropped: this.dropped }
+    this.ports.logger.error('Alerts of budgets are not sent to their webhook.', fields)
+  }
+
+  /** One after the other. The address is forgotten in the same turn in which nothing waits for it any more. */
+  private async postAll(to: string, queue: Post[]): Promise<void> {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const isDelivered = await this.tryAll(next)
       this.ports.told(next.rule.per, isDelivered ? 'webhook' : 'failed')
       if (isDelivered) continue
@@ -118,7 +162,7 @@ export class BudgetAlerts {
         alert: next.id,
       })
     }
-    this.posting = undefined
+    this.destinations.delete(to)
   }
 
   private async tryAll(post: Post): Promise<boolean> {

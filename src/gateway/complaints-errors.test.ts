@@ -174,7 +174,8 @@ const OWN_WORDS: Readonly<Partial<Record<DialectName, readonly string[]>>> = {
   // Its clients print whatever stands there; the last is no word of its server, and says more than `stop`.
   ollama: ['stop', 'length', 'content_filter'],
   gemini: ['STOP', 'MAX_TOKENS', 'SAFETY', 'PROHIBITED_CONTENT', 'OTHER'],
-  cohere: ['COMPLETE', 'MAX_TOKENS', 'TOOL_CALL', 'STOP_SEQUENCE'],
+  // The last is a word of its first version.
+  cohere: ['COMPLETE', 'MAX_TOKENS', 'TOOL_CALL', 'STOP_SEQUENCE', 'ERROR_TOXIC'],
 }
 
 /** What a client must be able to tell the endings apart by; where its protocol cannot, the loss is told. */
@@ -186,7 +187,7 @@ const MEANS: Readonly<Record<Ending, readonly FinishReason[]>> = {
   refusal: ['content-filter', 'refusal'],
 }
 const CANNOT: Readonly<Partial<Record<DialectName, readonly Ending[]>>> = {
-  cohere: ['filter', 'refusal'],
+  cohere: ['refusal'],
 }
 
 const SAYS: Readonly<Record<Ending, Said>> = {

@@ -135,7 +135,8 @@ export class Continuation {
             dialect: plan.upstream.name,
             repeating: 'freely',
             losses: [...going.lost, ...losses].slice(0, LIMITS.lossesMax),
-            attempt: (key, signal) => streamed(attempt(ready, key, forms, signal, deps)),
+            attempt: (key, signal, traced) =>
+              streamed(attempt(ready, key, forms, signal, deps, traced)),
           },
           asked,
           record,

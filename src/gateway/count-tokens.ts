@@ -13,6 +13,7 @@ import type { TokenCountCodec } from '../dialects/dialect.ts'
 import { dialects } from '../dialects/registry.ts'
 import type { GatewayDeps } from './deps.ts'
 import { estimateInputTokens } from './estimate.ts'
+import { guardCounted } from './guard/input.ts'
 import { forwardedHeaders } from './headers.ts'
 import type { Inbound, Reply } from './inbound.ts'
 import { refersToEarlier, withEarlierTurns } from './kept-responses.ts'
@@ -25,6 +26,7 @@ import { refuse } from './refuse.ts'
 import { routeRelayed } from './routing.ts'
 import type { Catalog } from './snapshot.ts'
 import { isFailure, isOver, tryTarget, type Asking } from './target-run.ts'
+import type { TraceFields } from './tracing.ts'
 import { send } from './upstream.ts'
 
 /** Answers one count. Never rejects. */
@@ -36,10 +38,18 @@ export async function countTokens(inbound: Inbound, deps: GatewayDeps): Promise<
     const catalog = deps.snapshot().of(inbound.principal.tenantId)
     const model = requireModel(received.model, received, inbound.principal, catalog, deps)
     await admit({ inbound, modelName: received.model, stream: false }, record, deps)
-    const peeked = refersToEarlier(received, inbound)
+    const whole = refersToEarlier(received, inbound)
       ? await withEarlierTurns(received, inbound, deps)
       : received
     const client = tokenCountCodec(inbound.dialect)
+    // What may not be said may not be counted: a provider would see it.
+    const guards = deps.guards?.(inbound.principal, received.model)
+    const peeked =
+      guards === undefined
+        ? whole
+        : await guardCounted(guards, whole, record, deps, (body) =>
+            client.decodeRequest(body, inbound.hints),
+          )
     const request = client.decodeRequest(peeked.body, inbound.hints)
     // Defaults say how to answer; a counter refuses what it does not know.
     const forms = new RequestForms(inbound, peeked, { ...model, defaults: {} })
@@ -154,7 +164,7 @@ class Count {
       // Many a server that answers well cannot count.
       judgedBy: 'connection',
       aside: true,
-      attempt: (key) => this.attempt(plan, body, key),
+      attempt: (key, _signal, traced) => this.attempt(plan, body, key, traced),
     }
     const going = { mayQueue: false, signal: this.signal }
     const result = await tryTarget(asking, going, record, deps)
@@ -184,6 +194,7 @@ class Count {
     plan: TargetPlan,
     body: Uint8Array | string,
     key: ProviderKey | undefined,
+    traced: TraceFields,
   ): Promise<CountAnswer> {
     const { deps, forms, signal } = this
     const { kind, mode, model, operation, provider } = plan
@@ -197,6 +208,7 @@ class Count {
           'content-type': 'application/json',
           accept: 'application/json',
           ...(mode === 'relay' ? forwardedHeaders(forms.inbound.headers) : {}),
+          ...traced,
         },
         body,
         signal,

@@ -1,6 +1,9 @@
 // Everything the gateway takes from outside, in one parameter: ports and settings that `app.ts` fills in.
 
 import type { ModelPrice, Provider } from '../core/catalog.ts'
+import type { ContentAsker, ContentPolicy } from '../core/content.ts'
+import type { FlagSource } from '../core/flags.ts'
+import type { Guard } from '../core/guardrail.ts'
 import type { OutcomeSink } from '../core/outcome.ts'
 import type {
   Clock,
@@ -11,9 +14,12 @@ import type {
   TokenSource,
   Transport,
 } from '../core/ports.ts'
+import type { Principal } from '../core/principal.ts'
 import type { Toll } from './admit.ts'
+import type { ResponseCache } from './cache/response-cache.ts'
 import type { ModelDirectory } from './catalog.ts'
 import type { Gates } from './gates.ts'
+import type { GuardPorts } from './guard/ports.ts'
 import type { Health } from './health.ts'
 import type { ProviderLimits } from './limiting.ts'
 import type { ReasoningMemory } from './reasoning-memory.ts'
@@ -21,6 +27,7 @@ import type { RouteTurns } from './route-state.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { StreamWatch } from './stream-watch.ts'
+import type { Tracing } from './tracing.ts'
 
 /** Prices and context windows of models, from data inside the program. */
 export interface PriceBook {
@@ -38,13 +45,13 @@ export interface PriceBook {
 }
 
 export interface GatewaySettings {
-  /** What of a request is kept: `none` keeps no row at all, `content` also bodies. */
-  readonly logRequests: 'metadata' | 'content' | 'none'
   readonly keepaliveIntervalMs: number
 }
 
-export interface GatewayDeps {
+export interface GatewayDeps extends GuardPorts {
   snapshot(): Snapshot
+  /** What is kept of a request. @param model as it was asked for; undefined where that is not known */
+  content(asker: ContentAsker, model: string | undefined): ContentPolicy
   settings(): GatewaySettings
   /** The transport for a provider: the network, or the mock's own. */
   transport(provider: Provider): Transport
@@ -71,4 +78,15 @@ export interface GatewayDeps {
   readonly ids: IdSource
   readonly logger: Logger
   readonly watch: StreamWatch
+  /**
+   * The guardrails that hold for a request, in the order in which they are asked; undefined, as where it is absent: none.
+   * @param model as the client names it; undefined where it names none
+   */
+  guards?(principal: Principal, model: string | undefined): readonly Guard[] | undefined
+  /** Answers from memory; undefined, as where it is absent: there are none. */
+  cache?(): ResponseCache | undefined
+  /** How the program's flags stand. */
+  readonly flags: FlagSource
+  /** How requests are traced; undefined, as where it is absent: not at all. */
+  tracing?(): Tracing | undefined
 }

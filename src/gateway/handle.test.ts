@@ -594,7 +594,7 @@ describe('what comes in', () => {
       providers: [
         testProvider({ id: 'mock', type: 'mock', baseUrl: 'http://mock.invalid/v1', keys: [] }),
       ],
-      settings: { logRequests: 'content' },
+      content: { keep: 'content', redact: [] },
     })
     await textOf(
       await keeping.ask({

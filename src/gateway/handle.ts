@@ -5,6 +5,8 @@ import type { JsonObject } from '../core/json.ts'
 import { admit } from './admit.ts'
 import { attemptAll } from './attempt.ts'
 import type { GatewayDeps } from './deps.ts'
+import { guarded } from './guard/input.ts'
+import { guardAnswer } from './guard/output.ts'
 import type { Inbound, Reply } from './inbound.ts'
 import { refersToEarlier, withEarlierTurns } from './kept-responses.ts'
 import { loadedAnswer } from './load-only.ts'
@@ -32,15 +34,21 @@ export async function handle(inbound: Inbound, deps: GatewayDeps): Promise<Reply
     if (warming !== undefined) await warming
     // What it refers to is asked and paid as well, so it is looked up before.
     const whole = refersToEarlier(peeked, inbound)
-      ? await withEarlierTurns(peeked, inbound, deps)
+      ? await record.during('earlier_turns', withEarlierTurns(peeked, inbound, deps))
       : peeked
     const { body, earlier, model: modelName, stream } = whole
     const asked = { inbound, modelName, model, body, stream, earlierBytes: earlier?.bytes }
     const taking = admit(asked, record, deps)
-    if (taking !== undefined) await taking
-    const forms = new RequestForms(inbound, whole, model)
-    const answer = await attemptAll(forms, catalog, record, deps)
-    return replyTo(answer, answer.forms, record, deps)
+    if (taking !== undefined) await record.during('admit', taking)
+    const guards = deps.guards?.(inbound.principal, modelName)
+    const said = guards === undefined ? whole : await guarded(guards, whole, model, record, deps)
+    const forms = new RequestForms(inbound, said, model)
+    const looking = deps.cache?.()?.find(forms, catalog, record)
+    const kept = looking instanceof Promise ? await record.during('cache', looking) : looking
+    const answer = kept ?? (await attemptAll(forms, catalog, record, deps))
+    const { guard } = record
+    const given = guard === undefined ? answer : await guardAnswer(answer, guard, record)
+    return replyTo(given, given.forms, record, deps)
   } catch (thrown) {
     return refuse(record, thrown, deps)
   }

@@ -1,6 +1,7 @@
 // Which header fields cross the gateway, each way. Both are allow-lists: what is not named here stays on its side, so that
 // no credential, cookie or account id of one party reaches the other. What the gateway itself says of an answer is beside them.
 
+import { NANO_PER_USD } from '../core/nano-usd.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
 import type { Chosen, RequestRecord } from './record.ts'
 
@@ -34,9 +35,20 @@ export function providerHeaders(
   if (answering !== undefined && answering.id !== record.model) {
     headers['x-weir-fallback'] = headerSafe(answering.id)
   }
+  if (record.cache !== undefined) headers['x-weir-cache'] = record.cache.state
   const upstreamId = upstreamRequestId(upstream.headers)
   if (upstreamId !== undefined) headers['x-upstream-request-id'] = upstreamId
   return headers
+}
+
+/** What is said of an answer from memory, in place of who answered: how old it is (RFC 9111 §5.1), and that it cost nothing. */
+export function keptHeaders({ cache, limitHeaders }: RequestRecord): Record<string, string> {
+  return {
+    ...limitHeaders,
+    'x-weir-cache': cache?.kind === 'semantic' ? 'semantic-hit' : 'hit',
+    age: String(Math.floor((cache?.ageMs ?? 0) / 1_000)),
+    'x-weir-cost-usd': formatUsd(0),
+  }
 }
 
 /** The provider's own id of the request, for support; its name differs by vendor. */
@@ -61,7 +73,7 @@ export function headerSafe(text: string): string {
 
 /** Nano-dollars as dollars without a float's noise. */
 export function formatUsd(nanoUsd: number): string {
-  const whole = Math.floor(nanoUsd / 1e9)
-  const rest = String(Math.round(nanoUsd % 1e9)).padStart(9, '0')
+  const whole = Math.floor(nanoUsd / NANO_PER_USD)
+  const rest = String(Math.round(nanoUsd % NANO_PER_USD)).padStart(9, '0')
   return `${whole}.${rest}`
 }

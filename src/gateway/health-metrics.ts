@@ -1,6 +1,7 @@
-// What is known of providers, as gauges for Prometheus. A target is named only where the configuration names it or its provider has
-// answered by that name lately: a client can ask for any name, and may have put anything into it.
+// What is known of providers, as gauges for Prometheus. A target is named only where the configuration names it, or its provider lists it and
+// has answered by that name lately: a client can ask for any name, may have put anything into it, and some providers answer to all of them.
 
+import { METRICS, type MetricDefinition } from '../core/metric-catalog.ts'
 import {
   OTHER_TARGETS,
   shownName,
@@ -9,42 +10,36 @@ import {
 } from './health-report.ts'
 
 export interface Gauge {
-  readonly name: string
-  readonly help: string
-  readonly labelNames: readonly string[]
+  readonly definition: MetricDefinition
   readonly samples: { readonly labels: readonly string[]; readonly value: number }[]
 }
 
 const CIRCUIT_VALUES = { closed: 0, half_open: 1, open: 2 } as const
 const KEY_STATES = ['fit', 'limited', 'refused', 'draining'] as const
 
-/** The gauges of a report and of the queue of all providers together. */
+/**
+ * The gauges of a report and of the queue of all providers together.
+ * @param mayName whether a name that no alias leads to is no client's invention
+ */
 export function healthGauges(
   reports: readonly ProviderReport[],
   all: { readonly running: number; readonly waiting: number },
+  mayName: (model: string) => boolean,
 ): Gauge[] {
-  const target = ['provider', 'model']
-  const circuit = gauge('weir_target_circuit', 'Circuit: 0 closed, 1 half open, 2 open.', target)
-  const running = gauge('weir_target_running', 'Requests that run at a target.', target)
-  const firstByte = gauge(
-    'weir_target_first_byte_seconds',
-    'Moving mean from sending to the head of the answer.',
-    target,
-  )
-  const keys = gauge('weir_provider_key_state', 'Keys of a provider in each state.', [
-    'provider',
-    'state',
-  ])
-  const queueRunning = gauge('weir_queue_running', 'Requests with a place; all providers as "".', [
-    'provider',
-  ])
-  const queueWaiting = gauge('weir_queue_waiting', 'Requests that wait for a place.', ['provider'])
+  const circuit = gauge(METRICS.circuit)
+  const running = gauge(METRICS.targetRunning)
+  const firstByte = gauge(METRICS.targetFirstByte)
+  const keys = gauge(METRICS.keyState)
+  const usable = gauge(METRICS.usable)
+  const queueRunning = gauge(METRICS.queueRunning)
+  const queueWaiting = gauge(METRICS.queueWaiting)
   queueRunning.samples.push({ labels: [], value: all.running })
   queueWaiting.samples.push({ labels: [], value: all.waiting })
   for (const report of reports) {
     const { keys: held, queue, targets } = report
     const id = shownName(report)
-    for (const one of namedTargets(targets)) {
+    usable.samples.push({ labels: [id], value: report.usable ? 1 : 0 })
+    for (const one of namedTargets(targets, mayName)) {
       const labels = [id, one.model]
       circuit.samples.push({ labels, value: CIRCUIT_VALUES[one.circuit] })
       running.samples.push({ labels, value: one.running })
@@ -62,15 +57,19 @@ export function healthGauges(
     queueRunning.samples.push({ labels: [id], value: queue.running })
     queueWaiting.samples.push({ labels: [id], value: queue.waiting })
   }
-  return [circuit, running, firstByte, keys, queueRunning, queueWaiting]
+  return [usable, circuit, running, firstByte, keys, queueRunning, queueWaiting]
 }
 
 /** Those that may be named, and the others as one: all that run, and the worst of their circuits. */
-function namedTargets(targets: readonly TargetReport[]): TargetReport[] {
+function namedTargets(
+  targets: readonly TargetReport[],
+  mayName: (model: string) => boolean,
+): TargetReport[] {
   const named: TargetReport[] = []
   let other: TargetReport | undefined
   for (const target of targets) {
-    if (target.usedByModels.length > 0 || target.firstByteMs !== undefined) {
+    const hasAnswered = target.firstByteMs !== undefined
+    if (target.usedByModels.length > 0 || (hasAnswered && mayName(target.model))) {
       named.push(target)
       continue
     }
@@ -85,6 +84,6 @@ function namedTargets(targets: readonly TargetReport[]): TargetReport[] {
   return other === undefined ? named : [...named, other]
 }
 
-function gauge(name: string, help: string, labelNames: readonly string[]): Gauge {
-  return { name, help, labelNames, samples: [] }
+function gauge(definition: MetricDefinition): Gauge {
+  return { definition, samples: [] }
 }

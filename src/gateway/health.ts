@@ -123,25 +123,30 @@ export class Health {
    * @returns how many targets were left alone, and how many keys rested
    */
   reset(provider: Provider, models: Iterable<string>): { circuits: number; keys: number } {
+    const cleared = this.clear(provider)
+    const known = this.provider(provider)
+    for (const model of new Set([...known.targets.keys(), ...models])) {
+      known.tellWell({ kind: 'circuit', model })
+    }
+    for (const { id } of provider.keys) known.tellWell({ kind: 'key', keyId: id })
+    return cleared
+  }
+
+  /** As `reset`, and nobody is told: those who said so have told it themselves. */
+  clear(provider: Provider): { circuits: number; keys: number } {
     const known = this.provider(provider)
     const nowMs = this.clock.monotonicMs()
     const settings = circuitOf(provider)
-    const names = new Set([...known.targets.keys(), ...models])
     let circuits = 0
-    for (const model of names) {
-      const target = known.targets.get(model)
-      if (target !== undefined) {
-        if (target.circuit.state(settings, nowMs) !== 'closed') circuits += 1
-        target.circuit.adoptClosed()
-        target.limitedUntilMs = 0
-      }
-      known.tellWell({ kind: 'circuit', model })
+    for (const target of known.targets.values()) {
+      if (target.circuit.state(settings, nowMs) !== 'closed') circuits += 1
+      target.circuit.adoptClosed()
+      target.limitedUntilMs = 0
     }
     let keys = 0
     for (const { id, state } of known.ring.report(provider.keys, nowMs)) {
       if (state === 'limited' || state === 'refused') keys += 1
       known.ring.renew(id)
-      known.tellWell({ kind: 'key', keyId: id })
     }
     return { circuits, keys }
   }

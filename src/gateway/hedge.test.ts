@@ -139,8 +139,8 @@ function gatewayOf(first: Answer, second: Answer, hedgeAfterMs = 5, keepsBodies 
     losses: 'report',
     routing: { ...DEFAULT_ROUTING, hedgeAfterMs },
   }
-  const settings = keepsBodies ? { logRequests: 'content' as const } : {}
-  const gateway = createTestGateway({ providers, models: [model], settings })
+  const content = keepsBodies ? ({ keep: 'content', redact: [] } as const) : undefined
+  const gateway = createTestGateway({ providers, models: [model], ...(content && { content }) })
   /** Everything that is counted while something runs, of both. */
   const running = () =>
     providers.flatMap((one) => [

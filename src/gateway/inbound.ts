@@ -24,6 +24,8 @@ export interface Arrival {
   readonly signal: AbortSignal
   /** Its place among all that run; given back when the record is settled. */
   readonly slot?: Slot
+  /** Asked by this program within another request of the same caller, which holds their places among those that run. */
+  readonly isWithin?: true
   /** Wall clock and monotonic time of arrival. */
   readonly arrivedMs: number
   readonly arrivedMonotonicMs: number

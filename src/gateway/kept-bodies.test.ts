@@ -34,6 +34,14 @@ test('pieces cut anywhere are the text they came from, and the same twice is kep
   )
 })
 
+test('behind a cut nothing is kept, however little of it there was room for in characters', () => {
+  const bodies = new KeptBodies()
+  bodies.responded(bytes('x'.repeat(LIMITS.logBodyBytesMax - 10)))
+  bodies.responded(bytes('é'.repeat(50)))
+  bodies.responded(bytes('behind'))
+  expect(bodies.outcome(bytes('{}')).responseBody).toEndWith('xxééééé')
+})
+
 test('what the provider was sent and gave is kept where it is another, by the attempt that answered', () => {
   const bodies = new KeptBodies()
   bodies.sending('first', undefined).answered(bytes('refused'))

@@ -27,7 +27,8 @@ class Beginning {
     const text =
       typeof piece === 'string' ? piece : this.decoder.decode(piece.subarray(0, left), MORE)
     const kept = text.slice(0, left)
-    this.chars += kept.length
+    // What comes behind a cut would not belong to what is before it.
+    this.chars += piece.length > left ? left : kept.length
     this.parts.push(kept)
   }
 

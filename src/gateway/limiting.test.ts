@@ -149,6 +149,40 @@ describe('limits', () => {
     expect(upstream.requests).toHaveLength(10)
   })
 
+  test('what runs within another request counts, but needs no place among those that run', async () => {
+    const { gateway } = world([
+      rule({ per: 'key', amounts: { concurrent: 1, requestsPerMinute: 3 } }),
+    ])
+    const principal = testKey({ keyId: 'k' })
+    const within: number[] = []
+    // A request of the same key is asked while the first one holds its only place.
+    const { tolls } = gateway.deps
+    const inner = async (): Promise<void> => {
+      const inbound = {
+        dialect: 'openai-chat',
+        operation: 'chat',
+        hints: {},
+        streamByDefault: false,
+        endpoint: 'guardrail:x',
+        bytes: new TextEncoder().encode(JSON.stringify(CHAT)),
+        headers: new Headers(),
+        principal,
+        requestId: 'inner',
+        signal: new AbortController().signal,
+        isWithin: true,
+        arrivedMs: 0,
+        arrivedMonotonicMs: 0,
+      } as const
+      within.push((await handle(inbound, { ...gateway.deps, tolls })).status)
+    }
+    Object.assign(gateway.deps, { tolls: [...tolls, { take: inner }] })
+    const first = await gateway.ask({ body: CHAT, principal })
+    expect([first.status, ...within]).toEqual([200, 200])
+    const second = await gateway.ask({ body: CHAT, principal })
+    // The third of this minute is the second request's own; none is left for what runs within it.
+    expect([second.status, ...within]).toEqual([200, 200, 429])
+  })
+
   test('whoever waits as long as it was told gets through', async () => {
     const { ask } = world([rule({ per: 'key', amounts: { requestsPerMinute: 3 } })])
     const principal = testKey({ keyId: 'k' })

@@ -70,7 +70,10 @@ export class Limiting implements Toll, ProviderLimits {
     const { principal } = asked.inbound
     if (rules.isEmpty && principal.own?.limits === undefined) return
     if (rules.has('provider')) this.asked.set(record, askedTokens(asked))
-    const counters = this.countersOf(asked, rules)
+    const all = this.countersOf(asked, rules)
+    // It would wait for a place that the request around it holds.
+    const counters =
+      asked.inbound.isWithin === true ? all.filter(({ counts }) => counts !== 'concurrent') : all
     if (counters.length === 0) return
     const taken = this.taking(counters, () => this.asked.get(record) ?? askedTokens(asked))
     const verdict = this.ports.counters().take(taken.takes, taken.holder)

@@ -58,6 +58,7 @@ export function peek(inbound: Inbound): Peeked {
  */
 export function peekBody(received: Uint8Array): PeekedBody {
   const bytes = withoutByteOrderMark(received)
+  if (bytes.length === 0) throw invalidJson('The body is empty; a JSON object is expected.')
   const scan = scanTopLevel(bytes, WANTED, LIMITS.requestJsonDepthMax)
   if (typeof scan === 'string' && scan !== 'malformed') throw scanError(scan)
   const body = parse(bytes)
@@ -70,7 +71,6 @@ function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
 }
 
 function parse(bytes: Uint8Array): JsonObject {
-  if (bytes.length === 0) throw invalidJson('The body is empty; a JSON object is expected.')
   let text: string
   try {
     text = strictUtf8.decode(bytes)

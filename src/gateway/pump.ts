@@ -11,7 +11,17 @@ export interface Rest {
   readonly timeouts: Timeouts
 }
 
+/** The same as `push` and `end` of a pump whose bytes come later: one call at a time. */
+export interface Later {
+  push(chunk: Uint8Array): Promise<Uint8Array | undefined>
+  end(): Promise<{ bytes?: Uint8Array; error?: GatewayError }>
+}
+
 export interface Pump {
+  /** Present where what goes to the client is judged first: then this is asked, and `push` and `end` never are. */
+  readonly later?: Later | undefined
+  /** The answer was ended here, properly, though its provider would go on: nothing more of it is wanted. */
+  readonly cutShort?: boolean | undefined
   /** Bytes for the client, or undefined when this chunk yields none yet. Throws GatewayError for a frame over its bound. */
   push(chunk: Uint8Array): Uint8Array | undefined
   /** The upstream ended. Last bytes for the client, and the error when it ended before its proper end. */

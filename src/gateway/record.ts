@@ -2,19 +2,30 @@
 // whatever ends the request: an answer, an error, a client that left.
 
 import type { Model, ModelPrice, Provider } from '../core/catalog.ts'
+import { keepsBodies, mayKeepBodies, type ContentPolicy } from '../core/content.ts'
 import type { GatewayError } from '../core/error.ts'
 import { addedUsage, mergeUsage, totalInputTokens, type Usage } from '../core/ir/usage.ts'
 import type { Loss } from '../core/ir/loss.ts'
 import type { DialectName } from '../core/ir/request.ts'
 import { LIMITS } from '../core/limits.ts'
-import type { AttemptRecord, BudgetCharge, Outcome, RouteRecord } from '../core/outcome.ts'
-import { providerSecrets, scrubMessage } from '../core/policy/scrub.ts'
+import type {
+  AttemptRecord,
+  BudgetCharge,
+  CacheRecord,
+  Outcome,
+  RouteRecord,
+} from '../core/outcome.ts'
 import { costNanoUsd } from '../core/price.ts'
+import { readTraceParent } from '../core/trace-context.ts'
+import type { CacheTicket } from './cache/ticket.ts'
 import { targetPrice } from './target-price.ts'
 import type { GatewayDeps } from './deps.ts'
+import { errorText } from './error-text.ts'
 import { estimateUsage, tokensInBytes } from './estimate.ts'
+import type { RequestGuard } from './guard/request-guard.ts'
 import type { Arrival } from './inbound.ts'
 import { KeptBodies } from './kept-bodies.ts'
+import { beginTrace, type RequestTrace } from './tracing.ts'
 
 /** The target that answers, once it is chosen. */
 export interface Chosen {
@@ -33,6 +44,9 @@ interface Priced {
   readonly model: string
   readonly price: ModelPrice
 }
+
+/** Statuses from here on are failures. */
+const ERROR_STATUS_MIN = 400
 
 /** Operations that use tokens both ways. */
 const WITH_ANSWER: ReadonlySet<string> = new Set(['chat', 'completion'])
@@ -72,16 +86,40 @@ export class RequestRecord {
   private firstByteMs: number | undefined
   private settled = false
   private readonly charges: BudgetCharge[] = []
-  /** Present where the policy is `content`: asked before a part is made ready, as streams have many. */
-  readonly bodies: KeptBodies | undefined
+  private keptBodies: KeptBodies | undefined
+  private policy: ContentPolicy | undefined
+  /** Of its row. */
+  readonly logId: string
+  /** Present while requests are traced. */
+  readonly trace: RequestTrace | undefined
   private queuedMs: number | undefined
+  /** The rules that hold for it; absent where there are none. */
+  guard: RequestGuard | undefined
+  /** What the response cache had to do with it; absent where there is none for it. */
+  cache: CacheRecord | undefined
+  /** By which its answer is kept for later requests; absent where it is not. */
+  caching: CacheTicket | undefined
 
   constructor(inbound: Arrival, deps: GatewayDeps) {
     this.inbound = inbound
+    this.logId = deps.ids.uuid()
     this.asksFor = inbound.operation
     this.deps = deps
-    this.bodies = deps.settings().logRequests === 'content' ? new KeptBodies() : undefined
     this.queuedMs = inbound.slot?.queuedMs
+    const tracing = deps.tracing?.()
+    this.trace = tracing === undefined ? undefined : beginTrace(inbound, tracing, deps)
+  }
+
+  /** Decided when it is first asked for, which is when the model is known, or when the request ends without one. */
+  private get contentPolicy(): ContentPolicy {
+    return (this.policy ??= this.deps.content(this.inbound.principal, this.model))
+  }
+
+  /** Present where the policy may want them in the end: asked before a part is made ready, as streams have many. */
+  get bodies(): KeptBodies | undefined {
+    if (this.keptBodies !== undefined) return this.keptBodies
+    if (this.policy !== undefined || !mayKeepBodies(this.contentPolicy.keep)) return undefined
+    return (this.keptBodies = new KeptBodies())
   }
 
   /**
@@ -183,6 +221,8 @@ export class RequestRecord {
   }
 
   addUsage(usage: Usage): void {
+    // What an answer from memory tells of usage was used before, and is paid.
+    if (this.cache?.state === 'hit') return
     this.usage = mergeUsage(this.usage, usage)
   }
 
@@ -227,9 +267,14 @@ export class RequestRecord {
     this.firstByteMs ??= this.deps.clock.monotonicMs()
   }
 
-  /** Keeps a part of the answer where the policy is `content`. */
+  /** Keeps a part of the answer where the policy may want it. */
   keepResponse(text: () => string): void {
     this.bodies?.responded(text())
+  }
+
+  /** Waits; while requests are traced, it is kept for how long. */
+  during<T>(name: string, waiting: Promise<T>): Promise<T> {
+    return this.trace?.during(name, waiting) ?? waiting
   }
 
   /** It waited so long for a place. */
@@ -238,6 +283,7 @@ export class RequestRecord {
   }
 
   costNanoUsd(): number | undefined {
+    if (this.cache?.state === 'hit') return 0
     if (this.chosen === undefined || !this.isCostKnown) return undefined
     const { provider, model } = this.chosen
     const cost = this.partCostNanoUsd(provider, model)
@@ -286,7 +332,7 @@ export class RequestRecord {
     const nowMs = deps.clock.monotonicMs()
     const { principal } = inbound
     const outcome: { -readonly [K in keyof Outcome]: Outcome[K] } = {
-      logId: deps.ids.uuid(),
+      logId: this.logId,
       timestampMs: inbound.arrivedMs,
       tenantId: principal.tenantId,
       requestId: inbound.requestId,
@@ -307,8 +353,10 @@ export class RequestRecord {
     if (principal.userId !== undefined) outcome.userId = principal.userId
     if (principal.teamId !== undefined) outcome.teamId = principal.teamId
     if (principal.serviceId !== undefined) outcome.serviceId = principal.serviceId
-    const traceId = traceIdOf(inbound.headers.get('traceparent'))
+    const { trace } = this
+    const traceId = trace?.traceId ?? readTraceParent(inbound.headers.get('traceparent'))?.traceId
     if (traceId !== undefined) outcome.traceId = traceId
+    if (trace !== undefined) outcome.trace = trace.record()
     const userAgent = inbound.headers.get('user-agent')
     if (userAgent !== null) outcome.userAgent = userAgent.slice(0, 200)
     if (this.model !== undefined) outcome.modelRequested = this.model.slice(0, 300)
@@ -324,40 +372,28 @@ export class RequestRecord {
     if (usage !== undefined) outcome.usage = usage
     const cost = this.costAtEnd(error !== undefined)
     if (cost !== undefined) outcome.costNanoUsd = cost
+    if (this.guard !== undefined) outcome.guardrails = this.guard.list()
+    if (this.cache !== undefined) outcome.cache = this.cache
     if (this.charges.length > 0) outcome.charges = this.charges
     if (this.providerStartMs !== undefined) outcome.providerMs = nowMs - this.providerStartMs
     if (this.firstByteMs !== undefined) {
       outcome.firstTokenMs = this.firstByteMs - inbound.arrivedMonotonicMs
     }
-    if (error !== undefined) {
-      outcome.errorKind = error.kind
-      outcome.errorText = errorText(error, this.chosen?.provider)
-    }
+    if (error !== undefined) outcome.errorKind = error.kind
     if (this.queuedMs !== undefined) outcome.queuedMs = this.queuedMs
-    if (this.bodies !== undefined) {
-      Object.assign(outcome, this.bodies.outcome(inbound.bytes))
+    // Before the policy is looked at: of a request that was refused at once nobody has asked for them yet.
+    const { bodies } = this
+    const { keep, redact } = this.contentPolicy
+    const hasFailed = error !== undefined || status >= ERROR_STATUS_MIN
+    if (bodies !== undefined && keepsBodies(keep, hasFailed)) {
+      Object.assign(outcome, bodies.outcome(inbound.bytes))
     }
+    if (error !== undefined) {
+      // Where content is kept as well: this text is shown and sent to whoever may not have that.
+      outcome.errorText = errorText(error, this.chosen?.provider, inbound.bytes)
+    }
+    if (redact.length > 0) outcome.redact = redact
+    if (keep === 'none') outcome.withoutRow = true
     return outcome
   }
-}
-
-/** The message and its cause for the operator, without any provider key in it. */
-function errorText(error: GatewayError, provider: Provider | undefined): string {
-  const detail = describeCause(error.cause)
-  const text = detail === '' ? error.message : `${error.message} (${detail})`
-  const secrets = provider === undefined ? [] : providerSecrets(provider)
-  return scrubMessage(text, secrets).slice(0, LIMITS.logErrorCharsMax)
-}
-
-function describeCause(cause: unknown): string {
-  if (cause === undefined || cause === null) return ''
-  if (cause instanceof Error) return `${cause.name}: ${cause.message}`
-  return typeof cause === 'object' ? JSON.stringify(cause) : String(cause)
-}
-
-/** The trace id of a W3C `traceparent` header (https://www.w3.org/TR/trace-context/). */
-function traceIdOf(header: string | null): string | undefined {
-  const match =
-    header === null ? null : /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(header)
-  return match?.[1]
 }

@@ -7,6 +7,7 @@ import type { GatewayDeps } from './deps.ts'
 import { errorReply } from './error-reply.ts'
 import { estimateUsage } from './estimate.ts'
 import type { Reply } from './inbound.ts'
+import { logIds } from './log-ids.ts'
 import type { RequestRecord } from './record.ts'
 
 /** The provider was at work when these ended it: what went in is counted, as an estimate. */
@@ -26,7 +27,7 @@ export function refuse(record: RequestRecord, thrown: unknown, deps: GatewayDeps
   if (error.kind === 'internal') {
     const { cause } = error
     deps.logger.error('internal error', {
-      requestId,
+      ...logIds(record.inbound, record.trace?.traceId),
       error: cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause),
     })
   }

@@ -1,15 +1,20 @@
 // The few things taken out of a relayed event stream: the usage event that the gateway itself asked for, and what a provider
-// says of our account in an error. Events are looked at only where their bytes mention it; all others pass as they came.
+// says in an error of our account, our keys and its address. Events are looked at only where their bytes mention it; all
+// others pass as they came.
 
+import type { Provider } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
 import { isObject, parseJson, type JsonObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
+import { errorMentioned, isErrorEvent, withoutKeys, withoutSecrets } from './relay-errors.ts'
 
 /** Needles of bytes: as text they would be encoded anew for every search. */
 const USAGE_MEMBER = Buffer.from('"usage"')
 const ACCOUNT_MEMBERS = [Buffer.from('"user_id"'), Buffer.from('"metadata"')]
 
 const NOTHING = new Uint8Array()
+/** As long as what `errorMentioned` looks for, with what follows it. */
+const WORD_BYTES = 16
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -18,6 +23,10 @@ export interface RelayEditing {
   readonly withholdUsage: boolean
   /** Take out of errors what they say of the account. */
   readonly hideAccount: boolean
+  /** Whose keys and address no error may tell; absent where what comes is no text. */
+  readonly provider?: Provider
+  /** Each line is an event. */
+  readonly lines?: boolean
 }
 
 /** Edits a stream in whole events: what has no end yet is held back, without being searched again. */
@@ -25,6 +34,10 @@ export class RelayEdits {
   private readonly editing: RelayEditing
   private held: Uint8Array[] = []
   private heldBytes = 0
+  /** The end of what has gone out, where that was within an event. */
+  private before: Uint8Array = NOTHING
+  /** An error was mentioned, maybe in bytes that have gone out already. */
+  private suspect = false
 
   constructor(editing: RelayEditing) {
     this.editing = editing
@@ -34,9 +47,26 @@ export class RelayEdits {
     return this.editing.withholdUsage || this.editing.hideAccount
   }
 
-  /** Part of an event is held back: what went out ends with an event. */
+  /** Part of an event is held back. */
   get holds(): boolean {
     return this.heldBytes > 0
+  }
+
+  /** What went out ends with an event; not so where an error was mentioned in the middle of one. */
+  get endsWhole(): boolean {
+    return this.before.length === 0
+  }
+
+  /** Whether a chunk has to go through `push`; any other may pass as it is. */
+  concerns(chunk: Uint8Array): boolean {
+    if (this.active || this.holds) return true
+    if (this.editing.provider === undefined) return false
+    // What is cut in the middle of a word is looked at again with what follows.
+    const seen = this.before.length === 0 ? chunk : Buffer.concat([this.before, chunk])
+    this.suspect = errorMentioned(seen)
+    if (this.suspect) return true
+    this.before = endsEvent(seen, this.editing.lines) ? NOTHING : seen.subarray(-WORD_BYTES)
+    return false
   }
 
   /** The events that are complete now. @throws GatewayError `upstream_bad_response` for one that has no end within bounds */
@@ -44,7 +74,8 @@ export class RelayEdits {
     const tail = this.tail()
     const seen = tail.length === 0 ? chunk : Buffer.concat([tail, chunk])
     // An end within the tail alone would have been found before.
-    const end = lastEventEnd(seen) - tail.length
+    const last = this.editing.lines === true ? lastLineEnd(seen) : lastEventEnd(seen)
+    const end = last - tail.length
     if (end <= 0) {
       this.hold(chunk)
       return undefined
@@ -53,6 +84,7 @@ export class RelayEdits {
     const complete = this.holds ? Buffer.concat([...this.held, first]) : first
     this.held = []
     this.heldBytes = 0
+    this.before = NOTHING
     if (end < chunk.length) this.hold(chunk.subarray(end))
     return this.edited(complete)
   }
@@ -95,23 +127,42 @@ export class RelayEdits {
     const usage = this.editing.withholdUsage && mentionsUsageObject(buffer)
     const account =
       this.editing.hideAccount && ACCOUNT_MEMBERS.some((needle) => buffer.includes(needle))
-    if (!usage && !account) return complete
+    const { lines, provider } = this.editing
+    const error = provider !== undefined && (this.suspect || errorMentioned(buffer))
+    this.suspect = false
+    if (!usage && !account && !error) return complete
     const kept: string[] = []
     let changed = false
-    for (const event of decoder.decode(complete).split(/(?<=\r?\n\r?\n)/)) {
-      const data = /^data: ?(.*)$/m.exec(event)?.[1]
+    for (const event of decoder
+      .decode(complete)
+      .split(lines === true ? /(?<=\n)/ : /(?<=\r?\n\r?\n)/)) {
+      const data = lines === true ? event.trim() : /^data: ?(.*)$/m.exec(event)?.[1]
       const value = data === undefined ? undefined : parseJson(data)
       if (usage && isUsageOnly(value)) {
         changed = true
         continue
       }
       const plain = account && isObject(value) ? withoutAccount(value) : undefined
-      if (plain !== undefined) changed = true
-      kept.push(plain === undefined ? event : event.replace(data!, () => JSON.stringify(plain)))
+      const isNamed = error && lines !== true && isErrorEvent(event)
+      const told = (error ? withoutSecrets(plain ?? value, provider, isNamed) : undefined) ?? plain
+      let text = event
+      if (told !== undefined) text = event.replace(data!, () => JSON.stringify(told))
+      // Cut, or none of its protocol's: our own secrets alone are looked for.
+      else if (error && !isObject(value)) text = withoutKeys(event, provider)
+      if (text !== event) changed = true
+      kept.push(text)
     }
     if (!changed) return complete
     return kept.length === 0 ? undefined : encoder.encode(kept.join(''))
   }
+}
+
+function endsEvent(data: Uint8Array, lines = false): boolean {
+  const { length } = data
+  if (data[length - 1] !== 0x0a) return false
+  return (
+    lines || data[length - 2] === 0x0a || (data[length - 2] === 0x0d && data[length - 3] === 0x0a)
+  )
 }
 
 /** One past the last blank line, or 0. */
@@ -123,6 +174,11 @@ function lastEventEnd(data: Uint8Array): number {
   const lf = buffer.lastIndexOf('\n\n')
   const crlf = buffer.lastIndexOf('\r\n\r\n')
   return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 4)
+}
+
+/** One past the last line, or 0. */
+function lastLineEnd(data: Uint8Array): number {
+  return data.lastIndexOf(0x0a) + 1
 }
 
 function mentionsUsageObject(buffer: Buffer): boolean {

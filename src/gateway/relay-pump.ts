@@ -43,7 +43,7 @@ export class RelayPump implements Pump {
   push(chunk: Uint8Array): Uint8Array | undefined {
     this.seen.push(chunk)
     if (this.options.observer !== undefined) this.options.observer.push(chunk)
-    return this.edits.active ? this.edits.push(chunk) : chunk
+    return this.edits.concerns(chunk) ? this.edits.push(chunk) : chunk
   }
 
   end(): { bytes?: Uint8Array; error?: GatewayError } {
@@ -104,7 +104,7 @@ export class RelayPump implements Pump {
   }
 
   private atBoundary(): boolean {
-    if (this.edits.holds) return true
+    if (this.edits.holds) return this.edits.endsWhole
     if (this.seen.totalBytes === 0) return true
     return this.options.dialect.framing === 'ndjson'
       ? this.seen.endsWith('\n')

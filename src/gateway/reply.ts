@@ -15,7 +15,9 @@ import { mayContinue, type Answer } from './attempt.ts'
 import { Continuation } from './continuation.ts'
 import type { GatewayDeps } from './deps.ts'
 import { estimateInputTokens, estimateUsage, tokensInBytes } from './estimate.ts'
-import { formatUsd, headerSafe, providerHeaders } from './headers.ts'
+import { formatUsd, headerSafe, keptHeaders, providerHeaders } from './headers.ts'
+import { GuardedPump } from './guard/guarded-pump.ts'
+import type { GuardedAnswer } from './guard/output.ts'
 import type { Reply } from './inbound.ts'
 import { responseKeeper, type ResponseKeeper } from './kept-responses.ts'
 import { clientChatCodec, upstreamChatCodec, type RequestForms } from './plan.ts'
@@ -23,7 +25,7 @@ import type { Pump } from './pump.ts'
 import type { RequestRecord } from './record.ts'
 import { RelayPump } from './relay-pump.ts'
 import { RelayObserver, turnKeeper } from './remember.ts'
-import { TranslatePump } from './translate-pump.ts'
+import { TranslatePump, type TranslateOptions } from './translate-pump.ts'
 
 const JSON_TYPE = 'application/json'
 
@@ -35,11 +37,18 @@ export function replyTo(
   deps: GatewayDeps,
 ): Reply {
   if (answer.kind === 'stream') return streamReply(answer, forms, record, deps)
+  record.caching?.whole(givenBy(answer))
   rememberWhole(answer, forms, deps)
   if (forms.peeked.stream && answer.chat !== undefined) {
     return unfoldedReply(answer, answer.chat, forms, record, deps)
   }
   return wholeReply(answer, forms, record, deps)
+}
+
+/** What the provider gave, whatever rules have made of it. */
+function givenBy(answer: Answer & { kind: 'whole' }): Answer & { kind: 'whole' } {
+  const from = answer.guarded?.from
+  return from?.kind === 'whole' ? from : answer
 }
 
 function wholeReply(
@@ -60,7 +69,9 @@ function wholeReply(
   } else body = encodeWhole(answer, forms, record, deps)
   const size = typeof body === 'string' ? Buffer.byteLength(body) : body.length
   if (!record.hasUsage()) {
-    record.addUsage(estimateUsage(inbound.bytes.length, tokensInBytes(size)))
+    // A vector is long and no token of it is anybody's words.
+    const outputTokens = answer.plan.operation === 'embedding' ? 0 : tokensInBytes(size)
+    record.addUsage(estimateUsage(inbound.bytes.length, outputTokens))
   }
   record.firstByte()
   record.responseBytes = size
@@ -84,17 +95,36 @@ function encodeWhole(
   if (answer.embedding !== undefined) {
     if (answer.embedding.usage !== undefined) record.addUsage(answer.embedding.usage)
     record.setModelReported(answer.embedding.model)
-    const codec = dialects[forms.inbound.dialect].embedding!
-    const encoded = codec.encodeResponse(answer.embedding, reply)
+    const { bytes, dialect } = forms.inbound
+    // OpenAI's answer always has its usage, and its clients read it without asking.
+    const isOwed = answer.embedding.usage === undefined && dialect === 'openai-embeddings'
+    const told = isOwed ? { usage: estimateUsage(bytes.length, 0) } : {}
+    const codec = dialects[dialect].embedding!
+    const encoded = codec.encodeResponse({ ...answer.embedding, ...told }, reply)
     record.addLosses(encoded.losses)
     return JSON.stringify(encoded.value)
   }
   const response = renamed(answer.chat!, answerIdOf(answer, forms, reply))
   noteResponse(response, record)
+  if (answer.guarded?.isBlocked === true) record.setFinish('content_filter')
   const encoded = clientChatCodec(forms.inbound).encodeResponse(response, reply)
   record.addLosses(encoded.losses)
-  responses?.translated(encoded.value)
+  if (answer.guarded === undefined) responses?.translated(encoded.value)
+  else keepGuarded(answer, answer.guarded, forms, reply, responses)
   return JSON.stringify(encoded.value)
+}
+
+/** Keeps an answer as the rules have left it, with its placeholders: nothing that was masked is stored. */
+function keepGuarded(
+  answer: Answer,
+  { kept }: GuardedAnswer,
+  forms: RequestForms,
+  reply: ReplyContext,
+  responses: ResponseKeeper | undefined,
+): void {
+  if (kept === undefined || responses === undefined) return
+  const response = renamed(kept, answerIdOf(answer, forms, reply))
+  responses.translated(clientChatCodec(forms.inbound).encodeResponse(response, reply).value)
 }
 
 /** A whole answer for a client that asked for a stream. */
@@ -107,6 +137,7 @@ function unfoldedReply(
 ): Reply {
   const { inbound } = forms
   noteResponse(response, record)
+  if (answer.guarded?.isBlocked === true) record.setFinish('content_filter')
   const responses = responseKeeper(forms.peeked, answer.plan, record, deps)
   const reply = replyContext(forms, deps, responses)
   const encoder = clientChatCodec(inbound).createStreamEncoder(reply)
@@ -115,7 +146,8 @@ function unfoldedReply(
   const end = encoder.end()
   const text = events.join('') + end
   record.addLosses(encoder.losses())
-  responses?.translatedEnd(end)
+  if (answer.guarded === undefined) responses?.translatedEnd(end)
+  else keepGuarded(answer, answer.guarded, forms, reply, responses)
   if (!record.hasUsage()) {
     record.addUsage(estimateUsage(inbound.bytes.length, tokensInBytes(text.length)))
   }
@@ -135,10 +167,11 @@ function streamReply(
 ): Reply {
   const { plan } = answer
   const headers = answerHeaders(answer, record, streamType(dialects[forms.inbound.dialect].framing))
-  if (mayContinue(forms)) headers['x-weir-continuation'] = 'on'
+  if (mayContinue(forms, deps)) headers['x-weir-continuation'] = 'on'
+  const pump = createPump(answer, forms, record, deps)
   const body = answerStream({
     upstream: answer.upstream,
-    pump: createPump(answer, forms, record, deps),
+    pump: record.caching?.stream(plan, pump) ?? pump,
     record,
     deps,
     timeouts: plan.provider.timeouts,
@@ -158,9 +191,16 @@ function createPump(
   const nowMs = () => deps.clock.nowMs()
   const turns = turnKeeper(plan, forms, deps)
   const responses = responseKeeper(peeked, plan, record, deps)
-  if (plan.mode === 'relay') {
+  const guard = record.guard?.watchesAnswer === true ? record.guard : undefined
+  if (plan.mode === 'relay' && guard === undefined) {
     const hideAccount = plan.quirks.accountInErrors === true && client.framing === 'sse'
-    const editing = { withholdUsage: answer.withholdUsage, hideAccount }
+    const isText = client.framing !== 'aws-event-stream'
+    const editing = {
+      withholdUsage: answer.withholdUsage,
+      hideAccount,
+      lines: client.framing === 'ndjson',
+      ...(isText ? { provider: plan.provider } : {}),
+    }
     const { model } = peeked
     const observer = turns === undefined ? undefined : new RelayObserver(turns, plan, deps)
     return new RelayPump({
@@ -174,22 +214,28 @@ function createPump(
     })
   }
   const reply = replyContext(forms, deps, responses)
-  return new TranslatePump({
+  const codec = clientChatCodec(inbound)
+  const options: TranslateOptions = {
     upstream: plan.upstream,
     decoder: upstreamChatCodec(plan).createStreamDecoder(),
     client,
-    encoder: clientChatCodec(inbound).createStreamEncoder(reply),
+    encoder: codec.createStreamEncoder(reply),
     record,
     secrets: providerSecrets(plan.provider),
     model: peeked.model,
     answerId: answerIdOf(answer, forms, reply),
     turns,
     responses,
-    continuation: mayContinue(forms) ? new Continuation(answer, record, deps) : undefined,
+    continuation: mayContinue(forms, deps) ? new Continuation(answer, record, deps) : undefined,
     provider: plan.provider,
     providerModel: plan.model,
     nowMs,
-  })
+  }
+  if (guard === undefined) return new TranslatePump(options)
+  const heldByProvider = plan.mode === 'relay'
+  const isShadowed = guard.restores && responses !== undefined && !heldByProvider
+  const shadow = isShadowed ? codec.createStreamEncoder(reply) : undefined
+  return new GuardedPump({ ...options, guard, shadow, heldByProvider })
 }
 
 /** Remembers the turns of a whole answer. A relayed one goes on untouched, whether or not it can be read. */
@@ -198,11 +244,14 @@ function rememberWhole(
   forms: RequestForms,
   deps: GatewayDeps,
 ): void {
+  // Reasoning is handed back to whoever signed it, word for word, or not at all.
+  if (answer.guarded?.isWhole === false) return
   const keeper = turnKeeper(answer.plan, forms, deps)
   if (keeper === undefined) return
   try {
     const codec = upstreamChatCodec(answer.plan)
-    const response = answer.chat ?? codec.decodeResponse(answer.body ?? {})
+    const { body, chat } = givenBy(answer)
+    const response = chat ?? codec.decodeResponse(body ?? {})
     keeper.whole(response)
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
@@ -263,9 +312,13 @@ function answerHeaders(
 ): Record<string, string> {
   const headers: Record<string, string> = {
     'content-type': contentType,
-    ...providerHeaders(answer.plan, answer.upstream, record),
+    ...(answer.cached === true
+      ? keptHeaders(record)
+      : providerHeaders(answer.plan, answer.upstream, record)),
   }
   if (contentType !== JSON_TYPE) headers['cache-control'] = 'no-cache'
+  const verdicts = record.guard?.verdicts.header()
+  if (verdicts !== undefined) headers['x-weir-guardrails'] = verdicts
   const losses = record.lossList()
   if (losses.length > 0) headers['x-weir-losses'] = lossHeader(losses.map(lossToken))
   return headers

@@ -2,6 +2,7 @@
 // has listed, or a vendor's well-known name. It decides nothing about rights and sends nothing.
 
 import type { Model, Provider, ProviderType } from '../core/catalog.ts'
+import { percentDecoded } from '../core/percent.ts'
 import { providerKind } from '../providers/registry.ts'
 import type { ModelDirectory } from './catalog.ts'
 import type { Catalog } from './snapshot.ts'
@@ -18,6 +19,12 @@ const VENDOR_NAMES: readonly (readonly [ProviderType, RegExp])[] = [
   ['cohere', /^(command-|command$|c4ai-|embed-(english|multilingual|v4)|rerank-)/],
   ['mistral', /^(mistral|ministral|magistral|codestral|devstral|pixtral|voxtral|open-mi[sx]tral)/],
 ]
+
+/**
+ * A part that an address takes back, itself or with the one before it. Some providers have the model in the path: there a name with such
+ * a part would be another model than the one that was judged, or no model at all.
+ */
+const CLIMBS = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i
 
 /** The model behind a name, or undefined when nobody here answers to it. */
 export function resolve(
@@ -52,7 +59,12 @@ export function isUsable(provider: Provider): boolean {
   return !kind.needsKey || provider.keys.length > 0 || provider.entra !== undefined
 }
 
-function direct(id: string, provider: Provider, model: string): Model {
+/** Undefined for a name that its provider could read as another one. */
+function direct(id: string, provider: Provider, asked: string): Model | undefined {
+  const model = ownName(provider, asked)
+  if (CLIMBS.test(model)) return undefined
+  // It would be decoded once more there, after it was judged.
+  if (provider.type === 'bedrock' && model.includes('%')) return undefined
   return {
     id,
     origin: 'built-in',
@@ -60,4 +72,13 @@ function direct(id: string, provider: Provider, model: string): Model {
     defaults: {},
     losses: 'report',
   }
+}
+
+/**
+ * One name for one model, so that what is said of it (a denial, a price) holds: Google takes the name of its collection before it or not,
+ * and AWS a name in a path that was encoded already.
+ */
+function ownName({ type }: Provider, model: string): string {
+  if (type === 'bedrock') return percentDecoded(model)
+  return type === 'gemini' ? model.replace(/^(?:models\/)+(?=.)/, '') : model
 }

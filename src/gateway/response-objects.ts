@@ -225,6 +225,7 @@ function handedOn(asked: Asked, record: RequestRecord, deps: GatewayDeps): Reply
     record,
     // Its usage was counted, or will be, with the request that made the answer.
     form: 'bytes',
+    provider: question.provider,
     dialect: dialects[question.dialect],
     tapped: false,
     logger: deps.logger,

@@ -5,6 +5,8 @@ import type { Clock } from '../core/ports.ts'
 import { LIMITS } from '../core/limits.ts'
 
 export interface Watched {
+  /** It is an answer on its way to a client. */
+  readonly isStream?: true
   /** Called every `LIMITS.streamTickMs` or so with the monotonic time. */
   tick(nowMs: number): void
 }
@@ -20,6 +22,13 @@ export class StreamWatch {
 
   get size(): number {
     return this.streams.size
+  }
+
+  /** Answers on their way to clients now. */
+  get streamsNow(): number {
+    let count = 0
+    for (const { isStream } of this.streams) if (isStream === true) count += 1
+    return count
   }
 
   add(stream: Watched): void {

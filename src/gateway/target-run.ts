@@ -24,6 +24,7 @@ import type { Attempting } from './health.ts'
 import { passed } from './limiting.ts'
 import type { Chosen, RequestRecord } from './record.ts'
 import { isOwn, isTargetsFault } from './target-errors.ts'
+import type { TraceFields } from './tracing.ts'
 import { AttemptFailure, scrubbed, type Answered, type AnsweredFailure } from './upstream.ts'
 
 /** Whether a request may be put to a provider a second time, the same or another one. */
@@ -51,7 +52,7 @@ export interface Asking<T> {
   /** The key that holds what is asked for: it is asked first, even while it rests, and others only where it is refused. */
   readonly holderKeyId?: string | undefined
   /** One attempt. @throws AttemptFailure, or GatewayError of the transport or of an answer that is none */
-  attempt(key: ProviderKey | undefined, signal: AbortSignal): Promise<T>
+  attempt(key: ProviderKey | undefined, signal: AbortSignal, traced?: TraceFields): Promise<T>
 }
 
 /** What this go is among the others of its request. */
@@ -127,6 +128,7 @@ async function tryBounded<T extends Answered>(
     try {
       slot = await gate.enter(callerOf(record.inbound.principal) ?? '', going.signal)
       record.queued(deps.clock.monotonicMs() - fromMs)
+      record.trace?.step('provider_queue', fromMs)
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       return { error, stop: isOwn(error.kind), unasked: true }
@@ -200,11 +202,12 @@ class TargetRun<T extends Answered> {
     const { asking, deps, going, record, ring } = this
     const { provider, model, mode, dialect, losses = [] } = asking
     const startedMs = deps.clock.monotonicMs()
+    const spanId = record.trace?.newSpanId()
     if (key !== undefined) ring.began(key.id)
     const chosen = { provider, model, mode, dialect, keyId: key?.id }
     let noted = false
     const note = (status: number | undefined, error?: ErrorKind, headMs?: number) => {
-      if (!noted) this.note(key, startedMs, status, error, headMs)
+      if (!noted) this.note(key, startedMs, status, error, headMs, spanId)
       noted = true
     }
     const { signal } = going
@@ -216,7 +219,7 @@ class TargetRun<T extends Answered> {
     }
     try {
       record.attempting(chosen, losses)
-      const answer = await asking.attempt(key, signal)
+      const answer = await asking.attempt(key, signal, record.trace?.headers(spanId))
       note(answer.upstream.status, undefined, answer.headMs)
       if (asking.aside === true) attempting.reached()
       else attempting.answered()
@@ -347,6 +350,7 @@ class TargetRun<T extends Answered> {
     status?: number,
     error?: string,
     headMs?: number,
+    spanId?: string,
   ): void {
     const { provider, model, mode } = this.asking
     const nowMs = this.deps.clock.monotonicMs()
@@ -366,6 +370,7 @@ class TargetRun<T extends Answered> {
       ...(status === undefined ? {} : { status }),
       ...(error === undefined ? {} : { error }),
       ...(as === undefined ? {} : { as }),
+      ...(spanId === undefined ? {} : { spanId }),
     })
   }
 }

@@ -211,12 +211,20 @@ export class TranslatePump implements Pump {
       case 'error': {
         const message = scrubMessage(event.error.message, this.secrets)
         this.failed = streamFailure({ ...event.error, message })
-        return { type: 'error', error: { ...event.error, message: this.failed.message } }
+        return { type: 'error', error: toldError(event.error, this.failed) }
       }
       default:
         return event
     }
   }
+}
+
+/** What the client is told: the provider's error in words that may be said, or ours where the provider said nothing. */
+function toldError(error: StreamError, failure: GatewayError): StreamError {
+  const { code, message, type } = failure
+  return error.code === 'truncated'
+    ? { message, type, code: code ?? 'upstream_error' }
+    : { ...error, message }
 }
 
 /** An error told inside an answer as the error we would have given for it. */

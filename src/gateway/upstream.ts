@@ -109,9 +109,14 @@ async function refused(
       error: String(error),
     })
   }
-  const body = dialects[dialect].errors.decode(new TextDecoder().decode(bytes))
+  const body = dialects[dialect].errors.decode(unframed(new TextDecoder().decode(bytes)))
   const failure = body === undefined ? { status, headers } : { status, headers, body }
   return new AttemptFailure(failure, { upstream, bytes })
+}
+
+/** An error that a server has wrapped into the event of the stream it was asked for (BerriAI/litellm#17131): what the event holds. */
+function unframed(text: string): string {
+  return /^\s*(?:event:[^\n]*\n)?data:[^\S\n]*(\{[^\n]*)/.exec(text)?.[1] ?? text
 }
 
 /** A whole body within so long. @throws GatewayError `upstream_bad_response`, `upstream_timeout` */
@@ -154,7 +159,8 @@ export function timeoutsLeft({ timeouts }: Provider, elapsedMs: number): Timeout
   return { ...timeouts, firstByteMs, connectMs: Math.min(timeouts.connectMs, firstByteMs) }
 }
 
-/** A provider's text without our keys and its address. */
-export function scrubbed(text: string, provider: Provider): string {
-  return scrubMessage(text, providerSecrets(provider), [new URL(provider.baseUrl).hostname])
+/** A provider's text without our keys and its address. @param maxChars the default is what a log row keeps */
+export function scrubbed(text: string, provider: Provider, maxChars?: number): string {
+  const hosts = [new URL(provider.baseUrl).hostname]
+  return scrubMessage(text, providerSecrets(provider), hosts, maxChars)
 }

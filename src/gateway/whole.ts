@@ -8,6 +8,7 @@ import type { ChatResponse } from '../core/ir/response.ts'
 import { isObject, parseJson, type JsonObject } from '../core/json.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { UpstreamResponse } from '../core/ports.ts'
+import type { Framing } from '../dialects/dialect.ts'
 import { createFramer } from '../dialects/sse.ts'
 import type { GatewayDeps } from './deps.ts'
 import {
@@ -45,7 +46,8 @@ export async function readWhole(
   const elapsedMs = deps.clock.monotonicMs() - forms.inbound.arrivedMonotonicMs
   const leftMs = Math.max(1, plan.provider.timeouts.totalMs - elapsedMs)
   const bytes = await bytesInTime(response, LIMITS.responseBodyBytesMax, leftMs, deps)
-  if (streamed && plan.operation !== 'embedding' && looksFramed(bytes)) {
+  const mayBeFramed = streamed && plan.operation !== 'embedding'
+  if (mayBeFramed && looksFramed(bytes, plan.upstream.framing)) {
     return { chat: fold(plan, bytes), streamed: bytes }
   }
   const text = decoder.decode(bytes)
@@ -61,10 +63,15 @@ export async function readWhole(
     : { bytes, body, chat: upstreamChatCodec(plan).decodeResponse(body) }
 }
 
-/** An SSE or NDJSON body starts with a field name or holds more than one line of JSON; a JSON answer starts with a brace. */
-function looksFramed(bytes: Uint8Array): boolean {
-  const start = decoder.decode(bytes.subarray(0, 64)).trimStart()
-  return !start.startsWith('{') || bytes.indexOf(0x0a) < bytes.length - 1
+/**
+ * An SSE body starts with a field name, an NDJSON one holds more than one document; a JSON answer is a single one, on however many
+ * lines, and servers that name no type send it without a line's end.
+ */
+function looksFramed(bytes: Uint8Array, framing: Framing): boolean {
+  if (!decoder.decode(bytes.subarray(0, 64)).trimStart().startsWith('{')) return true
+  const line = bytes.indexOf(0x0a)
+  if (line < 0) return framing === 'ndjson'
+  return line < bytes.length - 1 && parseJson(decoder.decode(bytes)) === undefined
 }
 
 function fold(plan: TargetPlan, bytes: Uint8Array): ChatResponse {

@@ -4,6 +4,7 @@
 
 import { createHash, createHmac } from 'node:crypto'
 import type { AwsCredentials } from '../core/aws.ts'
+import { percentDecoded } from '../core/percent.ts'
 
 const ALGORITHM = 'AWS4-HMAC-SHA256'
 
@@ -87,7 +88,7 @@ function canonicalQuery(query: string): string {
     .map((pair) => {
       const at = pair.indexOf('=')
       const [name, value] = at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
-      return [encoded(decoded(name)), encoded(decoded(value))] as const
+      return [encoded(percentDecoded(name)), encoded(percentDecoded(value))] as const
     })
   return pairs
     .toSorted(([a, one], [b, other]) => compare(a, b) || compare(one, other))
@@ -105,15 +106,6 @@ function encoded(text: string): string {
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   )
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    // A percent sign that encodes nothing stands for itself.
-    return text
-  }
 }
 
 function sha256(data: string | Uint8Array): string {

@@ -23,9 +23,9 @@ function root(provider: Provider): string {
   return trimBase(provider.baseUrl).replace(/\/(?:model|openai)(?:\/.*)?$/, '')
 }
 
-/** The model as one part of a path. ARNs have colons and slashes; one that was encoded already stays as it is. */
+/** The model as one part of a path. ARNs have colons and slashes; one that was encoded already, as a whole, stays as it is. */
 function pathPart(model: string): string {
-  return /%[0-9a-f]{2}/i.test(model) ? model : encodeURIComponent(model)
+  return /^(?=.*%[0-9a-f]{2})[^/?#\\]+$/i.test(model) ? model : encodeURIComponent(model)
 }
 
 /** AWS demands these in the signature; proxies on the way may change others. */

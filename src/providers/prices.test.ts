@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
-import { costNanoUsd } from '../core/price.ts'
+import type { Usage } from '../core/ir/usage.ts'
+import { costNanoUsd, worstCostNanoUsd } from '../core/price.ts'
 import { PriceBook } from './prices.ts'
 
 const NOW_MS = Date.UTC(2026, 5, 1)
@@ -15,6 +16,26 @@ test('before it is warm the book knows nothing, and does not remember that', asy
   expect(book.lookup(OPENAI, 'gpt-5-mini', NOW_MS)?.contextWindow).toBe(400_000)
 })
 
+test('the built-in models are known to be free, warm or not, whatever they used and were not told to have used', async () => {
+  const book = new PriceBook()
+  const mock = { type: 'mock', baseUrl: 'http://mock.invalid/v1' } as const
+  const cold = book.lookup(mock, 'echo', NOW_MS)?.price
+  await book.warm()
+  const price = book.lookup(mock, 'echo', NOW_MS)?.price
+  expect(price).toBe(cold as object)
+  const usages: (Usage | undefined)[] = [
+    undefined,
+    {},
+    { inputTokens: 5, outputTokens: 7 },
+    { inputTokens: 9, inputAudioTokens: 4, outputTokens: 9, outputAudioTokens: 4 },
+    { inputTokens: 1, cacheReadTokens: 2, cacheWrite5mTokens: 3, cacheWrite1hTokens: 4 },
+    { inputTokens: 1, outputTokens: 9, reasoningTokens: 8 },
+  ]
+  for (const usage of usages) expect(costNanoUsd(usage, price)).toBe(0)
+  const expected = { inputTokens: 1, outputTokens: 2, writesCache: true, hasAudio: true }
+  expect(worstCostNanoUsd(expected, price)).toBe(0)
+})
+
 describe('PriceBook', () => {
   const book = new PriceBook()
   beforeAll(() => book.warm())
@@ -26,9 +47,6 @@ describe('PriceBook', () => {
     ).toEqual({})
     expect(
       book.lookup({ type: 'openai', baseUrl: 'http://127.0.0.1:8000/v1' }, 'gpt-4o', NOW_MS),
-    ).toEqual({})
-    expect(
-      book.lookup({ type: 'mock', baseUrl: 'http://mock.invalid/v1' }, 'echo', NOW_MS),
     ).toEqual({})
     expect(book.lookup({ type: 'custom', baseUrl: '(' }, '(', NOW_MS)).toEqual({})
   })
@@ -58,6 +76,13 @@ describe('PriceBook', () => {
     expect(long).toBe(200_001 * 6000)
   })
 
+  test('a model of Gemini has its price under either name', () => {
+    const gemini = { type: 'gemini', baseUrl: 'https://generativelanguage.googleapis.com' } as const
+    const known = book.lookup(gemini, 'gemini-2.5-pro', NOW_MS)
+    expect(known?.price).toBeDefined()
+    expect(book.lookup(gemini, 'models/gemini-2.5-pro', NOW_MS)).toEqual(known!)
+  })
+
   test("another vendor's OpenAI-compatible address is known by the address", () => {
     const groq = book.lookup(
       { type: 'custom', baseUrl: 'https://api.groq.com/openai/v1' },
@@ -84,7 +109,7 @@ describe('PriceBook', () => {
   test('what is remembered is bounded', () => {
     const first = book.lookup(ANTHROPIC, 'claude-haiku-4-5', NOW_MS)
     for (let index = 0; index < 2_001; index += 1) {
-      book.lookup({ type: 'mock', baseUrl: 'http://mock.invalid' }, `m${index}`, NOW_MS)
+      book.lookup({ type: 'ollama', baseUrl: 'http://ollama.invalid' }, `m${index}`, NOW_MS)
     }
     const again = book.lookup(ANTHROPIC, 'claude-haiku-4-5', NOW_MS)
     expect(again).toEqual(first as object)

@@ -3,6 +3,7 @@
 
 import type * as GenaiPrices from '@pydantic/genai-prices'
 import type { ModelPrice, PriceClasses, Provider, ProviderType } from '../core/catalog.ts'
+import { nanoPerToken } from '../core/nano-usd.ts'
 
 type Catalogue = Pick<typeof GenaiPrices, 'calcPrice' | 'findProvider'>
 
@@ -46,6 +47,20 @@ const PRICE_KEYS: Readonly<Record<PricedClass, string>> = {
   outputAudio: 'output_audio_mtok',
 }
 
+/** The built-in models answer inside the process and nobody bills for them: that is known, whatever a request was about. */
+const FREE: KnownModel = {
+  price: {
+    request: 0,
+    input: 0,
+    output: 0,
+    cacheRead: 0,
+    cacheWrite: 0,
+    cacheWrite1h: 0,
+    inputAudio: 0,
+    outputAudio: 0,
+  },
+}
+
 interface Entry {
   readonly known: KnownModel
   readonly validFromMs: number
@@ -71,7 +86,7 @@ export class PriceBook {
   }
 
   /**
-   * What is known of a provider's model; undefined before `warm` has finished, and `{}` when nothing is.
+   * What is known of a provider's model; undefined before `warm` has finished, and `{}` when nothing is. Of `mock` it is always known.
    * @param model the provider's own model name
    * @param atMs the moment whose price is asked for: prices may hold for certain hours or from a date on
    */
@@ -80,6 +95,7 @@ export class PriceBook {
     model: string,
     atMs: number,
   ): KnownModel | undefined {
+    if (provider.type === 'mock') return FREE
     if (this.catalogue === undefined) return undefined
     // Neither of the first two holds a line end.
     const key = `${provider.type}\n${provider.baseUrl}\n${model}`
@@ -115,7 +131,9 @@ function find(
     ? catalogue.findProvider({ providerApiUrl: provider.baseUrl })?.id
     : VENDORS[provider.type]
   if (vendor === undefined) return NOTHING
-  const found = calculate(catalogue, vendor, model, atMs)
+  // Google takes the name of its collection before a model or not; the package knows models by their own.
+  const name = provider.type === 'gemini' ? model.replace(/^models\//, '') : model
+  const found = calculate(catalogue, vendor, name, atMs)
   if (found === null) return NOTHING
   const price = modelPrice(found.model_price)
   const contextWindow = found.model.context_window
@@ -174,9 +192,4 @@ function modelPrice(raw: GenaiPrices.ModelPrice): ModelPrice | undefined {
 
 function isPrice(dollarsPerMillion: number): boolean {
   return Number.isFinite(dollarsPerMillion) && dollarsPerMillion >= 0
-}
-
-/** Dollars per million tokens to nano-dollars per token, without the noise of binary fractions. */
-function nanoPerToken(dollarsPerMillion: number): number {
-  return Math.round(dollarsPerMillion * 1e9) / 1e6
 }

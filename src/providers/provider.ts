@@ -42,18 +42,21 @@ export interface EndpointRequest {
 }
 
 /** What can be asked beyond chats and embeddings: relayed in one shape (OpenAI's; of reranking Cohere's), never translated. */
-export type RelayedOperation =
-  | 'moderation'
-  | 'image'
-  | 'image-edit'
-  | 'image-variation'
-  | 'audio-transcription'
-  | 'audio-translation'
-  | 'audio-speech'
-  | 'rerank'
-  | 'response-compact'
-  | 'file'
-  | 'batch'
+export const RELAYED_OPERATIONS = [
+  'moderation',
+  'image',
+  'image-edit',
+  'image-variation',
+  'audio-transcription',
+  'audio-translation',
+  'audio-speech',
+  'rerank',
+  'response-compact',
+  'file',
+  'batch',
+] as const
+
+export type RelayedOperation = (typeof RELAYED_OPERATIONS)[number]
 
 export interface RelayedRequest {
   readonly provider: Provider

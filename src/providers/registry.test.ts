@@ -2,26 +2,12 @@ import type { JsonObject } from '../core/json.ts'
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Provider, ProviderType } from '../core/catalog.ts'
+import { PROVIDER_TYPES, type Provider, type ProviderType } from '../core/catalog.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { DialectName, Operation } from '../dialects/dialect.ts'
 import type { EndpointRequest, ProviderKind } from './provider.ts'
 import { providerKind, unsupportedProviderText } from './registry.ts'
 
-const TYPES: ProviderType[] = [
-  'openai',
-  'azure',
-  'anthropic',
-  'ollama',
-  'gemini',
-  'cohere',
-  'bedrock',
-  'mistral',
-  'openrouter',
-  'lmstudio',
-  'custom',
-  'mock',
-]
 const OPERATIONS: Operation[] = ['chat', 'completion', 'embedding']
 
 function provider(type: ProviderType, more: Partial<Provider> = {}): Provider {
@@ -70,14 +56,14 @@ describe('registry', () => {
       expect(providerKind(type)).toBeUndefined()
       expect(unsupportedProviderText(type)).toContain(`'${type}'`)
     }
-    for (const type of TYPES) {
+    for (const type of PROVIDER_TYPES) {
       expect(kindOf(type).type).toBe(type)
       expect(unsupportedProviderText(type)).toBeUndefined()
     }
   })
 
   test('every dialect a kind names has an absolute URL, and an empty secret is no header', () => {
-    for (const type of TYPES) {
+    for (const type of PROVIDER_TYPES) {
       for (const operation of OPERATIONS) {
         for (const dialect of kindOf(type).dialects(provider(type), operation)) {
           expect(() => new URL(url(type, dialect, operation))).not.toThrow()
@@ -392,7 +378,7 @@ describe('credentials and quirks', () => {
 
 describe('model lists', () => {
   test('what is no list gives no models', () => {
-    for (const type of TYPES) {
+    for (const type of PROVIDER_TYPES) {
       for (const body of [
         null,
         1,

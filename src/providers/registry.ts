@@ -11,6 +11,7 @@ import { gemini } from './gemini.ts'
 import { lmstudio } from './lmstudio.ts'
 import { mistral } from './mistral.ts'
 import { mock } from './mock.ts'
+import { nemo } from './nemo.ts'
 import { ollama } from './ollama.ts'
 import { openai } from './openai.ts'
 import { openrouter } from './openrouter.ts'
@@ -24,6 +25,7 @@ const KINDS: Readonly<Record<ProviderType, ProviderKind>> = {
   mistral,
   openrouter,
   lmstudio,
+  nemo,
   custom,
   mock,
   gemini,

@@ -105,7 +105,7 @@ export interface Connected {
 
 /**
  * Connects to the first address that takes it; of many only the first few are tried.
- * @param timeoutMs for each address
+ * @param timeoutMs for one address; several share twice as much
  * @throws ProbeError of the last address
  */
 export async function connectTcp(
@@ -115,10 +115,13 @@ export async function connectTcp(
 ): Promise<Connected> {
   const failed: { address: string; code: string }[] = []
   let last = new ProbeError('ENOTFOUND', 'no address')
-  for (const address of addresses.slice(0, LIMITS.probeAddressesMax)) {
+  const tried = addresses.slice(0, LIMITS.probeAddressesMax)
+  const shareMs = Math.max((2 * timeoutMs) / tried.length, LIMITS.probeAddressMinMs)
+  const addressMs = Math.round(Math.min(timeoutMs, shareMs))
+  for (const address of tried) {
     try {
       const socket = net().connect({ host: address, port })
-      await waitOn<void>(socket, timeoutMs, (done) => {
+      await waitOn<void>(socket, addressMs, (done) => {
         const connected = () => done()
         socket.once('connect', connected)
         return () => socket.off('connect', connected)

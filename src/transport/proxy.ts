@@ -3,6 +3,7 @@
 
 import type { NetworkSettings } from '../core/catalog.ts'
 import { GatewayError } from '../core/error.ts'
+import { percentDecoded } from '../core/percent.ts'
 import { bypassesProxy } from './no-proxy.ts'
 
 export interface ForwardProxy {
@@ -38,7 +39,7 @@ function parseProxy(text: string): ForwardProxy {
   const isTls = url.protocol === 'https:'
   const headers: Record<string, string> = {}
   if (url.username !== '' || url.password !== '') {
-    const pair = `${decoded(url.username)}:${decoded(url.password)}`
+    const pair = `${percentDecoded(url.username)}:${percentDecoded(url.password)}`
     headers['proxy-authorization'] = `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`
   }
   return {
@@ -53,15 +54,6 @@ function parseProxy(text: string): ForwardProxy {
 export function portOf(url: URL): number {
   if (url.port !== '') return Number(url.port)
   return url.protocol === 'https:' ? 443 : 80
-}
-
-/** Of a URL's user or password: a `%` that begins no escape stands for itself. */
-export function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }
 
 /** What fetch is given: the proxy at an address of its own, and no say for NO_PROXY of the environment. */

@@ -1,4 +1,4 @@
-// Whether a change would leave nobody who can give rights: then nobody could take it back but with `weir setup` at the machine itself. Pure;
+// Whether a change would leave nobody who can give rights: then nobody could take it back but with `weir setup admin` at the machine itself. Pure;
 // it is told who there is before and after.
 
 import type { ApiKey } from '../catalog.ts'

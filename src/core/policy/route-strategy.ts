@@ -3,6 +3,7 @@
 
 import type { RoutingStrategy } from '../catalog.ts'
 import { LIMITS } from '../limits.ts'
+import { NANO_PER_USD } from '../nano-usd.ts'
 import { costNanoUsd } from '../price.ts'
 import type { RouteQuestion, RouteTarget } from './route-candidate.ts'
 import { drawAll, drawIndex, weightOf } from './route-lot.ts'
@@ -168,6 +169,6 @@ function compareCost(a: number | undefined, b: number | undefined): number {
 
 function costText(nanoUsd: number | undefined): string {
   if (nanoUsd === undefined) return 'price unknown'
-  const dollars = (nanoUsd / 1e9).toFixed(9).replace(/\.?0+$/, '')
+  const dollars = (nanoUsd / NANO_PER_USD).toFixed(9).replace(/\.?0+$/, '')
   return `about $${dollars}`
 }

@@ -4,8 +4,10 @@
 import { isAccessKey } from '../aws.ts'
 import type { Provider } from '../catalog.ts'
 import { LIMITS } from '../limits.ts'
+import { percentDecoded } from '../percent.ts'
 
-const REDACTED = '[redacted]'
+/** What stands for what was taken out. */
+export const REDACTED = '[redacted]'
 
 /** Text beyond this is not even looked at: far more than is kept, and little enough for the slowest pattern below. */
 const READ_CHARS_MAX = 16 * 1024
@@ -66,18 +68,9 @@ export function providerSecrets(provider: Provider): string[] {
 function proxySecrets(proxy: string): string[] {
   const { password = '', username = '' } = URL.parse(proxy) ?? {}
   if (password === '') return []
-  const [user = '', plain = ''] = [username, password].map(unescaped)
+  const [user = '', plain = ''] = [username, password].map(percentDecoded)
   const bytes = new TextEncoder().encode(`${user}:${plain}`)
   return [password, plain, btoa(String.fromCharCode(...bytes))]
-}
-
-/** A `%` that begins no escape stands for itself. */
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }
 
 /**
@@ -92,15 +85,25 @@ export function scrubMessage(
   hosts: readonly string[] = [],
   maxChars: number = LIMITS.logErrorCharsMax,
 ): string {
-  const words = [...new Set(secrets.map((secret) => secret.replace(CONTROLS, ' ')))]
-    .filter((secret) => secret.length >= SECRET_CHARS_MIN)
-    .toSorted((a, b) => b.length - a.length)
+  const words = searched(secrets.map((secret) => secret.replace(CONTROLS, ' ')))
   // Controls go first: one in the middle of a secret would hide it from the search and vanish on a screen.
   let result = bounded(text.slice(0, 2 * READ_CHARS_MAX).replace(CONTROLS, ' '), words)
-  for (const secret of words) result = withoutSecret(result, secret)
+  result = words.reduce(withoutSecret, result)
   for (const host of hosts) result = withoutHost(result, host)
   for (const [pattern, replacement] of PATTERNS) result = result.replace(pattern, replacement)
   return cut(result.trim(), maxChars)
+}
+
+/** A text of any length and form without secrets of ours; all else of it stays as it is. @param secrets as `scrubMessage` takes them */
+export function scrubSecrets(text: string, secrets: readonly string[]): string {
+  return searched(secrets).reduce(withoutSecret, text)
+}
+
+/** The longest first: one may be a part of another. */
+function searched(secrets: readonly string[]): string[] {
+  return [...new Set(secrets)]
+    .filter((secret) => secret.length >= SECRET_CHARS_MIN)
+    .toSorted((a, b) => b.length - a.length)
 }
 
 /** The text up to its bound. Where the bound falls into a secret, its first half goes too. */

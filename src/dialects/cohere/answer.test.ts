@@ -145,7 +145,8 @@ describe('finish reasons', () => {
     [{ unified: 'length', raw: 'TIMEOUT' }, 'TIMEOUT', false],
     [{ unified: 'length', raw: 'max_tokens' }, 'MAX_TOKENS', false],
     [{ unified: 'error', raw: 'ERROR' }, 'COMPLETE', true],
-    [{ unified: 'content-filter' }, 'COMPLETE', true],
+    [{ unified: 'content-filter' }, 'ERROR_TOXIC', false],
+    [{ unified: 'refusal' }, 'COMPLETE', true],
     [undefined, 'COMPLETE', true],
   ])('%j for a client', (finish, word, isLoss) => {
     const choice = { index: 0, blocks: [], ...(finish === undefined ? {} : { finish }) }

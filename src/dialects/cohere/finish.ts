@@ -21,7 +21,8 @@ const ENCODE: Readonly<Record<FinishReason, string>> = {
   'stop-sequence': 'STOP_SEQUENCE',
   length: 'MAX_TOKENS',
   'tool-use': 'TOOL_CALL',
-  'content-filter': 'COMPLETE',
+  // Version 2 has no word for it; `COMPLETE` would call an empty answer whole, and `ERROR` says that there is none.
+  'content-filter': 'ERROR_TOXIC',
   refusal: 'COMPLETE',
   pause: 'COMPLETE',
   // `ERROR` says that there is no answer; this one is there.

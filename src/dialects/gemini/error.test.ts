@@ -83,6 +83,12 @@ describe('writing', () => {
     })
   })
 
+  test('a wait in parts of a millisecond is a Duration that can be read: nine digits at the most', () => {
+    const error = new GatewayError('rate_limit', { retryAfterMs: 89_998.309_424_9 })
+    const text = JSON.stringify(errors.encode(error, 'request-1'))
+    expect(text).toContain('"retryDelay":"89.999s"')
+  })
+
   test('a word for every status, and no cause', () => {
     const cause = new Error('secret host')
     for (const kind of [

@@ -94,7 +94,7 @@ function encode(error: GatewayError, requestId: string): JsonObject {
     })
   }
   if (error.retryAfterMs !== undefined) {
-    add('RetryInfo', { retryDelay: `${error.retryAfterMs / 1_000}s` })
+    add('RetryInfo', { retryDelay: `${Math.ceil(error.retryAfterMs) / 1_000}s` })
   }
   add('RequestInfo', { requestId })
   const { status, message } = error

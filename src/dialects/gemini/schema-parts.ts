@@ -3,6 +3,7 @@
 
 import { asArray, asObject, canonicalJson, isObject } from '../../core/json.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { percentDecoded } from '../../core/percent.ts'
 
 /** The schema a `$ref` within this document points at; undefined for others and for one that points nowhere. */
 export function resolveReference(root: JsonObject, reference: string): JsonObject | undefined {
@@ -19,12 +20,7 @@ export function resolveReference(root: JsonObject, reference: string): JsonObjec
 }
 
 function unescaped(step: string): string {
-  const plain = step.replaceAll('~1', '/').replaceAll('~0', '~')
-  try {
-    return decodeURIComponent(plain)
-  } catch {
-    return plain
-  }
+  return percentDecoded(step.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 /** The types a schema names; one without a type is told by what it has. */

@@ -11,6 +11,7 @@ import type { GatewayDeps } from '../deps.ts'
 import type { RequestRecord } from '../record.ts'
 import { firstAnswer, type Candidate } from '../candidates.ts'
 import { isFailure, tryTarget, type Repeating, type TargetFailure } from '../target-run.ts'
+import type { TraceFields } from '../tracing.ts'
 import { answerType, AttemptFailure, bytesInTime, send, type Upstream } from '../upstream.ts'
 
 export interface Question extends Upstream {
@@ -60,7 +61,7 @@ export function candidateOf(
           // Files, batches and raw paths are no targets: what they are answered says nothing of a model.
           ...(raw || model === '' ? { judgedBy: 'connection' as const } : {}),
           holderKeyId,
-          attempt: (key, signal) => attemptOnce(question, key, signal, deps),
+          attempt: (key, signal, traced) => attemptOnce(question, key, signal, deps, traced),
         },
         going,
         record,
@@ -103,8 +104,10 @@ async function attemptOnce(
   key: ProviderKey | undefined,
   signal: AbortSignal,
   deps: GatewayDeps,
+  traced: TraceFields,
 ): Promise<Asked> {
-  const { url, method, headers, body } = question
+  const { url, method, body } = question
+  const headers = traced === undefined ? question.headers : { ...question.headers, ...traced }
   const sending = { url, method, headers, signal, ...(body === undefined ? {} : { body }) }
   const upstream = await send(question, sending, key, deps)
   return question.wholeJson ? await read(question, upstream, deps) : { question, upstream }

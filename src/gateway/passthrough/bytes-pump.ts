@@ -1,6 +1,8 @@
 // Bytes of a provider passed on untouched, whatever they are: audio, a file, an event stream beyond chat. What is kept of
-// them to read usage from is bounded; a failure is told in an event stream and breaks anything else off.
+// them to read usage from is bounded; a failure is told in an event stream and breaks anything else off. In events, what an error
+// tells of our keys is taken out.
 
+import type { Provider } from '../../core/catalog.ts'
 import type { GatewayError } from '../../core/error.ts'
 import type { Usage } from '../../core/ir/usage.ts'
 import { asObject, parseJson } from '../../core/json.ts'
@@ -12,6 +14,7 @@ import { createFramer } from '../../dialects/sse.ts'
 import { estimateUsage, tokensInBytes } from '../estimate.ts'
 import type { Pump } from '../pump.ts'
 import type { RequestRecord } from '../record.ts'
+import { RelayEdits } from '../relay-edits.ts'
 import { tokensInStream } from '../relay-pump.ts'
 import { TailBuffer } from '../tail-buffer.ts'
 import { usageInText, usageOfAnswer } from './usage.ts'
@@ -24,6 +27,8 @@ export interface BytesPumpOptions {
   readonly dialect: Dialect
   /** The bytes are an answer of this dialect, which its tap can read. */
   readonly tapped: boolean
+  /** Whose keys no error among the events may tell; absent where the bytes are no events. */
+  readonly provider?: Provider | undefined
   readonly logger: Logger
   /** Called once, when the stream is over in whatever way. */
   onOver(): void
@@ -41,25 +46,34 @@ export class BytesPump implements Pump {
   /** A JSON answer while it is small enough to be read. */
   private whole: Uint8Array[] | undefined
   private ended = false
+  private readonly edits: RelayEdits
 
   constructor(options: BytesPumpOptions) {
     this.options = options
+    const { form, provider } = options
+    this.edits = new RelayEdits({
+      withholdUsage: false,
+      hideAccount: false,
+      lines: form === 'lines',
+      ...(provider === undefined ? {} : { provider }),
+    })
     this.breaksOnFailure = !this.isFramed
     if (options.form === 'json') this.whole = []
   }
 
-  push(chunk: Uint8Array): Uint8Array {
+  push(chunk: Uint8Array): Uint8Array | undefined {
     this.seen.push(chunk)
     if (this.whole !== undefined) {
       if (this.seen.totalBytes > LIMITS.sniffBytesMax) this.whole = undefined
       else this.whole.push(chunk)
     }
-    return chunk
+    return this.edits.concerns(chunk) ? this.edits.push(chunk) : chunk
   }
 
   end(): { bytes?: Uint8Array; error?: GatewayError } {
     this.ended = true
-    return {}
+    const bytes = this.edits.end()
+    return bytes === undefined ? {} : { bytes }
   }
 
   fail(error: GatewayError): Uint8Array | undefined {
@@ -124,6 +138,7 @@ export class BytesPump implements Pump {
   }
 
   private atBoundary(): boolean {
+    if (this.edits.holds) return this.edits.endsWhole
     const last = this.seen.totalBytes === 0 ? '\n\n' : this.seen.lastText(4)
     return this.options.form === 'lines'
       ? last.endsWith('\n')

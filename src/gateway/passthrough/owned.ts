@@ -8,6 +8,7 @@ import { mayAskProvider } from '../../core/permission.ts'
 import { callerOf } from '../../core/principal.ts'
 import { admit } from '../admit.ts'
 import type { GatewayDeps } from '../deps.ts'
+import { guardRawBytes, passOnGuarded, rawGuard } from '../guard/raw.ts'
 import type { Arrival, Reply } from '../inbound.ts'
 import { peekBody } from '../peek.ts'
 import { RequestRecord } from '../record.ts'
@@ -23,7 +24,7 @@ import {
   type ChosenProvider,
 } from './provider-choice.ts'
 import type { ReceivedForm } from './receive.ts'
-import { finishedReply, passOn, replyHeaders } from './reply.ts'
+import { finishedReply, replyHeaders } from './reply.ts'
 
 export type OwnedAction = 'create' | 'list' | 'get' | 'content' | 'delete' | 'cancel'
 
@@ -58,7 +59,15 @@ export async function ownedObjects(inbound: OwnedInbound, deps: GatewayDeps): Pr
   const onOver = () => void inbound.form?.dispose()
   try {
     await admit({ inbound, modelName: '', stream: false }, record, deps)
-    const request = new OwnedRequest(inbound, record, deps, onOver)
+    const guard = rawGuard('', record, deps)
+    const given =
+      guard === undefined
+        ? inbound
+        : {
+            ...inbound,
+            bytes: await guardRawBytes(guard, inbound.bytes, inbound.form !== undefined, {}),
+          }
+    const request = new OwnedRequest(given, record, deps, onOver)
     switch (inbound.action) {
       case 'create':
         return await request.create()
@@ -90,7 +99,11 @@ class OwnedRequest {
     const { inbound, record, deps } = this
     const asked = inbound.operation === 'batch' ? await this.newBatch() : await this.newFile()
     await this.learn(asked)
-    return passOn({ asked, record, deps, tapped: false, onOver: this.onOver })
+    return await passOnGuarded(
+      { asked, record, deps, tapped: false, onOver: this.onOver },
+      record.guard,
+      {},
+    )
   }
 
   async list(): Promise<Reply> {
@@ -133,7 +146,11 @@ class OwnedRequest {
     if (action === 'delete') {
       await deps.kept.remove(operation, inbound.principal.tenantId, id)
     } else if (operation === 'batch') await this.learn(asked)
-    return passOn({ asked, record, deps, tapped: false, onOver: this.onOver })
+    return await passOnGuarded(
+      { asked, record, deps, tapped: false, onOver: this.onOver },
+      record.guard,
+      {},
+    )
   }
 
   private catalog(): Catalog {

@@ -3,6 +3,7 @@
 
 import type { DialectName } from '../../core/ir/request.ts'
 import { asString, type JsonObject } from '../../core/json.ts'
+import { percentDecoded } from '../../core/percent.ts'
 import type { RawAsked } from '../admit.ts'
 import { namedBeside } from '../named-models.ts'
 import type { FormFields } from './multipart-scanner.ts'
@@ -50,7 +51,7 @@ export function proxyShape(path: string, method: string): ProxyShape {
   const plain = path.replace(/\/+$/, '')
   const gemini = GEMINI.exec(plain)
   if (gemini !== null) {
-    const modelInPath = decoded(gemini[1]!)
+    const modelInPath = percentDecoded(gemini[1]!)
     const asked = { operation: geminiOperation(gemini[2]!), asksModel: true } as const
     return {
       dialect: 'gemini',
@@ -64,7 +65,7 @@ export function proxyShape(path: string, method: string): ProxyShape {
     ...(known?.[1] === undefined ? {} : { dialect: known[1] }),
     ...(known?.[2] === undefined || method !== 'POST' ? {} : { operation: known[2] }),
     asksModel: method === 'POST' && known !== undefined,
-    ...(deployment === undefined ? {} : { modelInPath: decoded(deployment) }),
+    ...(deployment === undefined ? {} : { modelInPath: percentDecoded(deployment) }),
   }
 }
 
@@ -100,13 +101,4 @@ function geminiOperation(method: string): RawAsked['operation'] {
 
 function bareGemini(name: string): string {
   return name.replace(/^models\//, '')
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    // Matches no pattern but a wildcard.
-    return text
-  }
 }

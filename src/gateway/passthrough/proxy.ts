@@ -10,6 +10,8 @@ import { upstreamError } from '../../core/policy/upstream-error.ts'
 import type { UpstreamMethod } from '../../core/ports.ts'
 import { dialects } from '../../dialects/registry.ts'
 import type { GatewayDeps } from '../deps.ts'
+import { guardQuery, guardRawBytes, passOnGuarded, rawGuard, type RawShape } from '../guard/raw.ts'
+import type { RequestGuard } from '../guard/request-guard.ts'
 import { isSafeValue } from '../headers.ts'
 import type { Arrival, Reply } from '../inbound.ts'
 import { requireOneReading } from '../model-access.ts'
@@ -23,7 +25,7 @@ import { providerNotFound, usableProvider, type ChosenProvider } from './provide
 import { modelShown, modelsNamed, proxyShape, type ProxyShape } from './proxy-shape.ts'
 import { proxyTarget } from './proxy-target.ts'
 import { ReceivedForm, type ReceivedBody } from './receive.ts'
-import { finishedReply, passOn, replyHeaders } from './reply.ts'
+import { finishedReply, replyHeaders } from './reply.ts'
 
 export interface ProxyInbound extends Arrival {
   readonly operation: 'proxy'
@@ -75,15 +77,29 @@ export async function proxy(inbound: ProxyInbound, deps: GatewayDeps): Promise<R
     const json = body === undefined ? {} : { body }
     const stream = asksForStream(shape, url, body)
     await admit({ inbound, modelName, stream, ...json, ...raw }, record, deps)
-    const result = await ask(questionFor(inbound, chosen, url, model, dialect), record, deps)
+    const guard = rawGuard(modelName, record, deps)
+    const asked = { ...shape, model }
+    const given = guard === undefined ? inbound : await judged(guard, inbound, asked)
+    const result = await ask(questionFor(given, chosen, url, model, dialect), record, deps)
     if (isFailure(result)) throw result.error
     if (result.failed !== undefined) return failedReply(result, result.failed, record, deps, onOver)
     const tapped = shape.dialect !== undefined
-    return passOn({ asked: result, record, deps, tapped, onOver })
+    return await passOnGuarded({ asked: result, record, deps, tapped, onOver }, guard, asked, body)
   } catch (thrown) {
     onOver()
     return refuse(record, thrown, deps)
   }
+}
+
+/** The request as the rules let it through. @throws GatewayError of a rule */
+async function judged(
+  guard: RequestGuard,
+  inbound: ProxyInbound,
+  shape: RawShape,
+): Promise<ProxyInbound> {
+  await guardQuery(guard, inbound.query)
+  const bytes = await guardRawBytes(guard, inbound.bytes, inbound.received !== undefined, shape)
+  return { ...inbound, bytes }
 }
 
 function asksForStream(

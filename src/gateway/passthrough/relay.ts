@@ -10,6 +10,9 @@ import type { RelayedOperation } from '../../providers/provider.ts'
 import { providerKind } from '../../providers/registry.ts'
 import type { GatewayDeps } from '../deps.ts'
 import { routeNoted, withFallbacks } from '../fallback.ts'
+import { refuseUnjudged } from '../guard/input.ts'
+import { guardRawJson, passOnGuarded, rawGuard } from '../guard/raw.ts'
+import type { RequestGuard } from '../guard/request-guard.ts'
 import { forwardedHeaders } from '../headers.ts'
 import type { Arrival, Reply } from '../inbound.ts'
 import { heldByProvider, holdersAmong, type EarlierTurns } from '../kept-responses.ts'
@@ -25,7 +28,6 @@ import { nobodyLeft, noProvider, notOffered } from '../target-errors.ts'
 import { candidateOf, type Asked, type Question } from './ask.ts'
 import { usableProvider } from './provider-choice.ts'
 import type { ReceivedForm } from './receive.ts'
-import { passOn } from './reply.ts'
 
 export interface RelayedInbound extends Arrival {
   readonly operation: RelayedOperation
@@ -59,23 +61,26 @@ export async function relayOperation(inbound: RelayedInbound, deps: GatewayDeps)
   if (inbound.form !== undefined) record.requestBytes = inbound.form.bytes
   const onOver = () => void inbound.form?.dispose()
   try {
-    const body = inbound.form === undefined ? jsonBody(inbound) : formBody(inbound, inbound.form)
-    record.model = body.model
-    record.stream = body.stream
+    const received =
+      inbound.form === undefined ? jsonBody(inbound) : formBody(inbound, inbound.form)
+    record.model = received.model
+    record.stream = received.stream
     const catalog = deps.snapshot().of(inbound.principal.tenantId)
-    const model = requireModel(body.model, body.peeked, inbound.principal, catalog, deps)
+    const model = requireModel(received.model, received.peeked, inbound.principal, catalog, deps)
     await deps.prices.ready()
-    const json = body.peeked === undefined ? {} : { body: body.peeked.body }
+    const json = received.peeked === undefined ? {} : { body: received.peeked.body }
     await admit(
-      { inbound, modelName: body.model, model, stream: body.stream, ...json },
+      { inbound, modelName: received.model, model, stream: received.stream, ...json },
       record,
       deps,
     )
+    const guard = rawGuard(received.model, record, deps)
+    const body = guard === undefined ? received : await judged(guard, received, inbound)
     const earlier = await earlierOf(body, inbound, deps)
     const asked = await withFallbacks(model, catalog, record, deps, (current, fallbackFor) =>
       askModel(current, fallbackFor, { body, earlier, inbound, record, catalog }, deps),
     )
-    return passOn({ asked, record, deps, tapped: false, onOver })
+    return await passOnGuarded({ asked, record, deps, tapped: false, onOver }, guard, {})
   } catch (thrown) {
     onOver()
     return refuse(record, thrown, deps)
@@ -135,8 +140,18 @@ async function earlierOf(
   return await heldByProvider(peeked.body, principal, deps)
 }
 
-function jsonBody(inbound: RelayedInbound): RelayedBody {
-  const peeked = peekBody(inbound.bytes)
+/** The body as the rules let it through. @throws GatewayError of a rule */
+async function judged(
+  guard: RequestGuard,
+  body: RelayedBody,
+  inbound: RelayedInbound,
+): Promise<RelayedBody> {
+  if (body.peeked !== undefined) return jsonBody(inbound, await guardRawJson(guard, body.peeked))
+  refuseUnjudged(guard, 'a body of this kind')
+  return body
+}
+
+function jsonBody(inbound: RelayedInbound, peeked = peekBody(inbound.bytes)): RelayedBody {
   return {
     contentType: 'application/json',
     model: readModel(peeked.body, inbound.model ?? defaultModel(inbound, peeked.body['model'])),

@@ -51,19 +51,22 @@ export function passOn(options: PassOnOptions): Reply {
     return finishedReply(options, upstream.status, headers, new Uint8Array())
   }
   const form = formOf(headers['content-type'], options.tapped)
-  if (form === 'events' || form === 'lines') {
+  const isFramed = form === 'events' || form === 'lines'
+  if (isFramed) {
     record.stream = true
     headers['cache-control'] = 'no-cache'
   }
+  const { provider } = asked.question
   const pump = new BytesPump({
     record,
     form,
+    provider: isFramed ? provider : undefined,
     dialect: dialects[asked.question.dialect],
     tapped: options.tapped,
     logger: options.deps.logger,
     onOver: options.onOver,
   })
-  const { timeouts } = asked.question.provider
+  const { timeouts } = provider
   const stream = answerStream({ upstream, pump, record, deps: options.deps, timeouts })
   return { status: upstream.status, headers, body: stream }
 }
@@ -119,6 +122,8 @@ export function replyHeaders(asked: Asked, record: RequestRecord): Record<string
   }
   headers['content-type'] ??= 'application/octet-stream'
   headers['content-security-policy'] = SANDBOX
+  const verdicts = record.guard?.verdicts.header()
+  if (verdicts !== undefined) headers['x-weir-guardrails'] = verdicts
   const { provider, model } = question
   return { ...headers, ...providerHeaders({ provider, model, mode: 'relay' }, upstream, record) }
 }
