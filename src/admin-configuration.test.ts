@@ -12,6 +12,7 @@ import type { JsonObject } from './core/json.ts'
 import { LIMITS } from './core/limits.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
 import { SILENT_LOGGER } from './telemetry/log.ts'
+import { callServer, type Call, type Told } from './testing/calls.ts'
 import { makeCertificate, type RsaCertificate } from './testing/rsa-certificate.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
@@ -68,42 +69,11 @@ async function mayEverything({ store }: App): Promise<void> {
   )
 }
 
-interface Answer {
-  readonly status: number
-  readonly body: JsonObject & { readonly data: JsonObject[] }
-  readonly text: string
-  readonly headers: Headers
-}
-
-async function ask(
+const ask = (
   method: string,
   path: string,
-  {
-    body,
-    headers = {},
-    key = ROOT,
-    on = app,
-  }: {
-    readonly body?: unknown
-    readonly headers?: Record<string, string>
-    readonly key?: string
-    readonly on?: App
-  } = {},
-): Promise<Answer> {
-  const response = await fetch(`${on.server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false
-  return {
-    status: response.status,
-    text,
-    headers: response.headers,
-    body: (isJson && text !== '' ? JSON.parse(text) : {}) as Answer['body'],
-  }
-}
+  { key = ROOT, on = app, ...more }: Partial<Call> & { readonly on?: App } = {},
+): Promise<Told> => callServer(method, `${on.server.url}${path}`, { key, ...more })
 
 async function setting(path: string): Promise<JsonObject | undefined> {
   return (await ask('GET', '/admin/settings')).body.data.find((one) => one['path'] === path)
@@ -117,7 +87,7 @@ describe('settings', () => {
       origin: 'default',
       read_only: null,
       restart: false,
-      choices: ['metadata', 'content', 'none'],
+      choices: ['none', 'metadata', 'content-on-error', 'content'],
     })
     expect(await setting('auth.anonymous')).toMatchObject({ value: 'never', origin: 'file' })
     expect((await setting('auth.anonymous'))?.['read_only']).toContain('file')
@@ -227,7 +197,7 @@ test('secrets are encrypted anew, and it is told how far that is', async () => {
     after = await ask('GET', '/admin/secrets')
   }
   expect(after.body['rotation']).toMatchObject({ running: false, done: 1, problem: null })
-  const active = (answer: Answer) =>
+  const active = (answer: Told) =>
     (answer.body['keys'] as JsonObject[]).filter(
       (key) => key['purpose'] === 'seal' && key['retired'] === null,
     )
@@ -281,7 +251,7 @@ function importing(yaml: string, more: object = {}, over: Parameters<typeof ask>
   return ask('POST', '/admin/config/import', { body: { yaml, ...more }, ...over })
 }
 
-const plan = ({ body }: Answer) =>
+const plan = ({ body }: Told) =>
   (body['plan'] as JsonObject[]).map(({ action, kind, name }) => `${action} ${kind} ${name}`)
 
 describe('import', () => {

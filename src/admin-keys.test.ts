@@ -7,6 +7,7 @@ import type { JsonObject } from './core/json.ts'
 import { sha256Hex } from './auth/authenticate.ts'
 import { LIMITS } from './core/limits.ts'
 import { sampleKey, TEST_ACTOR, until } from './storage/test-store.ts'
+import { callServer, type Told } from './testing/calls.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
@@ -29,19 +30,8 @@ beforeEach(async () => {
 })
 afterEach(() => whole.stop())
 
-interface Told {
-  readonly status: number
-  readonly body: JsonObject
-}
-
-async function call(method: string, path: string, key: string, body?: unknown): Promise<Told> {
-  const answer = await fetch(`${app.server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  return { status: answer.status, body: (await answer.json()) as JsonObject }
-}
+const call = (method: string, path: string, key: string, body?: unknown): Promise<Told> =>
+  callServer(method, `${app.server.url}${path}`, { key, body })
 
 async function invoke(key: string, model = 'mock/echo'): Promise<number> {
   const body = { model, messages: [{ role: 'user', content: 'hi' }] }

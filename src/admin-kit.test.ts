@@ -6,9 +6,9 @@ import { Database } from 'bun:sqlite'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { App } from './app.ts'
-import type { JsonObject } from './core/json.ts'
 import { LIMITS } from './core/limits.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
+import { callServer, type Told } from './testing/calls.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
@@ -31,26 +31,12 @@ beforeEach(async () => {
 })
 afterEach(() => whole.stop())
 
-interface Told {
-  readonly status: number
-  readonly body: JsonObject
-  readonly headers: Headers
-}
-
-async function call(
+const call = (
   method: string,
   path: string,
   body?: unknown,
   { key = OWNER, ...headers }: Record<string, string> = {},
-): Promise<Told> {
-  const answer = await fetch(`${app.server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  })
-  const told = (await answer.json()) as JsonObject
-  return { status: answer.status, body: told, headers: answer.headers }
-}
+): Promise<Told> => callServer(method, `${app.server.url}${path}`, { key, body, headers })
 
 /** A user who has just these actions at a scope, and a key of theirs. */
 async function person(

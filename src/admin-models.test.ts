@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import type { App } from './app.ts'
 import type { JsonObject } from './core/json.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
+import { callServer, type Told } from './testing/calls.ts'
 import { SEED } from './testing/seed.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
@@ -34,30 +35,12 @@ beforeAll(async () => {
 })
 afterAll(() => whole.stop())
 
-interface Told {
-  readonly status: number
-  readonly etag: string | null
-  readonly body: JsonObject & { readonly data: readonly JsonObject[] }
-}
-
-async function call(
+const call = (
   method: string,
   path: string,
   body?: unknown,
-  { key = ADMIN, headers = {} }: { key?: string; headers?: Record<string, string> } = {},
-): Promise<Told> {
-  const answer = await fetch(`${app.server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  const text = await answer.text()
-  return {
-    status: answer.status,
-    etag: answer.headers.get('etag'),
-    body: (text === '' ? {} : JSON.parse(text)) as Told['body'],
-  }
-}
+  { key = ADMIN, ...more }: { key?: string; headers?: Record<string, string> } = {},
+): Promise<Told> => callServer(method, `${app.server.url}${path}`, { key, body, ...more })
 
 const invoke = async (model: string, key = MEMBER) =>
   (

@@ -7,6 +7,7 @@ import type { App } from './app.ts'
 import { PLATFORM_TENANT_ID, type RoleAssignment } from './core/identity.ts'
 import type { JsonObject } from './core/json.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
+import { callServer } from './testing/calls.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
 const ADMIN = 'the-key-of-the-admin-long-enough-00000001'
@@ -48,15 +49,10 @@ async function call(
   path: string,
   key: string,
   body?: unknown,
-  more: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string>> = {},
 ) {
-  const answer = await fetch(`${app.server.url}/admin${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...more },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  const told = (await answer.json()) as JsonObject
-  return { said: `${answer.status} ${String(told['code'] ?? '')}`.trim(), body: told }
+  const told = await callServer(method, `${app.server.url}/admin${path}`, { key, body, headers })
+  return { said: `${told.status} ${String(told.body['code'] ?? '')}`.trim(), body: told.body }
 }
 
 async function makeTenant(id: string): Promise<string> {

@@ -9,6 +9,7 @@ import { PLATFORM_TENANT_ID } from './core/identity.ts'
 import type { JsonObject } from './core/json.ts'
 import { SETTINGS, WholeProviderSchema } from './server/admin/provider-schemas.ts'
 import { TEST_ACTOR, until } from './storage/test-store.ts'
+import { callServer, type Told } from './testing/calls.ts'
 import { makeCertificate } from './testing/rsa-certificate.ts'
 import { startUpstream, type Answer, type Upstream } from './testing/upstream.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
@@ -81,28 +82,12 @@ async function restart(declared: object): Promise<void> {
   await makePlatform(whole)
 }
 
-interface Told {
-  readonly status: number
-  readonly body: JsonObject
-  readonly etag: string | null
-  readonly text: string
-}
-
-async function call(
+const call = (
   method: string,
   path: string,
   body?: unknown,
-  { headers = {}, key = ADMIN }: { key?: string; headers?: Record<string, string> } = {},
-): Promise<Told> {
-  const answer = await fetch(`${app.server.url}/admin${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  const text = await answer.text()
-  const parsed = text === '' ? {} : (JSON.parse(text) as JsonObject)
-  return { status: answer.status, body: parsed, etag: answer.headers.get('etag'), text }
-}
+  { key = ADMIN, ...more }: { key?: string; headers?: Record<string, string> } = {},
+): Promise<Told> => callServer(method, `${app.server.url}/admin${path}`, { key, body, ...more })
 
 const base = () => `${upstream.url}/v1`
 const make = (over: object = {}) =>
@@ -746,7 +731,7 @@ describe('a provider that was made', () => {
     await ask()
     expect(upstream.requests.length).toBe(asked)
     const reset = await call('POST', '/providers/p/reset', {})
-    expect(reset.body).toEqual({ id: 'p', circuits: 1, keys: 0 })
+    expect<unknown>(reset.body).toEqual({ id: 'p', circuits: 1, keys: 0, told: true })
     await ask()
     expect(upstream.requests.length).toBe(asked + 1)
   })
@@ -772,7 +757,7 @@ describe('lists', () => {
     expect((await call('GET', '/providers?q=declar')).body['total']).toBe(1)
     expect((await call('GET', '/providers?state=lost')).status).toBe(400)
     const types = (await call('GET', '/provider-types')).body['data'] as JsonObject[]
-    expect(types).toHaveLength(12)
+    expect(types).toHaveLength(13)
     const azure = types.find(({ type }) => type === 'azure')!
     expect(azure).toMatchObject({ default_base_url: null, needs_key: true })
     expect((azure['fields'] as JsonObject[]).map(({ name }) => name)).toEqual([

@@ -55,10 +55,14 @@ async function ask(key: string, path: string, body: object): Promise<JsonObject>
   })
   await answer.text()
   const id = answer.headers.get('x-request-id')!
-  await app.store.log.flush()
-  const [row] = rowsOf(await json(`/admin/requests?request_id=${id}`, key))
-  expect(row).toBeDefined()
-  return row!
+  // Bodies are made ready before the row is written.
+  for (let tries = 0; tries < 500; tries += 1) {
+    await app.store.log.flush()
+    const [row] = rowsOf(await json(`/admin/requests?request_id=${id}`, key))
+    if (row !== undefined) return row
+    await Bun.sleep(5)
+  }
+  throw new Error(`no row for ${id}`)
 }
 
 async function write(count: number, fields: Parameters<typeof sampleOutcome>[0] = {}) {
@@ -338,15 +342,20 @@ describe('the tail', () => {
     for (let round = 0; round < 10; round += 1) {
       await Promise.all(Array.from({ length: LIMITS.tailsMax / 5 }, leave))
     }
-    // No more of them are on their way.
-    await until('the server has seen them go', () => app.server.active === 0)
-    const aborting = new AbortController()
-    const answer = await fetch(`${app.server.url}/admin/requests/tail`, {
-      headers: { authorization: `Bearer ${OWNER}` },
-      signal: aborting.signal,
+    // Some may not have been taken in yet: for as long as they come and go there may be no place. One that is kept is never free again.
+    await until('every place is free', async () => {
+      const aborting = new AbortController()
+      const answers = await Promise.all(
+        Array.from({ length: LIMITS.tailsMax }, () =>
+          fetch(`${app.server.url}/admin/requests/tail`, {
+            headers: { authorization: `Bearer ${OWNER}` },
+            signal: aborting.signal,
+          }),
+        ),
+      )
+      aborting.abort()
+      return answers.every(({ status }) => status === 200)
     })
-    expect(answer.status).toBe(200)
-    aborting.abort()
   })
 
   test('does not hold up the end of the program', async () => {

@@ -1,5 +1,5 @@
-// Files that travel inside the executable: the web UI and the migrations. `build.ts` embeds both folders under their own
-// names beside the program; in development the migrations stand one level above this file and the UI is made at the first look at it.
+// Files that travel inside the executable: the web UI, the guide and the migrations. `build.ts` embeds the folders under their own
+// names beside the program; in development the migrations stand one level above this file and the rest is made at the first look at it.
 // Nothing else may look for files by path.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -21,14 +21,19 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.json': 'application/json',
   '.txt': 'text/plain; charset=utf-8',
 }
 
 /** A name that changes with what is in it, as the build gives it to scripts and styles. */
-const HASHED_NAME = /-[a-z0-9]{8}\.(?:js|css)$/
+const HASHED_NAME = /-[a-z0-9]{8}\.(?:js|css|json)$/
 
-/** Beside each file that packing makes smaller lies the packed one. */
+/** Beside each file that packing makes smaller lies the packed one; of the guide, which few read, the packed one alone. */
 const PACKED = '.gz'
+
+/** Files of the guide. */
+const GUIDE = 'docs/guide/'
 
 export interface Asset {
   readonly body: Uint8Array
@@ -48,7 +53,9 @@ type Load = () => Asset
  * @throws AggregateError in development, where the UI does not build
  */
 export async function webAsset(name: string): Promise<Asset | undefined> {
-  const files = EMBEDDED ? (embedded ??= readEmbedded(join(ROOT, 'web'))) : await developed()
+  const files = EMBEDDED
+    ? (embedded ??= readEmbedded(join(ROOT, 'web')))
+    : await developed(name.startsWith(GUIDE) ? 'guide' : 'ui')
   return files.get(name)?.()
 }
 
@@ -60,13 +67,14 @@ function readEmbedded(folder: string): ReadonlyMap<string, Load> {
   const names = new Set(
     readdirSync(folder, { recursive: true }).map((name) => String(name).replaceAll('\\', '/')),
   )
-  for (const name of names) {
-    if (TYPES[extname(name)] === undefined) continue
+  for (const found of names) {
+    const name = found.endsWith(PACKED) ? found.slice(0, -PACKED.length) : found
+    if (TYPES[extname(name)] === undefined || files.has(name)) continue
     const load = () => {
-      const body = readFileSync(join(folder, name))
-      return names.has(`${name}${PACKED}`)
-        ? toAsset({ name, body, gzip: readFileSync(join(folder, `${name}${PACKED}`)) })
-        : toAsset({ name, body })
+      const read = (each: string) => new Uint8Array(readFileSync(join(folder, each)))
+      if (!names.has(`${name}${PACKED}`)) return toAsset({ name, body: read(name) })
+      const gzip = read(`${name}${PACKED}`)
+      return toAsset({ name, gzip, body: names.has(name) ? read(name) : Bun.gunzipSync(gzip) })
     }
     files.set(name, once(load))
   }
@@ -79,23 +87,31 @@ interface Development {
   readonly files: Promise<ReadonlyMap<string, Load>>
 }
 
-let development: Development | undefined
+/** The UI is looked at by who works on it, the guide by who writes it: neither waits for the other. */
+type Part = 'ui' | 'guide'
 
-/** The UI as its sources are now: whoever works on it sees a change at the next look. */
-function developed(): Promise<ReadonlyMap<string, Load>> {
-  const folder = join(ROOT, 'web')
-  const changedMs = newestOf(folder)
-  if (development?.changedMs !== changedMs) {
-    development = { changedMs, files: makeNow(folder) }
-  }
-  return development.files
+const development = new Map<Part, Development>()
+
+/** A part as its sources are now: whoever works on it sees a change at the next look. */
+function developed(part: Part): Promise<ReadonlyMap<string, Load>> {
+  const web = join(ROOT, 'web')
+  const docs = join(ROOT, 'docs')
+  const changedMs = Math.max(newestOf(web), part === 'guide' ? newestOf(docs) : 0)
+  const known = development.get(part)
+  if (known?.changedMs === changedMs) return known.files
+  const files = makeNow(part, web, docs)
+  development.set(part, { changedMs, files })
+  return files
 }
 
-async function makeNow(folder: string): Promise<ReadonlyMap<string, Load>> {
+async function makeNow(part: Part, web: string, docs: string): Promise<ReadonlyMap<string, Load>> {
   // By a name that the build does not follow: the executable has no use for it.
   const path = join(import.meta.dir, 'web-bundle.ts')
-  const { bundleWeb, docsFiles } = (await import(path)) as typeof WebBundle
-  const made = [...(await bundleWeb(folder)), ...(await docsFiles(folder))]
+  const { bundleWeb, docsFiles, guideBundle } = (await import(path)) as typeof WebBundle
+  const made =
+    part === 'guide'
+      ? await guideBundle(web, docs)
+      : [...(await bundleWeb(web)), ...(await docsFiles(web))]
   return new Map(made.map((file) => [file.name, once(() => toAsset(file))]))
 }
 

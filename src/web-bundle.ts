@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import type { BuildArtifact } from 'bun'
+import { guideFiles } from './guide/guide.ts'
+import { smallerPlot } from './web-plot.ts'
 
 /** A file to be served under `/ui/`, or under `/docs/` where its name begins so. */
 export interface BundledFile {
@@ -15,7 +17,7 @@ export interface BundledFile {
 }
 
 /** Scripts that pages name, by the name they have in the pages. Each is bundled by itself; shared parts are files of their own. */
-const SCRIPTS = ['app.tsx', 'login.ts', 'setup.ts', 'password.ts']
+const SCRIPTS = ['app.tsx', 'outside.ts']
 
 /** Runs before anything is drawn, so it is no module and shares nothing. */
 const EARLY_SCRIPTS = ['early.ts']
@@ -28,6 +30,20 @@ const DOCS_OWN = ['index.html', 'page.css']
 
 /** Left as they are for what they are: packing makes them no smaller. */
 const PACKED = new Set(['.js', '.css', '.html', '.svg', '.json', '.txt'])
+
+/** What the pages of the guide load, by its place in `web/`. */
+const GUIDE_SCRIPT = 'docs/guide/start.ts'
+const GUIDE_EARLY = 'early.ts'
+const GUIDE_STYLE = 'docs/guide/guide.css'
+
+/** Every script that a page loads, by its place in `web/`, and the packages whose files are taken as they are: for the list of what is shipped. */
+export const WEB_ENTRIES: readonly string[] = [
+  ...SCRIPTS,
+  ...EARLY_SCRIPTS,
+  'docs/start.ts',
+  GUIDE_SCRIPT,
+]
+export const EMBEDDED_PACKAGES: readonly string[] = ['swagger-ui-dist']
 
 /**
  * The files of the web UI.
@@ -49,7 +65,8 @@ export async function bundleWeb(folder: string): Promise<BundledFile[]> {
     await Promise.all(outputs.map(async (each) => [nameOf(each), await each.text()] as const)),
   )
   for (const page of PAGES) {
-    const html = pageWithNames(readFileSync(join(folder, page), 'utf8'), names, texts)
+    const written = readFileSync(join(folder, page), 'utf8').replaceAll(/\n\s+/g, '\n')
+    const html = pageWithNames(written, names, texts)
     files.push(packed(page, new TextEncoder().encode(html)))
   }
   files.push(packed('icon.svg', readFileSync(join(folder, 'icon.svg'))))
@@ -82,6 +99,48 @@ export async function docsFiles(folder: string): Promise<BundledFile[]> {
   ]
 }
 
+/**
+ * The guide: the pages of `docs/` with what they load, as files under `docs/guide/`.
+ * @param folder with the sources of the UI (`web/`)
+ * @param docs with the pages (`docs/`)
+ * @throws AggregateError naming what does not build
+ * @throws RangeError naming the page that can't be one
+ */
+export async function guideBundle(folder: string, docs: string): Promise<BundledFile[]> {
+  const { outputs } = await Bun.build({
+    entrypoints: [GUIDE_EARLY, GUIDE_SCRIPT, GUIDE_STYLE].map((entry) => join(folder, entry)),
+    target: 'browser',
+    format: 'iife',
+    minify: true,
+    naming: '[name]-[hash].[ext]',
+  })
+  const named = (plain: string) => {
+    const output = outputs.find((each) => plainName(each) === plain)
+    if (output === undefined) throw new RangeError(`guide: there is no ${plain}`)
+    return nameOf(output)
+  }
+  const files = {
+    early: named('early.js'),
+    script: named('start.js'),
+    style: named('guide.css'),
+  }
+  const sourceUrl = sourceOf(join(docs, '..', 'package.json'))
+  const made = guideFiles(docs, { files, ...(sourceUrl === undefined ? {} : { sourceUrl }) })
+  return [
+    ...(await Promise.all(
+      outputs.map(async (output) => packed(`docs/guide/${nameOf(output)}`, await bytesOf(output))),
+    )),
+    ...made.map(({ body, name }) => packed(`docs/guide/${name}`, body)),
+  ]
+}
+
+/** Where the source can be read: `repository` of the package, if it is an address. Without it files of the source are named, not linked. */
+function sourceOf(packageFile: string): string | undefined {
+  const { repository } = JSON.parse(readFileSync(packageFile, 'utf8')) as { repository?: unknown }
+  if (typeof repository !== 'string' || !repository.startsWith('https://')) return undefined
+  return `${repository.replace(/\/$/, '')}/blob/main`
+}
+
 async function bundle(
   folder: string,
   entries: readonly string[],
@@ -95,6 +154,7 @@ async function bundle(
     naming: { entry: '[name]-[hash].[ext]', chunk: '[name]-[hash].[ext]' },
     define: { 'process.env.NODE_ENV': '"production"' },
     tsconfig: join(folder, 'tsconfig.json'),
+    plugins: [smallerPlot],
     ...options,
   })
   return outputs

@@ -4,10 +4,16 @@
 import { Elysia } from 'elysia'
 import { aliasesRoutes } from './admin/aliases-routes.ts'
 import { auditRoutes } from './admin/audit-routes.ts'
+import { contentRoutes } from './admin/content-routes.ts'
+import { holdsRoutes } from './admin/holds-routes.ts'
 import { configRoutes } from './admin/config-routes.ts'
 import { settingsRoutes } from './admin/settings-routes.ts'
 import { budgetsRoutes } from './admin/budgets-routes.ts'
 import { discoveryRoutes } from './admin/discovery-routes.ts'
+import { cacheRoutes } from './admin/cache-routes.ts'
+import { flagsRoutes } from './admin/flags-routes.ts'
+import { guardrailTrialRoutes } from './admin/guardrail-trial-routes.ts'
+import { guardrailsRoutes } from './admin/guardrails-routes.ts'
 import { healthRoutes } from './admin/health-routes.ts'
 import { keysRoutes } from './admin/keys-routes.ts'
 import { limitsRoutes } from './admin/limits-routes.ts'
@@ -22,6 +28,7 @@ import { providerKeysRoutes } from './admin/provider-keys-routes.ts'
 import { providersRoutes } from './admin/providers-routes.ts'
 import { routeRoutes } from './admin/route-routes.ts'
 import { sessionsRoutes } from './admin/sessions-routes.ts'
+import { telemetryRoutes } from './admin/telemetry-routes.ts'
 import { snippetsRoutes } from './admin/snippets-routes.ts'
 import { usageRoutes } from './admin/usage-routes.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
@@ -42,6 +49,7 @@ export function createAdminApp(deps: ServerDeps) {
       respondError(request, routingError(error, code, request, allowedMethods, deps)),
     )
     .use(healthRoutes(deps))
+    .use(telemetryRoutes(deps))
     .use(providersRoutes(deps))
     .use(providerActsRoutes(deps))
     .use(providerKeysRoutes(deps))
@@ -56,6 +64,12 @@ export function createAdminApp(deps: ServerDeps) {
     .use(limitsRoutes(deps))
     .use(budgetsRoutes(deps))
     .use(meLimitsRoutes(deps))
+    .use(contentRoutes(deps))
+    .use(holdsRoutes(deps))
+    .use(guardrailsRoutes(deps))
+    .use(guardrailTrialRoutes(deps))
+    .use(cacheRoutes(deps))
+    .use(flagsRoutes(deps))
     .use(sessionsRoutes(deps))
     .use(peopleRoutes(deps))
     .use(auditRoutes(deps))

@@ -20,7 +20,7 @@ import {
   type Place,
 } from './browser.ts'
 import type { ServerDeps } from './context.ts'
-import { pathOf, respond, respondJson } from './respond.ts'
+import { lastPartOf, pathOf, respond, respondJson } from './respond.ts'
 
 const BROWSER_ID = /^[A-Za-z0-9_-]{43}$/
 
@@ -52,6 +52,11 @@ export function authRoutes(deps: ServerDeps) {
   app.post(
     '/auth/login/local',
     handled((...asked) => logInLocally(...asked, deps)),
+    unparsed,
+  )
+  app.post(
+    '/auth/login/link',
+    handled((...asked) => logInByLink(...asked, deps)),
     unparsed,
   )
   app.get(
@@ -90,11 +95,6 @@ function queryOf(request: Request): URLSearchParams {
   return new URLSearchParams(at < 0 ? '' : request.url.slice(at))
 }
 
-/** The last part of a path. Ids of issuers hold nothing that must be escaped. */
-function lastPart(request: Request): string {
-  return pathOf(request).split('/').at(-1) ?? ''
-}
-
 /**
  * A login begins where it will end: cookies do not go from `localhost` to `127.0.0.1`. Undefined where the browser is there already, or
  * a proxy in between says another name for good.
@@ -119,7 +119,7 @@ async function beginLogin(request: Request, login: LoginDeps, place: Place): Pro
   const browserId =
     held !== undefined && BROWSER_ID.test(held) ? held : randomBytes(32).toString('base64url')
   const url = await login.desk.begin(
-    lastPart(request),
+    lastPartOf(request),
     {
       redirectUri: redirectUri(place),
       browserId,
@@ -171,9 +171,28 @@ async function logInLocally(
   const browser = browserOf(request, place)
   const loggedIn = await login.desk.withPassword({ name, password, returnTo }, browser)
   letIn(request, place, loggedIn)
-  const access = hasRights(loggedIn.principal)
+  return respondAccess(request, loggedIn)
+}
+
+/** A link that was merely looked at, by a scanner or ahead of a click, is as good as before: only the page's own question uses it up. */
+async function logInByLink(
+  request: Request,
+  login: LoginDeps,
+  place: Place,
+  deps: ServerDeps,
+): Promise<Response> {
+  requireOwnPage(request, place)
+  const body = await bodyObject(request, deps, ['token'])
+  const loggedIn = await login.desk.withLink(textMember(body, 'token'), browserOf(request, place))
+  letIn(request, place, loggedIn)
+  return respondAccess(request, loggedIn)
+}
+
+/** Where the page goes on, and why not further. */
+function respondAccess(request: Request, { principal, returnTo }: LoggedIn): Response {
+  const access = hasRights(principal)
   return respondJson(request, {
-    redirect: access ? loggedIn.returnTo : '/auth/login',
+    redirect: access ? returnTo : '/auth/login',
     access,
     ...(access ? {} : { message: NO_ROLE }),
   })
@@ -210,12 +229,7 @@ async function choosePassword(
   const facts = { token: textMember(body, 'token'), password: textMember(body, 'password') }
   const loggedIn = await login.desk.choosePassword(facts, browserOf(request, place))
   letIn(request, place, loggedIn)
-  const access = hasRights(loggedIn.principal)
-  return respondJson(request, {
-    redirect: access ? loggedIn.returnTo : '/auth/login',
-    access,
-    ...(access ? {} : { message: NO_ROLE }),
-  })
+  return respondAccess(request, loggedIn)
 }
 
 /** OpenID Connect Back-Channel Logout 1.0 §2.5 and §2.8. */
@@ -226,7 +240,7 @@ async function backChannel(
   deps: ServerDeps,
 ): Promise<Response> {
   const token = await formField(request, deps, 'logout_token')
-  await login.desk.backChannel(lastPart(request), token, originOf(request, place))
+  await login.desk.backChannel(lastPartOf(request), token, originOf(request, place))
   return respond(request, { status: 200, headers: { 'cache-control': 'no-store' }, body: '' })
 }
 
@@ -234,7 +248,7 @@ async function backChannel(
 async function frontChannel(request: Request, login: LoginDeps, place: Place): Promise<Response> {
   const query = queryOf(request)
   await login.desk.frontChannel(
-    lastPart(request),
+    lastPartOf(request),
     { sessionId: query.get('sid'), issuer: query.get('iss') },
     originOf(request, place),
   )

@@ -2,7 +2,8 @@
 
 import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../core/error.ts'
-import { isObject, parseJson } from '../core/json.ts'
+import { isObject, parseJson, type JsonObject } from '../core/json.ts'
+import { percentDecoded } from '../core/percent.ts'
 import type { Principal } from '../core/principal.ts'
 import type { CatalogModel } from '../gateway/catalog.ts'
 import { allowedModel, modelNotFound } from '../gateway/model-access.ts'
@@ -20,8 +21,7 @@ import {
 import { readBody, requireJsonType } from './request-body.ts'
 import { pathOf, respondError, respondJson } from './respond.ts'
 import { ruleOf, type RouteRule } from './route-actions.ts'
-import { dialectOfPath } from './routes.ts'
-import type { JsonObject } from '../core/json.ts'
+import { dialectOfPath, geminiRoute } from './routes.ts'
 
 /** How long Ollama says a model stays loaded; ours are always ready. */
 const ALWAYS_LOADED_MS = 24 * 60 * 60_000
@@ -83,7 +83,9 @@ export function catalogRoutes(deps: ServerDeps) {
     for (const prefix of ['', '/k/:key']) {
       app.get(`${prefix}${path}`, ({ request, params }) => {
         const { key, '*': model } = (params ?? {}) as { key?: string; '*'?: string }
-        return answered(request, rule, key ?? geminiKey(request), decoded(model), answer, deps)
+        // Official clients escape the slash of `provider/model`, and a wildcard comes as it was sent.
+        const name = model === undefined ? undefined : percentDecoded(model)
+        return answered(request, rule, key ?? geminiKey(request), name, answer, deps)
       })
     }
   }
@@ -93,7 +95,12 @@ export function catalogRoutes(deps: ServerDeps) {
   }
   for (const base of ['/v1beta', '/v1alpha']) {
     get(`${base}/models`, (principal) => geminiModels(known(principal)))
-    get(`${base}/models/*`, (principal, _request, name = '') => geminiModel(find(name, principal)))
+    get(`${base}/models/*`, (principal, _request, name = '') => {
+      // `:generateContent` behind a model is a method of it, which is called with POST, and no part of its name.
+      const isMethod = geminiRoute(base, `models/${name}`) !== undefined
+      if (isMethod) throw new GatewayError('method_not_allowed', { allow: 'POST' })
+      return geminiModel(find(name, principal))
+    })
   }
   get('/api/tags', (principal) => encodeTags(known(principal).map(ollamaModel)))
   get('/api/ps', (principal, request) =>
@@ -129,15 +136,6 @@ async function learn(name: string, principal: Principal, { gateway }: ServerDeps
   const provider = target === undefined ? undefined : catalog.providers.get(target.providerId)
   if (target !== undefined && provider !== undefined) {
     await gateway.directory.local.facts(provider, target.model)
-  }
-}
-
-/** Official clients escape the slash of `provider/model`; a wildcard comes as it was sent. */
-function decoded(model: string | undefined): string | undefined {
-  try {
-    return model === undefined ? undefined : decodeURIComponent(model)
-  } catch {
-    return model
   }
 }
 

@@ -12,9 +12,12 @@ import { can, canSomewhere, scopes } from '../core/permission.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
 import type { GatewayDeps } from '../gateway/deps.ts'
 import type { SpoolRoom } from '../gateway/passthrough/spool.ts'
+import type { CacheDeps } from './admin/cache-routes.ts'
 import type { DiscoveryDeps } from './admin/discovery-routes.ts'
+import type { GuardDeps } from './admin/guard-deps.ts'
 import type { HealthDeps } from './admin/health-routes.ts'
 import type { LoginDeps } from './browser.ts'
+import type { ContentDeps } from './admin/content-deps.ts'
 import type { AuditDeps } from './admin/audit-routes.ts'
 import type { KeysDeps } from './admin/keys.ts'
 import type { MoneyDeps } from './admin/money-deps.ts'
@@ -57,16 +60,22 @@ export interface ServerDeps {
   asset(path: string): Promise<WebAsset | undefined>
   /** What `/readyz` says. */
   readiness(): { ready: boolean; checks: Record<string, boolean> }
-  /** What `/metrics` says. */
-  metrics(): { readonly contentType: string; readonly text: string }
+  /** What `/metrics` says, in the format that an `Accept` header wants. */
+  metrics(accept: string | undefined): MetricsText | Promise<MetricsText>
   readonly discovery: DiscoveryDeps
   /** What was used and spent. */
   readonly usage: UsageDeps
+  /** The response cache. */
+  readonly cache: CacheDeps
+  /** Guardrails and feature flags. */
+  readonly guard: GuardDeps
   /** Limits and budgets, and what is left of them. */
   readonly money: MoneyDeps
   /** The request log, for those who look for something. */
   readonly requests: RequestsDeps
   readonly audit: AuditDeps
+  /** Which content is kept, held and erased. */
+  readonly content: ContentDeps
   readonly denials: Denials
   /** Creations that may be sent again. */
   readonly once: OnceRepository
@@ -84,6 +93,11 @@ export interface ServerDeps {
   readonly health: HealthDeps
   /** Logins of people; absent where nobody can log in. */
   readonly login?: LoginDeps
+}
+
+export interface MetricsText {
+  readonly contentType: string
+  readonly text: string
 }
 
 export interface WebAsset {

@@ -1,14 +1,14 @@
-// The routes that are answered without the router: exactly those whose whole path is fixed, answered as the router answers them, and
-// without a question that nothing asked for.
+// The routes that are answered without the router: exactly those whose whole path is fixed and the probes, answered as the router answers
+// them, and without a question that nothing asked for.
 
 import { describe, expect, test } from 'bun:test'
 import type { Asked } from '../gateway/admit.ts'
 import { createTestGateway, testProvider } from '../testing/gateway.ts'
 import { testKey, testServerDeps } from '../testing/server.ts'
 import { admit, type ServerDeps } from './context.ts'
-import { directRoutes } from './data-plane.ts'
+import { directRoutes } from './direct-routes.ts'
 import { MODEL_ROUTES } from './routes.ts'
-import { createApp } from './server.ts'
+import { createApp } from './router.ts'
 
 const SECRET = 'weir_test-key-of-more-than-thirty-two-characters'
 const FIXED = MODEL_ROUTES.map(({ path }) => path).filter((path) => !/[:*]/.test(path))
@@ -122,7 +122,7 @@ describe('direct routes', () => {
         const answered = direct(admitted(deps, sent).request)
         if (answered === undefined) throw new Error(`${path} is not direct`)
         const [own, routed] = await Promise.all([
-          answered.then(said),
+          Promise.resolve(answered).then(said),
           Promise.resolve(app.handle(admitted(deps, sent).request)).then(said),
         ])
         expect(own).toEqual(routed)
@@ -130,6 +130,31 @@ describe('direct routes', () => {
       }
     }
     expect([...statuses].toSorted((a, b) => a - b)).toEqual([200, 400, 401, 404, 413, 415])
+  })
+
+  test('tell machines whether it lives and is ready as the router does, and only them', async () => {
+    for (const isReady of [true, false]) {
+      const deps = depsOf()
+      const readiness = () => ({ ready: isReady, checks: { store: isReady, accepting: true } })
+      const direct = directRoutes({ ...deps, readiness })
+      const app = createApp({ ...deps, readiness })
+      for (const path of ['/health', '/readyz', '/readyz?full=1']) {
+        for (const headers of [{}, { authorization: '' }, { origin: 'http://localhost:3000' }]) {
+          const sent: Sent = { path, method: 'GET', headers }
+          const answered = direct(admitted(deps, sent).request)
+          if (answered === undefined) throw new Error(`${path} is not direct`)
+          const own = await said(await answered)
+          expect(own).toEqual(await said(await app.handle(admitted(deps, sent).request)))
+          expect(own.status).toBe(isReady || path === '/health' ? 200 : 503)
+        }
+        for (const method of ['POST', 'HEAD', 'DELETE', 'OPTIONS']) {
+          expect(direct(admitted(deps, { path, method }).request)).toBeUndefined()
+        }
+      }
+      for (const path of ['/health/', '/healthz', '/readyz/', '/']) {
+        expect(direct(admitted(deps, { path, method: 'GET' }).request)).toBeUndefined()
+      }
+    }
   })
 
   test('ask nobody where they come from, unless a limit, a refusal or a key wants to know', async () => {

@@ -54,6 +54,18 @@ describe('over HTTP', () => {
     expect(gateway.outcomes[0]).toMatchObject({ clientFormat: 'gemini', status: 200 })
   })
 
+  test.each(['/v1beta/models/mock/echo:generateContent', '/v1alpha/models/mock/echo:countTokens'])(
+    'GET %s asks for no model of that name',
+    async (path) => {
+      const gateway = createTestGateway({ providers: [mock] })
+      await using server = startTestServer(gateway)
+      const response = await fetch(`${server.url}${path}`)
+      expect(response.status).toBe(405)
+      expect(response.headers.get('allow')).toBe('POST')
+      expect(await response.json()).toMatchObject({ error: { status: 'UNIMPLEMENTED' } })
+    },
+  )
+
   test('a stream is SSE where that is asked for, and an array of the same where not', async () => {
     const gateway = createTestGateway({ providers: [mock] })
     await using server = startTestServer(gateway)

@@ -64,6 +64,14 @@ describe('Host', () => {
     expect(judge(SERVER, { host: 'x' })).toBe('400 invalid_host')
   })
 
+  test('an IPv6 address that is listed is answered as it stands in a Host, and no other', () => {
+    const rules = { ...SERVER, allowedHosts: ['fd00::1'] }
+    expect(judge(rules, { host: '[fd00::1]:9347' })).toBe('ok')
+    expect(judge(rules, { host: '[FD00::1]' })).toBe('ok')
+    expect(judge(rules, { host: '[fd00::2]:9347' })).toBe('403 invalid_host')
+    expect(judge(rules, { host: 'fd00::1' })).toBe('400 invalid_host')
+  })
+
   test('the request line may not name another host', () => {
     expect(judge(LOCAL, { host: 'localhost' }, 'http://evil.example/v1/models')).toBe(
       '400 invalid_host',

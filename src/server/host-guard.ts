@@ -45,6 +45,8 @@ export function checkHost(request: Request, rules: HostRules): HostVerdict {
 }
 
 function isListed(name: string, allowed: string): boolean {
+  // An IPv6 address stands in brackets in a Host, and without them in a setting.
+  if (name === `[${allowed}]`) return true
   return allowed.startsWith('*.') ? name.endsWith(allowed.slice(1)) : name === allowed
 }
 

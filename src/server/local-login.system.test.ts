@@ -45,7 +45,7 @@ function logIn(name: string, password: string, browser = new TestBrowser()) {
   return post(browser, '/auth/login/local', { name, password })
 }
 
-/** A link as `weir setup` makes one. */
+/** A link as `weir setup admin` makes one. */
 function command(): Promise<string> {
   const { local } = world.login as unknown as { local: { link(reason: string): Promise<string> } }
   return local.link('command')

@@ -53,4 +53,44 @@ describe('/metrics', () => {
     expect(response.status).toBe(405)
     expect(response.headers.get('allow')).toBe('GET')
   })
+
+  test('the format that is asked for is what is made, packed where the caller takes that and it is worth it', async () => {
+    const accepted: (string | undefined)[] = []
+    const long = '# a long text\n'.repeat(1_000)
+    const gateway = createTestGateway({ providers: [mock] })
+    await using server = startTestServer(gateway, {
+      deps: {
+        metrics: (accept) => {
+          accepted.push(accept)
+          return Promise.resolve({
+            contentType: 'text/plain',
+            text: accept === 'short' ? TEXT : long,
+          })
+        },
+      },
+    })
+    const ask = (accept: string, encoding: string, method = 'GET') =>
+      fetch(`${server.url}/metrics`, {
+        method,
+        headers: { accept, 'accept-encoding': encoding },
+        decompress: false,
+      })
+    const packed = await ask('long', 'deflate, gzip;q=0.5')
+    expect(packed.headers.get('content-encoding')).toBe('gzip')
+    expect(packed.headers.get('vary')).toContain('Accept-Encoding')
+    const bytes = new Uint8Array(await packed.arrayBuffer())
+    expect(new TextDecoder().decode(Bun.gunzipSync(bytes))).toBe(long)
+    for (const [accept, encoding] of [
+      ['long', 'identity'],
+      ['long', 'gzip;q=0'],
+      ['short', 'gzip'],
+    ] as const) {
+      const plain = await ask(accept, encoding)
+      expect(plain.headers.get('content-encoding')).toBeNull()
+      expect(await plain.text()).toBe(accept === 'short' ? TEXT : long)
+    }
+    const head = await ask('short', 'gzip', 'HEAD')
+    expect([head.status, await head.text()]).toEqual([200, ''])
+    expect(accepted).toEqual(['long', 'long', 'long', 'short', 'short'])
+  })
 })

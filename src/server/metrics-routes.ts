@@ -3,9 +3,11 @@
 
 import { Elysia } from 'elysia'
 import { toGatewayError } from '../core/error.ts'
+import { LIMITS } from '../core/limits.ts'
 import { authorize, type ServerDeps } from './context.ts'
 import { respond, respondError } from './respond.ts'
 import { ruleOf } from './route-actions.ts'
+import { takesGzip } from './web-files.ts'
 
 export function metricsRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'metrics-routes' })
@@ -13,11 +15,17 @@ export function metricsRoutes(deps: ServerDeps) {
   app.get('/metrics', async ({ request }) => {
     try {
       await authorize(request, rule, undefined, deps)
-      const { contentType, text } = deps.metrics()
+      const { contentType, text } = await deps.metrics(request.headers.get('accept') ?? undefined)
+      const isPacked = text.length >= LIMITS.metricTextPackBytes && takesGzip(request)
       return respond(request, {
         status: 200,
-        headers: { 'content-type': contentType, 'cache-control': 'no-store' },
-        body: text,
+        headers: {
+          'content-type': contentType,
+          'cache-control': 'no-store',
+          vary: 'Accept, Accept-Encoding',
+          ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
+        },
+        body: isPacked ? Bun.gzipSync(text, { level: 1 }) : text,
       })
     } catch (thrown) {
       return respondError(request, toGatewayError(thrown))

@@ -436,6 +436,27 @@ describe('refusals of the provider', () => {
     expect(await answer.text()).toContain('upstream_auth_error')
   })
 
+  test('those within a stream of events or lines too', async () => {
+    const secret = 'sk-p-secret-0123456789'
+    const error = { message: `Refused ${secret} at 10.1.2.3`, type: 'server_error' }
+    for (const [type, event] of [
+      ['text/event-stream', `data: ${JSON.stringify({ error })}\n\n`],
+      ['application/x-ndjson', `${JSON.stringify({ error: error.message })}\n`],
+    ] as const) {
+      await using up = startUpstream(text(event, { headers: { 'content-type': type } }))
+      const provider = testProvider({ id: 'p', type: 'custom', baseUrl: `${up.url}/v1` })
+      await using server = startTestServer(createTestGateway({ providers: [provider] }))
+      const response = await fetch(`${server.url}/proxy/p/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"model":"m","stream":true,"messages":[]}',
+      })
+      const told = await response.text()
+      expect(told).toBe(event.replace(secret, '[redacted]').replace('10.1.2.3', '[redacted]'))
+      expect(told).not.toContain(secret)
+    }
+  })
+
   test('what the key may not do is no reason to keep it from others', async () => {
     await using here = start([
       json({ error: { message: 'forbidden' } }, { status: 403 }),

@@ -2,7 +2,8 @@
 
 import { Elysia } from 'elysia'
 import type { ServerDeps } from './context.ts'
-import { pathOf, respond, respondJson } from './respond.ts'
+import { health, readiness } from './probes.ts'
+import { pathOf, respond } from './respond.ts'
 import { webFile } from './web-files.ts'
 
 /** A path of the UI that is no file's: the pages are one, and it finds out itself which is meant. */
@@ -11,15 +12,8 @@ const FILE_PATH = /\.(?:js|css|svg|html|png|ico|map|txt|json)$/
 
 export function publicRoutes(deps: ServerDeps) {
   const app = new Elysia({ name: 'public-routes' })
-  app.get('/health', ({ request }) => respondJson(request, { status: 'ok' }))
-  app.get('/readyz', ({ request }) => {
-    const { ready, checks } = deps.readiness()
-    return respondJson(
-      request,
-      { status: ready ? 'ready' : 'not ready', checks },
-      ready ? 200 : 503,
-    )
-  })
+  app.get('/health', ({ request }) => health(request))
+  app.get('/readyz', ({ request }) => readiness(request, deps))
   app.get('/', ({ request }) =>
     wantsPage(request)
       ? respond(request, { status: 302, headers: { location: '/ui' }, body: '' })

@@ -50,6 +50,11 @@ export function pathOf(request: Request): string {
   return end < 0 ? url.slice(start) : url.slice(start, end)
 }
 
+/** The last part of a request's path, as it was sent: for ids that hold nothing that must be escaped. */
+export function lastPartOf(request: Request): string {
+  return pathOf(request).split('/').at(-1) ?? ''
+}
+
 function withCommon(request: Request, headers: Record<string, string>): Record<string, string> {
   const { requestId, origin } = admissionOf(request)
   headers['x-request-id'] = requestId

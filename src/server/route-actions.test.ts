@@ -9,7 +9,7 @@ import { requestTo } from '../testing/route-requests.ts'
 import { ROUTE_RULES, ruleOf, type RouteRule } from './route-actions.ts'
 import { createAdminApp } from './admin-app.ts'
 import { MANAGEMENT_PATHS } from './management-routes.ts'
-import { createApp } from './server.ts'
+import { createApp } from './router.ts'
 
 const GUEST = 'weir_guest00000000000000000000000000000000000000001'
 

@@ -61,7 +61,7 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules(
     'POST',
     ['/auth'],
-    ['/login/local', '/setup', '/password', '/backchannel/:issuer'],
+    ['/login/local', '/login/link', '/setup', '/password', '/backchannel/:issuer'],
     'public.read',
     'nothing',
   ),
@@ -143,6 +143,7 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules('POST', ['/api'], ['/show'], 'model.list', 'model'),
 
   ...rules('GET', ['/admin'], ['/health'], 'health.read', 'provider'),
+  ...rules('GET', ['/admin'], ['/telemetry'], 'health.read', 'process'),
   ...rules('GET', ['/admin'], ['/sessions'], 'session.read', 'tenant'),
   ...rules('DELETE', ['/admin'], ['/sessions/:id'], 'session.delete', 'tenant'),
 
@@ -218,6 +219,30 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules('PUT', ['/admin/budgets'], ['/:id'], 'budget.write', 'tenant'),
   ...rules('DELETE', ['/admin/budgets'], ['/:id'], 'budget.delete', 'tenant'),
 
+  ...rules('GET', ['/admin/content-rules'], ['', '/:id'], 'content_rule.read', 'tenant'),
+  ...rules('POST', ['/admin/content-rules'], [''], 'content_rule.write', 'tenant'),
+  ...rules('PUT', ['/admin/content-rules'], ['/:id'], 'content_rule.write', 'tenant'),
+  ...rules('DELETE', ['/admin/content-rules'], ['/:id'], 'content_rule.delete', 'tenant'),
+  // Of all tenants together.
+  ...rules('GET', ['/admin/content'], [''], 'content_rule.read', 'process'),
+  ...rules('POST', ['/admin/content/sweep'], [''], 'content_rule.delete', 'process'),
+  ...rules('GET', ['/admin/holds'], [''], 'hold.read', 'tenant'),
+  ...rules('POST', ['/admin/holds'], [''], 'hold.write', 'tenant'),
+  ...rules('POST', ['/admin/holds'], ['/:id/release'], 'hold.release', 'tenant'),
+  ...rules('GET', ['/admin/erasures'], ['', '/:id', '/:id/report'], 'erasure.read', 'tenant'),
+  ...rules('POST', ['/admin/erasures'], [''], 'erasure.write', 'tenant'),
+  ...rules('GET', ['/admin/guardrails'], ['', '/:id'], 'guardrail.read', 'tenant'),
+  ...rules('GET', ['/admin'], ['/guardrail-checks'], 'guardrail.read', 'tenant'),
+  ...rules('POST', ['/admin/guardrails'], ['', '/order', '/try'], 'guardrail.write', 'tenant'),
+  ...rules('PUT', ['/admin/guardrails'], ['/:id'], 'guardrail.write', 'tenant'),
+  ...rules('DELETE', ['/admin/guardrails'], ['/:id'], 'guardrail.delete', 'tenant'),
+  ...rules('GET', ['/admin/flags'], ['', '/:flag'], 'flag.read', 'tenant'),
+  ...rules('GET', ['/admin'], ['/cache'], 'cache.read', 'tenant'),
+  ...rules('DELETE', ['/admin'], ['/cache'], 'cache.write', 'tenant'),
+  // They steer the program: whoever runs it says for whom.
+  ...rules('PUT', ['/admin/flags'], ['/:flag'], 'flag.write', 'process'),
+  ...rules('DELETE', ['/admin/flags'], ['/:flag'], 'flag.write', 'process'),
+
   ...rules(
     'GET',
     ['/admin/requests'],
@@ -225,6 +250,7 @@ export const ROUTE_RULES: readonly RouteRule[] = [
     'request.read',
     'tenant',
   ),
+  ...rules('GET', ['/admin/requests'], ['/export'], 'request.read', 'tenant'),
   ...rules('GET', ['/admin/requests'], ['/:id/content'], 'request.content.read', 'tenant'),
 
   ...rules('GET', ['/admin'], ['/settings', '/about', '/secrets'], 'settings.read', 'process'),
@@ -235,6 +261,7 @@ export const ROUTE_RULES: readonly RouteRule[] = [
   ...rules('POST', ['/admin'], ['/config/import'], 'settings.read', 'tenant'),
 
   ...rules('GET', ['/admin/audit'], [''], 'audit.read', 'tenant'),
+  ...rules('GET', ['/admin/audit'], ['/:sequence/content'], 'request.content.read', 'tenant'),
   ...rules('GET', ['/admin/audit'], ['/export'], 'audit.export', 'tenant'),
   ...rules('GET', ['/admin/audit'], ['/verify'], 'audit.read', 'process'),
 

@@ -24,7 +24,7 @@ export function routingError(
       : new GatewayError('method_not_allowed', { allow })
   }
   deps.logger.error('internal error', {
-    requestId: admissionOf(request).requestId,
+    request_id: admissionOf(request).requestId,
     error: error instanceof Error ? (error.stack ?? error.message) : String(error),
   })
   return new GatewayError('internal', { cause: error })

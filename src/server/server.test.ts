@@ -152,6 +152,25 @@ describe('the shape of an error follows the path', () => {
     expect(answer.headers.get('x-request-id')).toMatch(/^req_/)
   })
 
+  test('OPTIONS of no page is a method like any other', async () => {
+    await using server = startTestServer(createTestGateway({ providers: [mock] }))
+    const options = (path: string) => fetch(`${server.url}${path}`, { method: 'OPTIONS' })
+    const known = await options('/v1/chat/completions')
+    expect(`${known.status} ${known.headers.get('allow')}`).toBe('405 POST')
+    expect((await options('/v1/nothing')).status).toBe(404)
+  })
+
+  test('an empty body is told to be one', async () => {
+    await using server = startTestServer(createTestGateway({ providers: [mock] }))
+    const headers = { 'content-type': 'application/json' }
+    const path = `${server.url}/v1/chat/completions`
+    const response = await fetch(path, { method: 'POST', headers, body: '' })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({
+      error: { code: 'invalid_json', message: 'The body is empty; a JSON object is expected.' },
+    })
+  })
+
   test('unknown paths are 404, known ones under another method 405 with Allow', async () => {
     const gateway = createTestGateway({ providers: [mock] })
     await using server = startTestServer(gateway)

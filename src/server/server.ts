@@ -1,24 +1,13 @@
-// The HTTP server: Host and Origin first, then Elysia's routes, and one place where whatever went wrong becomes an answer.
+// The HTTP server: Host and Origin first, then the direct routes and the router, and one place where whatever went wrong becomes an answer.
 // It listens, drains and stops; what it serves is in the route modules.
 
 import type { Server } from 'bun'
-import { Elysia } from 'elysia'
 import { GatewayError, toGatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
-import { catalogRoutes } from './catalog-routes.ts'
 import { admit, admissionOf, type ServerDeps } from './context.ts'
-import { dataPlane, directRoutes } from './data-plane.ts'
-import { createAllowedMethods } from './allowed-methods.ts'
-import { authRoutes } from './auth-routes.ts'
+import { directRoutes } from './direct-routes.ts'
 import { applyCookies } from './browser.ts'
-import { metricsRoutes } from './metrics-routes.ts'
-import { passthroughRoutes } from './passthrough-routes.ts'
-import { publicRoutes } from './public-routes.ts'
-import { responsesRoutes } from './responses-routes.ts'
-import { managementRoutes } from './management-routes.ts'
-import { sessionRoutes } from './session-routes.ts'
 import { respondError } from './respond.ts'
-import { routingError } from './routing-error.ts'
 import { stopServer } from './stopping.ts'
 
 export interface RunningServer {
@@ -26,6 +15,8 @@ export interface RunningServer {
   readonly port: number
   /** Requests and streams running now. */
   readonly active: number
+  /** Makes what only some requests need, so that none of them waits for it. */
+  warm(): Promise<void>
   /** Stops accepting, lets what runs finish up to the limit, then cuts it. Resolves when every request is settled. */
   stop(drainTimeoutMs: number): Promise<void>
 }
@@ -33,9 +24,9 @@ export interface RunningServer {
 /** Binds and serves. @throws the system's error when the address cannot be bound */
 export function startServer(deps: ServerDeps): RunningServer {
   const settings = deps.settings()
-  const app = createApp(deps)
+  const router = lazyRouter(deps)
   const direct = directRoutes(deps)
-  const handle = (request: Request) => direct(request) ?? app.handle(request)
+  const handle = (request: Request) => direct(request) ?? router.handle(request)
   const server: Server<undefined> = Bun.serve({
     hostname: settings.host,
     port: settings.port,
@@ -61,28 +52,34 @@ export function startServer(deps: ServerDeps): RunningServer {
     get active() {
       return server.pendingRequests
     },
+    warm: async () => void (await router.made()),
     stop: (drainTimeoutMs) => stopServer(server, deps.gateway, drainTimeoutMs),
   }
 }
 
-/** Every route there is, without a listener. */
-export function createApp(deps: ServerDeps) {
-  // Each `use` registers every route of what it takes in anew, so there is one level of it.
-  const app = new Elysia({ name: 'weir' })
-    .onError(({ error, code, request }) =>
-      respondError(request, routingError(error, code, request, allowedMethods, deps)),
-    )
-    .use(publicRoutes(deps))
-    .use(authRoutes(deps))
-    .use(sessionRoutes(deps))
-    .use(metricsRoutes(deps))
-    .use(managementRoutes(deps))
-    .use(catalogRoutes(deps))
-    .use(dataPlane(deps))
-    .use(passthroughRoutes(deps))
-    .use(responsesRoutes(deps))
-  const allowedMethods = createAllowedMethods(() => app.routes)
-  return app
+/** The router, made once: by whoever needs it first. */
+function lazyRouter(deps: ServerDeps) {
+  type Handle = (request: Request) => Response | Promise<Response>
+  let handle: Handle | undefined
+  let making: Promise<Handle> | undefined
+  const make = async (): Promise<Handle> => {
+    const { createApp } = await import('./router.ts')
+    // Two short pauses instead of a long one, for whoever asks for a model meanwhile.
+    await Bun.sleep(0)
+    const app = createApp(deps)
+    handle = (request) => app.handle(request)
+    return handle
+  }
+  const made = () =>
+    (making ??= make().catch((error: unknown) => {
+      // Whoever asks next tries again: a failure must not outlast what has caused it.
+      making = undefined
+      throw error
+    }))
+  return {
+    handle: (request: Request) => handle?.(request) ?? made().then((routed) => routed(request)),
+    made,
+  }
 }
 
 async function serve(
@@ -94,7 +91,8 @@ async function serve(
   try {
     admit(request, peer, deps)
     checkHeaderCount(request.headers)
-    if (request.method === 'OPTIONS') return preflight(request)
+    const { origin } = admissionOf(request)
+    if (request.method === 'OPTIONS' && origin !== undefined) return preflight(request, origin)
     const response = await handle(request)
     applyCookies(request, response)
     // Whoever asks next should ask another process: a load balancer keeps its connections else.
@@ -114,9 +112,9 @@ function checkHeaderCount(headers: Headers): void {
   if (headers.count > LIMITS.requestHeadersMax) throw new GatewayError('headers_too_large')
 }
 
-function preflight(request: Request): Response {
-  const { origin, requestId } = admissionOf(request)
-  if (origin === undefined) throw new GatewayError('method_not_allowed', { allow: 'GET, POST' })
+/** What a browser asks before it lets a page ask; without an Origin an OPTIONS is a method like any other, which no route takes. */
+function preflight(request: Request, origin: string): Response {
+  const { requestId } = admissionOf(request)
   return new Response(null, {
     status: 204,
     headers: {

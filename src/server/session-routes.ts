@@ -12,7 +12,7 @@ import type { Principal } from '../core/principal.ts'
 import { hasRights, identifyBrowser, NO_ROLE } from './admin/authorize.ts'
 import { browserOf, placeOf, setCookie } from './browser.ts'
 import { actorOf, authorize, type ServerDeps } from './context.ts'
-import { pathOf, respondError, respondJson } from './respond.ts'
+import { lastPartOf, respondError, respondJson } from './respond.ts'
 import { ruleOf } from './route-actions.ts'
 
 export function sessionRoutes(deps: ServerDeps) {
@@ -148,7 +148,7 @@ async function ownSessions(request: Request, deps: ServerDeps): Promise<Response
 
 async function endOwn(request: Request, deps: ServerDeps): Promise<Response> {
   const { principal, session } = await requireSession(request, deps)
-  const id = lastPart(request)
+  const id = lastPartOf(request)
   const by = actorOf(request, principal)
   const isEnded = await deps.login?.desk.revoke(session.tenantId, id, by, session.userId)
   if (isEnded !== true) throw noSession()
@@ -186,10 +186,6 @@ export function sessionBody(session: Session) {
 function forgetCookie(request: Request, deps: ServerDeps): void {
   const place = placeOf(deps)
   setCookie(request, place, place.sessionCookie, '', { maxAgeSeconds: 0 })
-}
-
-function lastPart(request: Request): string {
-  return pathOf(request).split('/').at(-1) ?? ''
 }
 
 /** What is not there, or not theirs. */

@@ -21,6 +21,9 @@ import { removeFolders, sampleKey, storeIn, temporaryFolder } from '../storage/t
 import type { Store } from '../storage/store.ts'
 import { healthGauges } from '../gateway/health-metrics.ts'
 import { reportProviders, wholeView } from '../gateway/health-report.ts'
+import type { GuardrailRule } from '../core/guardrail.ts'
+import { flagsInOrder } from '../core/flag-order.ts'
+import { LIMITS } from '../core/limits.ts'
 import { systemActor } from '../core/audit.ts'
 import { ROUTE_RULES, type RouteRule } from './route-actions.ts'
 
@@ -36,6 +39,20 @@ const CONFIG = loadConfig({
     workingFolder: '/nowhere',
   },
 }).config
+
+/** As requests over all routes would make it, so that they make none that was not there. */
+const GUARDRAIL = {
+  id: 'known',
+  origin: 'store',
+  enabled: true,
+  stages: ['input', 'tool_result'],
+  mode: 'block',
+  check: 'pii',
+  options: {},
+  timeoutMs: LIMITS.guardTimeoutMs,
+  onFailure: 'closed',
+  windowChars: LIMITS.guardWindowChars,
+} as const satisfies GuardrailRule
 
 let world: TwoTenants
 let store: Store
@@ -65,6 +82,8 @@ beforeAll(async () => {
       { ...rule, ...money, unknownPrice: 'block' },
       systemActor('a test'),
     )
+    const guardrail = { ...GUARDRAIL, tenantId, models: [MARKERS[tenantId]] }
+    await store.guardrailRules.save(tenantId, guardrail, systemActor('a test'))
     keyIds[tenantId] = key.id
   }
   world = startTwoTenants({
@@ -86,6 +105,17 @@ beforeAll(async () => {
       limits: { state: () => ({ counted: 'process', connected: true }) },
       config: () => CONFIG,
     }),
+    guard: {
+      guardrails: {
+        rules: store.guardrailRules,
+        declared: () => [],
+        problems: () => [],
+        ready: () => Promise.reject(new Error()),
+        prove: () => Promise.resolve(),
+        mayReachInner: () => false,
+      },
+      flags: { rules: store.flagRules, inOrder: (stored) => flagsInOrder([], stored) },
+    },
     money: {
       limits: store.limitRules,
       budgets: store.budgetRules,
@@ -104,6 +134,7 @@ beforeAll(async () => {
       refusedAddress: () => Promise.resolve(undefined),
       tlsProblem: () => undefined,
       probe: ({ id }) => Promise.resolve({ steps: [], durationMs: 0, models: [id] }),
+      tellReset: () => Promise.resolve(true),
     },
     models: {
       models: store.models,
@@ -113,7 +144,7 @@ beforeAll(async () => {
     metrics: () => {
       const { deps } = world.gateway
       const reports = reportProviders(deps, { report: () => undefined }, wholeView(deps.snapshot()))
-      const gauges = healthGauges(reports, deps.gates.all)
+      const gauges = healthGauges(reports, deps.gates.all, () => true)
       return { contentType: 'text/plain', text: JSON.stringify(gauges) }
     },
   })
@@ -496,10 +527,15 @@ describe('the management API', () => {
     expect(body).toContain('"b:same"')
   })
 
-  test('has no limit and no budget of another tenant', async () => {
+  test('has no limit, no budget and no guardrail of another tenant', async () => {
+    const BELOW: Readonly<Record<string, string>> = {
+      '/admin/limits': '/state',
+      '/admin/budgets': '/accounts',
+    }
     for (const [base, body] of [
       ['/admin/limits', { id: 'theirs', per: 'model', only: MARKERS.a, requests_per_minute: 1 }],
       ['/admin/budgets', { id: 'theirs', per: 'model', only: MARKERS.a, usd: 1 }],
+      ['/admin/guardrails', { id: 'theirs', check: 'pii', models: [MARKERS.a] }],
     ] as const) {
       const { id: _id, ...change } = body
       expect((await post('aAdmin', base, body)).status).toBe(201)
@@ -510,7 +546,7 @@ describe('the management API', () => {
         ['GET', ''],
         ['PUT', ''],
         ['DELETE', ''],
-        ['GET', base.endsWith('limits') ? '/state' : '/accounts'],
+        ...(BELOW[base] === undefined ? [] : [['GET', BELOW[base]] as const]),
       ] as const) {
         const at = async (id: string) => {
           const init = {

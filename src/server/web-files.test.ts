@@ -13,6 +13,9 @@ const assets: Readonly<Record<string, WebAsset>> = {
     ...asset(SCRIPT, 'text/javascript; charset=utf-8', '"script"', true),
     gzip: gzipSync(SCRIPT),
   },
+  'docs/guide/index.html': asset('the guide', 'text/html; charset=utf-8', '"guide"', false),
+  'docs/guide/decisions/relay.html': asset('relay', 'text/html; charset=utf-8', '"relay"', false),
+  'docs/guide/404.html': asset('no such page', 'text/html; charset=utf-8', '"missing"', false),
 }
 
 let server: TestServer
@@ -115,5 +118,32 @@ describe('a path', () => {
     const answer = await get(path, { accept })
     expect(answer.status).toBe(404)
     expect(await answer.json()).toMatchObject({ error: { code: 'unknown_url' } })
+  })
+})
+
+describe('the guide', () => {
+  test.each([
+    ['/docs/guide', 'the guide'],
+    ['/docs/guide/', 'the guide'],
+    ['/docs/guide?x=1', 'the guide'],
+    ['/docs/guide/decisions/relay', 'relay'],
+  ])('%s is a page', async (path, text) => {
+    const answer = await get(path)
+    expect([answer.status, await answer.text()]).toEqual([200, text])
+  })
+
+  test('what is no page is answered as such by a page, also to whoever has that already', async () => {
+    for (const path of [
+      '/docs/guide/nothing',
+      '/docs/guide/relay.html',
+      '/docs/guide/../guide/x',
+    ]) {
+      const answer = await get(path, { 'if-none-match': '"missing"' })
+      expect([path, answer.status, await answer.text()]).toEqual([path, 404, 'no such page'])
+      expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
+    }
+    const file = await get('/docs/guide/nothing-0a1b2c3d.js')
+    expect(file.status).toBe(404)
+    expect(await file.text()).not.toContain('no such page')
   })
 })

@@ -1,4 +1,4 @@
-// Files of the executable as answers: the web UI's and those of the API documentation. It knows the header fields that keep a page to what
+// Files of the executable as answers: the web UI's, the guide's and those of the API documentation. It knows the header fields that keep a page to what
 // comes from here, and asks nobody who they are: none of these files holds anything of anybody's.
 
 import { GatewayError } from '../core/error.ts'
@@ -25,15 +25,18 @@ export function pageHeaders(): Record<string, string> {
 /**
  * A file by its name, packed for whoever takes that, and only where the browser has another one.
  * @param fallback of a name that is no file's: the page that knows what is meant
+ * @param missing whether that page only says that there is none: then it is answered as such (404)
  */
 export async function webFile(
   request: Request,
   name: string,
   deps: Pick<ServerDeps, 'asset'>,
   fallback?: string,
+  missing = false,
 ): Promise<Response> {
-  const asset =
-    (await deps.asset(name)) ?? (fallback === undefined ? undefined : await deps.asset(fallback))
+  const named = await deps.asset(name)
+  const asset = named ?? (fallback === undefined ? undefined : await deps.asset(fallback))
+  const status = missing && named === undefined ? 404 : 200
   if (asset === undefined) return respondError(request, new GatewayError('unknown_url'))
   const { body, contentType, etag, gzip, isImmutable } = asset
   const headers: Record<string, string> = {
@@ -43,12 +46,13 @@ export async function webFile(
     etag,
     vary: 'Accept-Encoding',
   }
-  if (tagsOf(request).includes(etag)) return respond(request, { status: 304, headers, body: '' })
+  if (status === 200 && tagsOf(request).includes(etag))
+    return respond(request, { status: 304, headers, body: '' })
   if (gzip === undefined || !takesGzip(request)) {
-    return respond(request, { status: 200, headers, body })
+    return respond(request, { status, headers, body })
   }
   headers['content-encoding'] = 'gzip'
-  return respond(request, { status: 200, headers, body: gzip })
+  return respond(request, { status, headers, body: gzip })
 }
 
 /** Tags of `If-None-Match`; a proxy may have made one weak. */
@@ -58,7 +62,7 @@ function tagsOf(request: Request): string[] {
 }
 
 /** RFC 9110 §12.5.3: a coding that is named takes it, but with a quality of nothing. */
-function takesGzip(request: Request): boolean {
+export function takesGzip(request: Request): boolean {
   const given = request.headers.get('accept-encoding') ?? ''
   return given.split(',').some((part) => {
     const [coding = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase())

@@ -11,6 +11,7 @@ import { LIMITS } from '../../core/limits.ts'
 import type { AuditFilter, AuditRepository } from '../../core/ports-people.ts'
 import { isShared, type ServerDeps } from '../context.ts'
 import { respond } from '../respond.ts'
+import { notFound } from './body.ts'
 import { adminRoutes, ALL_TENANTS, moment, nullable, oneOf, strict, t } from './contract.ts'
 import { listOf } from './paging.ts'
 
@@ -131,6 +132,45 @@ export function auditRoutes(deps: ServerDeps) {
         },
         ({ query, request, tenantId }) =>
           exported(request, filterOf(query, tenantId, deps), query.format ?? 'jsonl', deps),
+      ),
+    )
+    .get(
+      '/admin/audit/:sequence/content',
+      ...on(
+        'GET',
+        '/admin/audit/:sequence/content',
+        {
+          summary: 'What a record of the audit quotes',
+          description:
+            'An excerpt of what a guardrail was asked about, where `audit.content` kept one and nothing has deleted it since. Who reads it is recorded in the audit.',
+          tag: 'Audit',
+          allTenants: true,
+          answers: {
+            200: t.Object({
+              sequence: t.Integer(),
+              content: t.String({ description: 'As it was when the record was made.' }),
+            }),
+          },
+          errors: [404],
+        },
+        async ({ actor, params, reply, tenantId }) => {
+          const number = params['sequence'] ?? ''
+          if (!/^[1-9]\d{0,14}$/.test(number)) throw notFound('content')
+          const sequence = Number(number)
+          const whose = tenantId === ALL_TENANTS ? undefined : tenantId
+          const found = await deps.content.quoted(whose, sequence)
+          if (found === undefined) throw notFound('content')
+          // Before it is shown: what cannot be recorded is not read.
+          await deps.content.record(
+            {
+              tenantId: found.tenantId,
+              action: 'content.read',
+              target: { kind: 'audit', id: number },
+            },
+            actor,
+          )
+          return reply({ sequence, content: found.text })
+        },
       ),
     )
     .get(

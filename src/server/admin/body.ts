@@ -39,3 +39,13 @@ export function notFound(what: string): GatewayError {
     message: `There is no such ${what.replaceAll('_', ' ')}.`,
   })
 }
+
+/** An id that there is already. */
+export function taken(what: string): GatewayError {
+  return new GatewayError('invalid_request', {
+    status: 409,
+    code: 'already_exists',
+    param: 'id',
+    message: `There is a ${what} of this id already.`,
+  })
+}

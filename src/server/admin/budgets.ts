@@ -7,7 +7,7 @@ import type { BudgetRule } from '../../core/money.ts'
 import { can, scopes } from '../../core/permission.ts'
 import type { BudgetStanding } from '../../core/ports-money.ts'
 import { isShared, type ServerDeps } from '../context.ts'
-import { notFound } from './body.ts'
+import { notFound, taken } from './body.ts'
 import { budgetRuleOf, type BudgetAsked } from './budget-input.ts'
 import {
   accountJson,
@@ -234,14 +234,4 @@ export class Budgets {
     }
     refuseDeclared(rule.origin, 'budget')
   }
-}
-
-/** An id that there is already. */
-export function taken(what: string): GatewayError {
-  return new GatewayError('invalid_request', {
-    status: 409,
-    code: 'already_exists',
-    param: 'id',
-    message: `There is a ${what} of this id already.`,
-  })
 }

@@ -2,7 +2,14 @@
 // type. An error names the member in the way a client would write it and never repeats a value, which may be a secret.
 
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
-import { FormatRegistry, Kind, TypeRegistry, type TObject, type TSchema } from '@sinclair/typebox'
+import {
+  FormatRegistry,
+  Kind,
+  TypeRegistry,
+  type Static,
+  type TObject,
+  type TSchema,
+} from '@sinclair/typebox'
 import { GatewayError } from '../../core/error.ts'
 import { isObject, parseJson, type JsonValue } from '../../core/json.ts'
 import { LIMITS } from '../../core/limits.ts'
@@ -114,7 +121,7 @@ function read(schema: TSchema, text: string): unknown {
 }
 
 /** @throws GatewayError `invalid_request` naming the first member that is wrong */
-export function check(schema: TSchema, value: unknown): void {
+export function check<S extends TSchema>(schema: S, value: unknown): asserts value is Static<S> {
   if (Value.Check(schema, value)) return
   const first = Value.Errors(schema, value).First()
   throw first === undefined ? new GatewayError('invalid_request') : toError(deepest(first))

@@ -10,6 +10,7 @@ import type { ServerDeps } from '../context.ts'
 import type { RouteRule } from '../route-actions.ts'
 import { budgetRuleOf, type BudgetAsked } from './budget-input.ts'
 import { limitRuleOf, type LimitAsked } from './limit-input.ts'
+import { GuardrailImport } from './config-import-guardrails.ts'
 import type { PlanStep } from './config-plan.ts'
 import { ModelDesk } from './model-desk.ts'
 import { ProviderBook } from './provider-book.ts'
@@ -38,6 +39,7 @@ export class ConfigImport {
   private readonly deps: ServerDeps
   private readonly desk: ModelDesk
   private readonly book: ProviderBook
+  private readonly guardrails: GuardrailImport
   private readonly undone: Undo[] = []
 
   constructor(asking: ImportAsking, deps: ServerDeps) {
@@ -45,6 +47,7 @@ export class ConfigImport {
     this.deps = deps
     this.desk = new ModelDesk(deps)
     this.book = new ProviderBook(deps)
+    this.guardrails = new GuardrailImport(asking, deps)
   }
 
   /** What would be refused of it: addresses, certificates, rules that lead nowhere. Nothing is changed. */
@@ -101,10 +104,13 @@ export class ConfigImport {
     if (step.kind === 'providers') await this.guard(thing.value as Provider, step.id)
     if (step.kind === 'limits') this.limitOf(thing, '')
     if (step.kind === 'budgets') this.budgetOf(thing, '')
+    if (step.kind === 'guardrails') await this.guardrails.look(step)
   }
 
   private run(step: PlanStep): Promise<void> {
     switch (step.kind) {
+      case 'guardrails':
+        return this.guardrail(step)
       case 'settings':
         return this.setting(step)
       case 'providers':
@@ -116,6 +122,10 @@ export class ConfigImport {
       case 'budgets':
         return this.rule(step, this.deps.money.budgets, (thing, id) => this.budgetOf(thing, id))
     }
+  }
+
+  private async guardrail(step: PlanStep): Promise<void> {
+    this.undone.push(await this.guardrails.run(step))
   }
 
   private async setting({ name, thing }: PlanStep): Promise<void> {
@@ -235,7 +245,7 @@ function withUnwritten(after: Provider, before: Provider | undefined): Provider 
   }
 }
 
-const RANKS = ['settings', 'providers', 'models', 'limits', 'budgets'] as const
+const RANKS = ['settings', 'providers', 'models', 'limits', 'budgets', 'guardrails'] as const
 
 /** What others need comes first: providers before models, models before those that fall back to them; what is needed goes last. */
 function inTurn(steps: readonly PlanStep[]): PlanStep[] {

@@ -2,6 +2,7 @@
 // word of, and against what whoever asks may do. Secrets are compared and never shown.
 
 import type { Model, Provider } from '../../core/catalog.ts'
+import { PLATFORM_TENANT_ID } from '../../core/identity.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { can, modelScopes, scopes, type Action } from '../../core/permission.ts'
 import type { Principal } from '../../core/principal.ts'
@@ -49,13 +50,15 @@ export async function planImport(
   deps: ServerDeps,
 ): Promise<PlanStep[]> {
   const { tenantId } = asking
-  const { configuration, models, money, providers } = deps
+  const { configuration, guard, models, money, providers } = deps
   const { forms } = configuration
-  const [hasProviders, hasModels, hasLimits, hasBudgets] = await Promise.all([
+  const [hasProviders, hasModels, hasLimits, hasBudgets, hasGuardrails, above] = await Promise.all([
     providers.store.ofTenant(tenantId),
     models.models.list(tenantId),
     money.limits.list(tenantId),
     money.budgets.list(tenantId),
+    guard.guardrails.rules.list(tenantId),
+    guard.guardrails.rules.list(PLATFORM_TENANT_ID),
   ])
   const named = <T extends Provider | Model>(list: readonly T[], form: (one: T) => string) =>
     list.map((value): There<T> => ({ id: value.id, value, form: form(value), key: value.id }))
@@ -64,13 +67,15 @@ export async function planImport(
     form: (one: T) => string,
     key: (one: T) => string,
   ) => list.map((value): There<T> => ({ id: value.id, value, form: form(value), key: key(value) }))
-  const planner = new Planner(asking, deps)
+  const guardrails = hasGuardrails.map(({ rule }) => rule)
+  const planner = new Planner(asking, deps, new Set(above.map(({ rule }) => rule.id)))
   return [
     ...(await planner.settings(read)),
     ...planner.things('providers', read, named(hasProviders, forms.providers), idOf),
     ...planner.things('models', read, named(hasModels, forms.models), idOf),
     ...planner.things('limits', read, ruled(hasLimits, forms.limits, limitKey), limitKey),
     ...planner.things('budgets', read, ruled(hasBudgets, forms.budgets, budgetKey), budgetKey),
+    ...planner.things('guardrails', read, ruled(guardrails, forms.guardrails, idOf), idOf),
   ]
 }
 
@@ -95,6 +100,7 @@ const WRITES: Readonly<Record<Exclude<ConfigPart, 'settings'>, Action>> = {
   models: 'model.write',
   limits: 'limit.write',
   budgets: 'budget.write',
+  guardrails: 'guardrail.write',
 }
 
 const DELETES: Readonly<Record<Exclude<ConfigPart, 'settings'>, Action>> = {
@@ -102,6 +108,7 @@ const DELETES: Readonly<Record<Exclude<ConfigPart, 'settings'>, Action>> = {
   models: 'model.delete',
   limits: 'limit.delete',
   budgets: 'budget.delete',
+  guardrails: 'guardrail.delete',
 }
 
 type Kind = keyof typeof WRITES
@@ -109,10 +116,13 @@ type Kind = keyof typeof WRITES
 class Planner {
   private readonly asking: PlanAsking
   private readonly deps: ServerDeps
+  /** Ids of guardrails that hold for every tenant. */
+  private readonly above: ReadonlySet<string>
 
-  constructor(asking: PlanAsking, deps: ServerDeps) {
+  constructor(asking: PlanAsking, deps: ServerDeps, above: ReadonlySet<string>) {
     this.asking = asking
     this.deps = deps
+    this.above = above
   }
 
   async settings(read: ReadConfig): Promise<PlanStep[]> {
@@ -175,7 +185,7 @@ class Planner {
     const step = { kind, name, path, line, members: [], reason: null, thing } as const
     const declared = this.declared(kind, name)
     if (declared !== undefined) {
-      const isSame = this.deps.configuration.declaredForm(kind as 'providers', name) === thing.form
+      const isSame = this.deps.configuration.declaredForm(kind as 'guardrails', name) === thing.form
       return isSame
         ? { ...step, action: 'unchanged' }
         : { ...step, action: 'conflict', reason: declared }
@@ -197,6 +207,11 @@ class Planner {
 
   /** Why somebody else has the last word of a name; undefined where nobody has. */
   private declared(kind: Kind, name: string): string | undefined {
+    if (kind === 'guardrails') {
+      const isThere = this.deps.guard.guardrails.declared().some(({ id }) => id === name)
+      if (isThere) return 'The configuration file declares it; change it there.'
+      return this.above.has(name) ? 'One that holds for every tenant has that id.' : undefined
+    }
     if (kind !== 'providers' && kind !== 'models') return undefined
     const catalog = this.deps.gateway.snapshot().of(this.asking.tenantId)
     const origin = catalog[kind].get(name)?.origin

@@ -3,17 +3,15 @@
 
 import { Elysia } from 'elysia'
 import { can, modelScopes, scopes } from '../../core/permission.ts'
-import type { JsonObject } from '../../core/json.ts'
 import { LIMITS } from '../../core/limits.ts'
 import type { Principal } from '../../core/principal.ts'
 import { isShared, type ServerDeps } from '../context.ts'
 import { respond } from '../respond.ts'
-import { ConfigImport, isChange, stepJson } from './config-import.ts'
-import { planImport, type PlanStep } from './config-plan.ts'
+import { takeIn } from './config-take-in.ts'
 import { adminRoutes, nullable, oneOf, strict, t } from './contract.ts'
-import type { ConfigPart, ImportProblem } from './settings-deps.ts'
+import type { ConfigPart } from './settings-deps.ts'
 
-const PART = ['settings', 'providers', 'models', 'limits', 'budgets'] as const
+const PART = ['settings', 'providers', 'models', 'limits', 'budgets', 'guardrails'] as const
 
 const StepSchema = t.Object(
   {
@@ -125,31 +123,13 @@ export function configRoutes(deps: ServerDeps) {
         },
         async ({ actor, body, principal, reply, rule, tenantId }) => {
           const { dry_run: isDryRun = false, mode = 'merge', secrets = {}, yaml } = body
-          const read = deps.configuration.read(yaml, {
-            format: 'yaml',
-            secrets,
-            providerIds: [...deps.gateway.snapshot().of(tenantId).providers.keys()],
-          })
-          const { skipped } = read
-          if (read.problems.length > 0) return reply(report([], read.problems, skipped))
           const maySet = can(
             principal,
             'settings.write',
             isShared(deps) ? scopes.platform : scopes.tenant(principal.tenantId),
           )
-          const asking = { principal, tenantId, isReplacing: mode === 'replace', maySet }
-          const plan = await planImport(read, asking, deps)
-          if (plan.some(({ action }) => action === 'forbidden')) deps.denials.note(actor, rule)
-          const work = new ConfigImport({ principal, tenantId, rule, actor }, deps)
-          const problems = await work.problems(plan)
-          const isStopped = plan.some(
-            ({ action }) => action === 'conflict' || action === 'forbidden',
-          )
-          if (isDryRun || problems.length > 0 || isStopped) {
-            return reply(report(plan, problems, skipped))
-          }
-          if (plan.filter(isChange).length > 0) await work.apply(plan)
-          return reply({ ...report(plan, [], skipped), applied: true })
+          const asked = { yaml, secrets, isDryRun, isReplacing: mode === 'replace', maySet }
+          return reply(await takeIn(asked, { principal, tenantId, rule, actor }, deps))
         },
       ),
     )
@@ -177,28 +157,11 @@ function readable(
   if (can(principal, 'model.read', tenant)) parts.add('models')
   if (can(principal, 'limit.read', tenant)) parts.add('limits')
   if (can(principal, 'budget.read', tenant)) parts.add('budgets')
+  if (can(principal, 'guardrail.read', tenant)) parts.add('guardrails')
   if (can(principal, 'key.read', tenant)) parts.add('keys')
   // Settings are every tenant's, as is what a file declares.
   if (can(principal, 'settings.read', isShared(deps) ? scopes.platform : tenant)) {
     parts.add('settings')
   }
   return parts
-}
-
-function report(
-  plan: readonly PlanStep[],
-  problems: readonly ImportProblem[],
-  skipped: readonly { readonly path: string; readonly line: number | null }[],
-): JsonObject {
-  return {
-    applied: false,
-    plan: plan.map(stepJson),
-    problems: problems.map(({ line, message, path, suggestion }) => ({
-      path,
-      line: line ?? null,
-      message,
-      suggestion: suggestion ?? null,
-    })),
-    skipped: skipped.map(({ line, path }) => ({ path, line })),
-  }
 }

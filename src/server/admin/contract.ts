@@ -14,7 +14,7 @@ import { toGatewayError } from '../../core/error.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { can, scopes } from '../../core/permission.ts'
 import type { Principal } from '../../core/principal.ts'
-import { actorOf, type ServerDeps } from '../context.ts'
+import { actorOf, admissionOf, type ServerDeps } from '../context.ts'
 import { respondError, respondJson } from '../respond.ts'
 import { ruleOf, type RouteRule } from '../route-actions.ts'
 import { authorizeAdmin, requireStill } from './authorize.ts'
@@ -33,6 +33,8 @@ export type AdminTag =
   | 'Keys'
   | 'People'
   | 'Limits and budgets'
+  | 'Guardrails'
+  | 'Content'
   | 'Usage'
   | 'Requests'
   | 'Audit'
@@ -266,6 +268,7 @@ function noted(request: Request, thrown: unknown, deps: ServerDeps) {
   if (error.kind === 'internal') {
     const { cause } = error
     deps.logger.error('internal error', {
+      request_id: admissionOf(request).requestId,
       path: new URL(request.url).pathname.slice(0, 200),
       error: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
     })

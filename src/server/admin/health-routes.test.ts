@@ -86,6 +86,7 @@ describe('GET /admin/health', () => {
           checks: { report: () => last },
           redis: () => ({ configured: true, connected: false }),
           limits: () => ({ counted: 'process' as const, connected: true }),
+          sinks: () => [],
         },
       },
     })
@@ -160,26 +161,27 @@ describe('whether anybody can be asked', () => {
 describe('gauges', () => {
   const valueOf = (gauges: ReturnType<typeof healthGauges>, name: string, ...labels: string[]) =>
     gauges
-      .find((gauge) => gauge.name === name)
+      .find(({ definition }) => definition.name === name)
       ?.samples.find((sample) => sample.labels.join() === labels.join())?.value
 
-  test('name targets of the configuration and those that answered; what clients made up is one', () => {
+  test('name targets of the configuration and those that are listed and answered; what clients made up is one', () => {
     const p = providerOf('p', { circuit: { ...CIRCUIT, openMs: 60_000 } })
     const { deps, health } = world([p], [aliasOf('a', ['p', 'm'])])
     health.begin(p, 'm')?.failed()
     health.begin(p, 'answered')?.answered()
+    // Some providers answer to whatever they are asked for.
+    health.begin(p, 'weir_secret-that-was-answered')?.answered()
     health.begin(p, 'weir_secret-of-a-client')
     health.begin(p, 'weir_other-secret')
     health.begin(p, 'weir_third-secret')?.failed()
-    const gauges = healthGauges(reportProviders(deps, NO_CHECKS, wholeView(deps.snapshot())), {
-      running: 7,
-      waiting: 2,
-    })
+    const reports = reportProviders(deps, NO_CHECKS, wholeView(deps.snapshot()))
+    const isListed = (model: string) => model === 'answered'
+    const gauges = healthGauges(reports, { running: 7, waiting: 2 }, isListed)
     expect(JSON.stringify(gauges)).not.toContain('secret')
     expect(valueOf(gauges, 'weir_target_circuit', 'p', 'm')).toBe(2)
     expect(valueOf(gauges, 'weir_target_circuit', 'p', 'answered')).toBe(0)
     expect(valueOf(gauges, 'weir_target_circuit', 'p', 'other')).toBe(2)
-    expect(valueOf(gauges, 'weir_target_running', 'p', 'other')).toBe(2)
+    expect(valueOf(gauges, 'weir_target_running', 'p', 'other')).toBe(3)
     expect(valueOf(gauges, 'weir_target_first_byte_seconds', 'p', 'answered')).toBeLessThan(5)
     expect(valueOf(gauges, 'weir_provider_key_state', 'p', 'fit')).toBe(1)
     expect(valueOf(gauges, 'weir_provider_key_state', 'p', 'draining')).toBe(1)

@@ -3,6 +3,7 @@
 
 import { Elysia } from 'elysia'
 import type { JsonObject } from '../../core/json.ts'
+import type { SinkStatus } from '../../core/telemetry-settings.ts'
 import {
   reportProviders,
   type CheckSource,
@@ -19,6 +20,8 @@ export interface HealthDeps {
   redis(): { readonly configured: boolean; readonly connected: boolean }
   /** Where limits are counted, and whether what counts for all replicas answers. */
   limits(): { readonly counted: 'process' | 'redis' | 'postgres'; readonly connected: boolean }
+  /** Every place that outcomes are sent to. */
+  sinks(): readonly SinkStatus[]
 }
 
 const KeyHealthSchema = t.Object({
@@ -69,6 +72,14 @@ const HealthSchema = t.Object(
       counted: oneOf(['process', 'redis', 'postgres']),
       connected: t.Boolean(),
     }),
+    guardrails: t.Array(
+      t.Object({
+        id: t.String(),
+        tenant: nullable(t.String(), { description: 'Null: it holds for every tenant.' }),
+        problem: t.String(),
+      }),
+      { description: 'Those that cannot be asked, and so refuse what they concern.' },
+    ),
     providers: t.Array(
       t.Object({
         id: t.String(),
@@ -132,6 +143,13 @@ function healthBody(looking: Looking, id: string | undefined, deps: ServerDeps):
     waiting: isWhole ? all.waiting : null,
     redis: { ...health.redis() },
     limits: { ...health.limits() },
+    guardrails: deps.guard.guardrails
+      .problems(overAll(principal, action) && !namesTenant(request) ? undefined : tenantId)
+      .map(({ id: rule, problem, tenantId: owner }) => ({
+        id: rule,
+        tenant: owner ?? null,
+        problem,
+      })),
     providers: reportProviders(gateway, health.checks, view).map(providerBody),
   }
 }

@@ -14,11 +14,10 @@ export interface KeyFacts {
   readonly account?: JsonObject | undefined
 }
 
+export type KeyState = 'active' | 'disabled' | 'expired' | 'revoked'
+
 /** Whether a key opens anything now, and if not, why. */
-export function keyState(
-  key: ApiKey,
-  nowMs: number,
-): 'active' | 'disabled' | 'expired' | 'revoked' {
+export function keyState(key: ApiKey, nowMs: number): KeyState {
   if (key.revokedMs !== undefined) return 'revoked'
   if (key.expiresMs !== undefined && key.expiresMs <= nowMs) return 'expired'
   return key.disabled === true ? 'disabled' : 'active'

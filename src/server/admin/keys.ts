@@ -17,15 +17,19 @@ import { notFound } from './body.ts'
 import { ownAccount } from './budget-json.ts'
 import type { Ask, RouteContract } from './contract.ts'
 import { keyChange, keyInput, type KeyChangeAsked, type NewKeyAsked } from './key-input.ts'
-import { adminKeyJson, keyState, keyVersion } from './key-json.ts'
+import { adminKeyJson, keyVersion } from './key-json.ts'
+import { filterOf, keysPage, type KeysAsked } from './key-list.ts'
 import { Names } from './names.ts'
-import { pageOf, type ListQuery, type ListRules } from './paging.ts'
 import { refuseDeclared } from './read-only.ts'
 
 /** What the routes of keys need of the outside. */
 export interface KeysDeps {
-  readonly keys: Pick<ApiKeyRepository, 'create' | 'find' | 'list' | 'update' | 'rotate' | 'revoke'>
-  lastUsed(tenantId: string): Promise<ReadonlyMap<string, number>>
+  readonly keys: Pick<
+    ApiKeyRepository,
+    'create' | 'find' | 'list' | 'page' | 'update' | 'rotate' | 'revoke'
+  >
+  /** @param keyIds of these alone */
+  lastUsed(tenantId: string, keyIds?: readonly string[]): Promise<ReadonlyMap<string, number>>
 }
 
 /** Whose keys a request is about. */
@@ -43,36 +47,6 @@ type Asked<Q, B> = Omit<Ask<RouteContract>, 'query' | 'body'> & {
   readonly body: B
 }
 
-interface KeysAsked extends ListQuery {
-  readonly state?: readonly string[]
-  readonly owner?: string
-}
-
-interface Row {
-  readonly key: ApiKey
-  readonly lastUsedMs: number | undefined
-  readonly ownerName: string | undefined
-}
-
-const LIST_RULES: ListRules<Row> = {
-  id: ({ key }) => key.id,
-  sorts: {
-    name: ({ key }) => key.name.toLowerCase(),
-    created: ({ key }) => (key.origin === 'file' ? null : key.createdMs),
-    last_used: ({ lastUsedMs }) => lastUsedMs ?? null,
-    expires: ({ key }) => key.expiresMs ?? null,
-  },
-  text: ({ key, ownerName }) => [
-    key.id,
-    key.name,
-    key.prefix + key.lastFour,
-    key.lastFour,
-    key.owner?.id,
-    ownerName,
-    ...(key.models ?? []),
-  ],
-}
-
 export class Keys {
   private readonly deps: ServerDeps
 
@@ -82,25 +56,8 @@ export class Keys {
 
   readonly list = async (ask: Asked<KeysAsked, unknown>): Promise<Response> => {
     const circle = circleOf(ask)
-    const { owner, state } = ask.query
-    const nowMs = this.deps.clock.nowMs()
-    const [stored, used, standings] = await Promise.all([
-      this.deps.keys.keys.list(circle.tenantId),
-      this.deps.keys.lastUsed(circle.tenantId),
-      this.deps.money.standings(circle.tenantId),
-    ])
-    const names = new Names(this.deps.gateway.snapshot(), circle.tenantId)
-    const rows = [...this.declared(circle), ...stored]
-      .filter((key) => isIn(circle, key) && (owner === undefined || isOwnedBy(key, owner)))
-      .filter((key) => state === undefined || state.includes(keyState(key, nowMs)))
-      .map((key): Row => {
-        return { key, lastUsedMs: used.get(key.id), ownerName: names.ofOwner(key.owner) }
-      })
-    const page = pageOf(rows, ask.query, LIST_RULES)
-    const data = page.rows.map(({ key, ...facts }) =>
-      adminKeyJson(key, nowMs, { ...facts, account: ownAccount(key, standings, nowMs) }),
-    )
-    return ask.reply({ data, next_cursor: page.next_cursor, total: page.total })
+    const declared = this.declared(circle).filter((key) => isIn(circle, key))
+    return ask.reply(await keysPage(this.deps, circle, declared, ask.query))
   }
 
   readonly show = async (ask: Asked<unknown, unknown>): Promise<Response> => {
@@ -279,13 +236,13 @@ export class Keys {
    */
   private async refuseTooMany(circle: Circle, replacedId?: string): Promise<void> {
     const nowMs = this.deps.clock.nowMs()
-    const stored = await this.deps.keys.keys.list(circle.tenantId)
-    const open = stored.filter((key) => {
-      const state = keyState(key, nowMs)
-      const isOpen = state === 'active' || state === 'disabled'
-      return isOpen && key.id !== replacedId && isIn(circle, key)
-    })
-    if (open.length < LIMITS.ownKeysMax) return
+    const open = await this.deps.keys.keys.page(
+      circle.tenantId,
+      filterOf(circle, { state: ['active', 'disabled'] }, nowMs),
+      { sort: 'created', order: 'asc', limit: LIMITS.ownKeysMax + 1 },
+      { lastUsedMs: () => undefined, ownerName: () => undefined },
+    )
+    if (open.rows.filter(({ id }) => id !== replacedId).length < LIMITS.ownKeysMax) return
     throw new GatewayError('invalid_request', {
       status: 409,
       code: 'too_many_keys',
@@ -302,7 +259,7 @@ export class Keys {
   ): Promise<Response> {
     const nowMs = this.deps.clock.nowMs()
     const isNew = secret !== undefined
-    const used = isNew ? undefined : await this.deps.keys.lastUsed(key.tenantId)
+    const used = isNew ? undefined : await this.deps.keys.lastUsed(key.tenantId, [key.id])
     const hasAccount = !isNew && key.own?.budget !== undefined
     const standings = hasAccount ? await this.deps.money.standings(key.tenantId) : []
     const json = adminKeyJson(key, nowMs, {
@@ -328,10 +285,6 @@ function circleOf({ actor, principal, rule, tenantId }: Asked<unknown, unknown>)
 function isIn({ ownerId, tenantId }: Circle, key: ApiKey): boolean {
   if (key.tenantId !== tenantId) return false
   return ownerId === undefined || (key.owner?.kind === 'user' && key.owner.id === ownerId)
-}
-
-function isOwnedBy({ owner }: ApiKey, text: string): boolean {
-  return text === (owner === undefined ? 'none' : `${owner.kind}:${owner.id}`)
 }
 
 /** The key as it would be after a change. */

@@ -5,7 +5,6 @@ import {
   DEFAULT_ROUTING,
   type Model,
   type ModelPrice,
-  type PriceClasses,
   type Provider,
   type RoutingSettings,
   type Target,
@@ -13,6 +12,7 @@ import {
 } from '../../core/catalog.ts'
 import { compact, type JsonObject } from '../../core/json.ts'
 import type { ProviderModel } from '../../core/model-status.ts'
+import { priceInDollars } from '../../core/nano-usd.ts'
 import { isoTime } from '../../gateway/model-status.ts'
 import { isUsable, resolve } from '../../gateway/resolve.ts'
 import type { Catalog } from '../../gateway/snapshot.ts'
@@ -34,9 +34,11 @@ export function modelDocument(model: Model): JsonObject {
     price_changes:
       model.priceChanges?.map(({ fromMs, price }) => ({
         from: isoTime(fromMs),
-        ...classesJson(price),
+        ...compact(priceInDollars(price)),
       })) ?? null,
     access: model.access === undefined ? null : [...model.access],
+    cache: model.cache?.mode ?? null,
+    cache_ttl: model.cache?.ttlMs === undefined ? null : durationText(model.cache.ttlMs),
   }
 }
 
@@ -81,36 +83,17 @@ function durationText(durationMs: number): string {
   return durationMs % 1_000 === 0 && durationMs > 0 ? `${durationMs / 1_000}s` : `${durationMs}ms`
 }
 
-/** Nano-dollars per token as dollars per million tokens, without the dust of binary fractions. */
-function perMillion(nano: number | undefined): number | undefined {
-  return nano === undefined ? undefined : Math.round(nano * 1e6) / 1e9
-}
-
-function classesJson(price: PriceClasses): JsonObject {
-  return compact({
-    input: perMillion(price.input),
-    output: perMillion(price.output),
-    cache_read: perMillion(price.cacheRead),
-    cache_write: perMillion(price.cacheWrite),
-    cache_write_1h: perMillion(price.cacheWrite1h),
-    reasoning: perMillion(price.reasoning),
-    input_audio: perMillion(price.inputAudio),
-    output_audio: perMillion(price.outputAudio),
-    request: price.request === undefined ? undefined : price.request / 1e9,
-  })
-}
-
 /** Dollars per million tokens; what is not in it is unknown. */
 export function priceJson(price: ModelPrice): JsonObject {
   const { steps } = price
   return {
-    ...classesJson(price),
+    ...compact(priceInDollars(price)),
     ...(steps === undefined
       ? {}
       : {
           steps: steps.map((step) => ({
             above_input_tokens: step.aboveInputTokens,
-            ...classesJson(step),
+            ...compact(priceInDollars(step)),
           })),
         }),
   }

@@ -139,6 +139,8 @@ const RoutingSchema = strict({
   ),
 })
 
+const CACHE_MODES = ['off', 'exact', 'semantic'] as const
+
 const declared = {
   targets: t.Array(strict(target), {
     minItems: 1,
@@ -179,6 +181,14 @@ const declared = {
           '`group:`, `team:`, `user:`, `service:` or `key:` with a name, or `everyone`; null: everyone in the tenant.',
       }),
     ),
+  ),
+  cache: t.Optional(
+    nullable(oneOf(CACHE_MODES), {
+      description: 'Whether answers are kept, where the response cache is on; null: as all others.',
+    }),
+  ),
+  cache_ttl: t.Optional(
+    nullable(t.String({ maxLength: 20, description: 'As `10m` or `24h`: how long.' })),
   ),
 }
 
@@ -271,6 +281,8 @@ export const ModelSchema = t.Object(
     price: nullable(Price),
     price_changes: nullable(t.Array(t.Object({ from: moment(), ...prices }))),
     access: nullable(t.Array(t.String())),
+    cache: nullable(oneOf(CACHE_MODES)),
+    cache_ttl: nullable(t.String()),
     status: nullable(Status, { description: 'Of a direct model, what its provider says of it.' }),
     problems: t.Array(t.String(), { description: 'What keeps it from answering, in words.' }),
   },

@@ -5,9 +5,9 @@ import type { Static } from '@sinclair/typebox'
 import { LIMITS } from '../../core/limits.ts'
 import type { LimitAmounts, OwnLimits } from '../../core/money.ts'
 import type { JsonObject } from '../../core/json.ts'
+import { NANO_PER_USD } from '../../core/nano-usd.ts'
 import { moment, nullable, oneOf, strict, t, words } from './contract.ts'
 
-const NANO = 1e9
 const AMOUNT_MAX = 1_000_000_000_000
 /** Beyond it nano-dollars would not be exact. */
 const USD_MAX = 9_000_000
@@ -180,11 +180,11 @@ export function ownBudgetOf(
 }
 
 export function nanoOf(usd: number): number {
-  return Math.round(usd * NANO)
+  return Math.round(usd * NANO_PER_USD)
 }
 
 export function usdOf(nanoUsd: number): number {
-  return nanoUsd / NANO
+  return nanoUsd / NANO_PER_USD
 }
 
 /** The most items of a list in a body. */

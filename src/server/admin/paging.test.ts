@@ -4,7 +4,7 @@ import { expect, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { GatewayError } from '../../core/error.ts'
 import { checkParameters } from '../../testing/seed.ts'
-import { pageOf, type ListQuery } from './paging.ts'
+import { askedOf, pageEnd, pageOf, type ListQuery } from './paging.ts'
 
 interface Row {
   readonly id: string
@@ -105,4 +105,57 @@ test('a cursor of another list, or of none, is refused', () => {
     expect(error).toBeInstanceOf(GatewayError)
     expect(error).toMatchObject({ status: 400, code: 'invalid_cursor' })
   }
+})
+
+test('a list that the store cuts goes on from its own cursors, and from none that a store cannot be asked for', () => {
+  const sorts = { name: 'text', size: 'number' } as const
+  const places = fc.tuple(fc.oneof(fc.string(), fc.constant(null)), fc.string())
+  fc.assert(
+    fc.property(places, fc.constantFrom('asc' as const, 'desc' as const), (end, order) => {
+      fc.pre(!`${end[0]}${end[1]}`.includes('\u0000'))
+      const asked = askedOf({ order }, sorts)
+      const { next_cursor: cursor } = pageEnd(asked, { rows: [], end, total: 9 })
+      expect(askedOf({ order, cursor: cursor! }, sorts).after).toEqual(end)
+    }),
+    checkParameters(50),
+  )
+  expect(pageEnd(askedOf({}, sorts), { rows: [], end: null, total: 3 })).toEqual({
+    next_cursor: null,
+    total: 3,
+  })
+  const forged: [sort: 'name' | 'size', value: unknown, id: unknown][] = [
+    ['name', 5, 'a'],
+    ['name', 'a\u0000', 'a'],
+    ['name', 'a', '\u0000'],
+    ['name', null, 5],
+    ['name', ['a'], 'a'],
+    ['size', 'a', 'a'],
+    ['size', 1.5, 'a'],
+    ['size', 1e300, 'a'],
+  ]
+  for (const [sort, value, id] of forged) {
+    const cursor = Buffer.from(JSON.stringify([`${sort} asc`, value, id])).toString('base64url')
+    const refused = expect.objectContaining({ status: 400, code: 'invalid_cursor' })
+    expect(() => askedOf({ sort, cursor }, sorts)).toThrow(refused)
+  }
+})
+
+test('a part of a list is gone on with behind its end, though rows of it were renamed or are gone', () => {
+  const named = (name: string): Row => ({ id: `row-${name}`, name, size: 0 })
+  const query = { sort: 'name', order: 'asc', limit: 2 } as const
+  // The store placed b, c and d, and there is more; a and z are known beside it, and c was renamed since.
+  const rows = ['a', 'z', 'b', 'd', '0'].map(named)
+  const cursor = pageOf(['a', 'b'].map(named), { ...query, limit: 1 }, rules).next_cursor!
+  const page = pageOf(rows, { ...query, cursor }, rules, ['d', 'row-d'])
+  expect(page.rows.map(({ name }) => name)).toEqual(['b', 'd'])
+  expect(page.next_cursor).not.toBeNull()
+  const next = pageOf(['a', 'e', 'z'].map(named), { ...query, cursor: page.next_cursor! }, rules)
+  expect(next.rows.map(({ name }) => name)).toEqual(['e', 'z'])
+  // None of it is left: what is beside it and comes later is not shown before its turn.
+  const empty = pageOf([named('z')], query, rules, ['d', 'row-d'])
+  expect(empty.rows).toEqual([])
+  expect(pageOf([named('z')], { ...query, cursor: empty.next_cursor! }, rules)).toMatchObject({
+    rows: [named('z')],
+    next_cursor: null,
+  })
 })

@@ -165,7 +165,7 @@ export function providerActsRoutes(deps: ServerDeps) {
         {
           summary: 'Take a provider as well again',
           description:
-            'Closes circuits and ends the rests of keys in this process, and tells the other replicas where they share a Redis.',
+            'Closes circuits and ends the rests of keys in this process, and tells the other replicas: those on the same store within a second.',
           tag: 'Providers',
           body: strict({}),
           answers: {
@@ -173,6 +173,9 @@ export function providerActsRoutes(deps: ServerDeps) {
               id: t.String(),
               circuits: t.Integer({ description: 'Targets that were left alone here.' }),
               keys: t.Integer({ description: 'Keys that rested here.' }),
+              told: t.Boolean({
+                description: 'False where the store could not be written to tell others.',
+              }),
             }),
           },
           errors: [404],
@@ -180,14 +183,14 @@ export function providerActsRoutes(deps: ServerDeps) {
         async (ask) => {
           const found = await book.named(ask, ask.params['id'] ?? '')
           book.requireOwn(ask, found)
-          const { circuits, keys } = changes.reset(found)
+          const { circuits, isTold, keys } = await changes.reset(found)
           deps.logger.info('a provider was taken as well again by hand', {
             provider: providerUid(found),
             by: ask.actor.id,
             circuits,
             keys,
           })
-          return ask.reply({ id: found.id, circuits, keys })
+          return ask.reply({ id: found.id, circuits, keys, told: isTold })
         },
       ),
     )

@@ -42,6 +42,8 @@ export interface ProvidersDeps {
   /** What is wrong with certificates, in words that name the setting: `network.ca holds …`. */
   tlsProblem(network: NetworkSettings): string | undefined
   probe(provider: Provider, model: string | undefined): Promise<ProviderProbe>
+  /** Tells the other processes on this store that it is well again; false where that could not be. */
+  tellReset(provider: Provider): Promise<boolean>
 }
 
 /** Who asks about a provider. */

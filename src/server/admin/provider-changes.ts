@@ -79,11 +79,16 @@ export class ProviderChanges {
     })
   }
 
-  /** Closes circuits and ends the rests of keys, here and on other replicas. */
-  reset(provider: Provider): { readonly circuits: number; readonly keys: number } {
+  /** Closes circuits and ends the rests of keys, here at once and then on other replicas. */
+  async reset(provider: Provider): Promise<{
+    readonly circuits: number
+    readonly keys: number
+    readonly isTold: boolean
+  }> {
     const { health, snapshot } = this.deps.gateway
     const inForce = this.book.inForce(provider)
-    return health.reset(inForce, namedTargets(inForce, snapshot()))
+    const cleared = health.reset(inForce, namedTargets(inForce, snapshot()))
+    return { ...cleared, isTold: await this.deps.providers.tellReset(inForce) }
   }
 
   /** @throws GatewayError 409 for an id that is taken, and as `guardProvider` does */

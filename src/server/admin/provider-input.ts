@@ -67,6 +67,7 @@ export function providerOf(
       compatible: given.compatible,
       apiVersion: plain(given.api_version, 'api_version'),
       region: regionOf(given),
+      configId: plain(given.config_id, 'config_id'),
       keyStrategy: given.key_strategy,
       concurrency: concurrency && {
         max: concurrency.max,
@@ -315,6 +316,7 @@ function refuseProblems(provider: Provider, given: WholeProvider): void {
     hasApiVersion: isSaid(given.api_version),
     hasRegion: isSaid(given.region),
     hasContext: isSaid(given.context),
+    hasConfigId: isSaid(given.config_id),
     keys: keys.map(({ secret }) => secret),
     retries,
     entra: entra && {

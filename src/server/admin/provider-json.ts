@@ -54,6 +54,7 @@ export function settingsJson(provider: Provider): JsonObject {
     compatible: provider.compatible ?? null,
     api_version: provider.apiVersion ?? null,
     region: provider.region ?? null,
+    config_id: provider.configId ?? null,
     key_strategy: provider.keyStrategy ?? 'round_robin',
     timeouts: {
       connect_ms: timeouts.connectMs,

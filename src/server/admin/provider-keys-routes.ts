@@ -244,6 +244,7 @@ function refuseUnfit(provider: Provider, secret: string): void {
     hasApiVersion: false,
     hasRegion: region !== undefined,
     hasContext: false,
+    hasConfigId: false,
     keys: [secret],
     retries,
     entra: entra && {

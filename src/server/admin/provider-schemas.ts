@@ -5,29 +5,14 @@ import { type Static } from 'elysia'
 import {
   DEFAULT_CIRCUIT,
   DEFAULT_CONTEXT,
+  PROVIDER_TYPES,
   type KeyStrategy,
-  type ProviderType,
 } from '../../core/catalog.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { moment, nullable, oneOf, strict, t } from './contract.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600_000
-
-export const PROVIDER_TYPES = [
-  'openai',
-  'azure',
-  'anthropic',
-  'ollama',
-  'gemini',
-  'cohere',
-  'bedrock',
-  'mistral',
-  'openrouter',
-  'lmstudio',
-  'custom',
-  'mock',
-] as const satisfies readonly ProviderType[]
 
 /** In place of a secret that is there: sent back, it stays as it is. */
 export const KEPT = '***'
@@ -180,6 +165,10 @@ export const SETTINGS = {
     pattern: '^[A-Za-z0-9._-]+$',
   }),
   region: text(64, 'AWS region that requests are signed for.'),
+  config_id: text(
+    200,
+    'Which of its configurations a NeMo Guardrails server uses for models that name none; null: its default.',
+  ),
   key_strategy: t.Optional(
     nullable(oneOf(KEY_STRATEGIES, { default: 'round_robin' }), {
       description: 'Which key comes next.',
@@ -332,6 +321,7 @@ export const ProviderSchema = t.Object(
     compatible: nullable(t.String()),
     api_version: nullable(t.String()),
     region: nullable(t.String()),
+    config_id: nullable(t.String()),
     key_strategy: nullable(t.String()),
     timeouts: nullable(t.Required(TIMEOUTS)),
     retries: nullable(t.Required(RETRIES)),

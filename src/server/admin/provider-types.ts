@@ -3,10 +3,9 @@
 
 import type { Provider, ProviderType } from '../../core/catalog.ts'
 import type { JsonObject } from '../../core/json.ts'
-import type { Operation } from '../../dialects/dialect.ts'
-import type { ProviderKind, RelayedOperation } from '../../providers/provider.ts'
+import { OPERATIONS } from '../../dialects/dialect.ts'
+import { type ProviderKind, RELAYED_OPERATIONS } from '../../providers/provider.ts'
 import { providerKind } from '../../providers/registry.ts'
-import { PROVIDER_TYPES } from './provider-schemas.ts'
 
 interface Words {
   readonly title: string
@@ -35,6 +34,11 @@ const WORDS: Readonly<Record<ProviderType, Words>> = {
   },
   ollama: { title: 'Ollama', hint: 'Runs models on a machine of yours; no key is needed.' },
   lmstudio: { title: 'LM Studio', hint: 'Start its server under “Developer”; no key is needed.' },
+  nemo: {
+    title: 'NVIDIA NeMo Guardrails',
+    hint: 'Start its server; it asks the models of its configurations. No key is needed.',
+    example: 'http://127.0.0.1:8000',
+  },
   custom: {
     title: 'Another server',
     hint: 'Any server with an API compatible to OpenAI or Anthropic: vLLM, LiteLLM, Groq, Together …',
@@ -43,27 +47,11 @@ const WORDS: Readonly<Record<ProviderType, Words>> = {
   mock: { title: 'Mock', hint: 'Answers by itself, for tests and first tries.' },
 }
 
-const OPERATIONS: readonly Operation[] = ['chat', 'completion', 'embedding', 'token-count']
-
-const RELAYED: readonly RelayedOperation[] = [
-  'moderation',
-  'image',
-  'image-edit',
-  'image-variation',
-  'audio-transcription',
-  'audio-translation',
-  'audio-speech',
-  'rerank',
-  'response-compact',
-  'file',
-  'batch',
-]
-
 /** Every type this version knows, in the order people look for them. */
 export function providerTypes(): JsonObject[] {
   return (Object.keys(WORDS) as ProviderType[]).flatMap((type) => {
     const kind = providerKind(type)
-    return kind === undefined || !PROVIDER_TYPES.includes(type) ? [] : [typeJson(type, kind)]
+    return kind === undefined ? [] : [typeJson(type, kind)]
   })
 }
 
@@ -103,7 +91,7 @@ function capabilitiesOf(type: ProviderType, kind: ProviderKind): string[] {
   const provider = plainProvider(type, kind)
   return [
     ...OPERATIONS.filter((operation) => kind.dialects(provider, operation).length > 0),
-    ...RELAYED.filter((operation) => {
+    ...RELAYED_OPERATIONS.filter((operation) => {
       const item = operation === 'file' || operation === 'batch' ? {} : { model: 'model' }
       return kind.relayed?.({ provider, operation, ...item }) !== undefined
     }),
@@ -155,6 +143,13 @@ function fieldsOf(type: ProviderType, { example, needsBaseUrl, needsKey }: Needs
           field('region', 'Region', 'text', {
             example: 'eu-central-1',
             doc: 'Left out: the one in the address.',
+          }),
+        ]
+      : []),
+    ...(type === 'nemo'
+      ? [
+          field('config_id', 'Configuration', 'text', {
+            doc: 'For models that name none (model@configuration). Left out: its default.',
           }),
         ]
       : []),

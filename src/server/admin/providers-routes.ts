@@ -2,6 +2,7 @@
 // What the file declares is shown and left alone. Their keys have routes of their own.
 
 import { Elysia } from 'elysia'
+import { PROVIDER_TYPES } from '../../core/catalog.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { ServerDeps } from '../context.ts'
 import { adminRoutes, nullable, oneOf, strict, t } from './contract.ts'
@@ -14,7 +15,6 @@ import {
   DraftSchema,
   HEALTH_STATES,
   NewProviderSchema,
-  PROVIDER_TYPES,
   ProviderChangeSchema,
   ProviderSchema,
   WholeProviderSchema,

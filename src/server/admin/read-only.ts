@@ -1,4 +1,4 @@
-// Why something is shown and cannot be changed: the file declares it. One wording for everything of limits, budgets and keys.
+// Why something is shown and cannot be changed: the file or the environment declares it. One wording, whatever it is.
 
 import type { Origin } from '../../core/catalog.ts'
 import { GatewayError } from '../../core/error.ts'

@@ -4,6 +4,7 @@
 import type { Static } from '@sinclair/typebox'
 import { GatewayError } from '../../core/error.ts'
 import { LIMITS } from '../../core/limits.ts'
+import { NANO_PER_USD } from '../../core/nano-usd.ts'
 import type {
   RequestPosition,
   RequestSearchFilter,
@@ -12,7 +13,37 @@ import type {
 import { invalidMember } from './body.ts'
 import { ALL_TENANTS, moment, oneOf, strict, t } from './contract.ts'
 
-const NANO = 1_000_000_000
+const VERDICTS = [
+  'hit',
+  'pass',
+  'blocked',
+  'masked',
+  'flagged',
+  'observed',
+  'failed-open',
+  'failed-closed',
+] as const
+
+/** What guardrails and the response cache had to do with it. */
+const JUDGED = {
+  guardrail: t.Optional(
+    t.String({
+      maxLength: 300,
+      description: 'Id of a guardrail that was asked; empty: none was.',
+    }),
+  ),
+  verdict: t.Optional(
+    oneOf(VERDICTS, {
+      description:
+        'What a guardrail said, that of `guardrail` where it is named; `hit`: anything but `pass`.',
+    }),
+  ),
+  cache: t.Optional(
+    oneOf(['hit', 'miss', 'bypass', ''], {
+      description: 'What the response cache had to do with it; empty: nothing.',
+    }),
+  ),
+}
 
 const text = (description: string, maxLength = 300) =>
   t.Optional(t.String({ maxLength, description }))
@@ -48,6 +79,7 @@ export const FILTERS = {
   stream: whether('Whether a stream was asked for.'),
   finish: text('Why the answer ended, in the provider’s words.', 100),
   losses: whether('Whether something could not be said in the provider’s protocol.'),
+  ...JUDGED,
   fallback: whether('Whether it took more than one attempt.'),
   cached: whether('Whether some of the prompt came from the provider’s cache.'),
   min_cost_usd: dollars('Cost at least so much; one that is not known is less.'),
@@ -94,6 +126,9 @@ export function filterOf(query: Filters, tenantId: string): RequestSearchFilter 
     stream: query.stream,
     finish: query.finish,
     hasLosses: query.losses,
+    guardrailId: query.guardrail,
+    verdict: query.verdict,
+    cacheState: query.cache,
     hasFallback: query.fallback,
     isCached: query.cached,
     minCostNanoUsd: nano(query.min_cost_usd),
@@ -115,7 +150,7 @@ function statusOf(given: string): StatusFilter {
 }
 
 function nano(dollarsGiven: number | undefined): number | undefined {
-  return dollarsGiven === undefined ? undefined : Math.round(dollarsGiven * NANO)
+  return dollarsGiven === undefined ? undefined : Math.round(dollarsGiven * NANO_PER_USD)
 }
 
 function timeOf(given: string | undefined): number | undefined {

@@ -1,16 +1,17 @@
 // How a recorded request looks in the management API: a short form for lists and the tail, a long one for one request's page. Null is what
 // is not known or not there; only what the log holds is shown, and bodies only by the route that is for them.
 
+import { cacheJson, verdictJson } from '../../core/guardrail-json.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { lossToken } from '../../core/ir/loss.ts'
 import { totalInputTokens } from '../../core/ir/usage.ts'
+import { NANO_PER_USD } from '../../core/nano-usd.ts'
 import type { StoredRequest } from '../../core/ports.ts'
 import type { Latency, SeriesPoint } from '../../core/ports-requests.ts'
 import { routeJson } from '../../core/policy/route-json.ts'
+import { usageJson } from '../../core/usage-json.ts'
 import { moment, nullable, oneOf, t } from './contract.ts'
 import type { Names } from './names.ts'
-
-const NANO = 1_000_000_000
 
 const text = nullable(t.String())
 const count = nullable(t.Integer())
@@ -72,6 +73,34 @@ const AttemptSchema = t.Object({
   duration_ms: t.Number(),
 })
 
+const VerdictSchema = t.Object({
+  rule: t.String(),
+  check: t.String(),
+  stage: oneOf(['input', 'tool_result', 'output']),
+  verdict: oneOf([
+    'pass',
+    'blocked',
+    'masked',
+    'flagged',
+    'observed',
+    'failed-open',
+    'failed-closed',
+  ]),
+  categories: t.Array(t.String()),
+  started_ms: t.Number({ description: 'After the request had arrived.' }),
+  duration_ms: t.Number(),
+  asked: t.Integer({ description: 'How often; streams ask once for each window.' }),
+})
+
+const CacheSchema = t.Object({
+  state: oneOf(['hit', 'miss', 'bypass']),
+  kind: oneOf(['exact', 'semantic']),
+  saved_usd: nullable(t.Number(), { description: 'What the answer had cost when it was bought.' }),
+  age_ms: amount,
+  started_ms: amount,
+  duration_ms: amount,
+})
+
 export const RequestDetailSchema = t.Object(
   {
     ...ROW,
@@ -104,6 +133,10 @@ export const RequestDetailSchema = t.Object(
       description:
         'How the targets were put into an order; null where there was nothing to decide.',
     }),
+    guardrails: nullable(t.Array(VerdictSchema), {
+      description: 'Rules that were asked; null where none holds.',
+    }),
+    cache: nullable(CacheSchema, { description: 'Null where no cache is configured for it.' }),
     has_content: t.Boolean({ description: 'Bodies were kept.' }),
   },
   { $id: 'RequestDetail' },
@@ -160,7 +193,7 @@ export function rowJson({ outcome, sequence }: StoredRequest, names: Names): Jso
     cache_read_tokens: usage?.cacheReadTokens ?? null,
     output_tokens: usage?.outputTokens ?? null,
     usage_estimated: usage?.estimated ?? false,
-    cost_usd: costNanoUsd === undefined ? null : costNanoUsd / NANO,
+    cost_usd: costNanoUsd === undefined ? null : costNanoUsd / NANO_PER_USD,
     total_ms: outcome.totalMs,
     first_token_ms: outcome.firstTokenMs ?? null,
     queued_ms: outcome.queuedMs ?? null,
@@ -171,24 +204,14 @@ export function rowJson({ outcome, sequence }: StoredRequest, names: Names): Jso
 
 /** Everything about one request but its bodies. */
 export function detailJson(stored: StoredRequest, names: Names): JsonObject {
-  const { attempts, losses, route, usage = {}, ...outcome } = stored.outcome
+  const { attempts, cache, guardrails, losses, route, usage, ...outcome } = stored.outcome
   return {
     ...rowJson(stored, names),
     user_agent: outcome.userAgent ?? null,
     request_bytes: outcome.requestBytes,
     response_bytes: outcome.responseBytes,
     provider_ms: outcome.providerMs ?? null,
-    usage: {
-      input_tokens: usage.inputTokens ?? null,
-      cache_read_tokens: usage.cacheReadTokens ?? null,
-      cache_write_5m_tokens: usage.cacheWrite5mTokens ?? null,
-      cache_write_1h_tokens: usage.cacheWrite1hTokens ?? null,
-      output_tokens: usage.outputTokens ?? null,
-      reasoning_tokens: usage.reasoningTokens ?? null,
-      input_audio_tokens: usage.inputAudioTokens ?? null,
-      output_audio_tokens: usage.outputAudioTokens ?? null,
-      estimated: usage.estimated ?? false,
-    },
+    usage: { ...usageJson(usage) },
     attempts_made: attempts.map((attempt) => ({
       provider: attempt.providerId,
       model: attempt.model,
@@ -209,11 +232,14 @@ export function detailJson(stored: StoredRequest, names: Names): JsonObject {
       detail: loss.detail ?? null,
     })),
     route: (route?.map(routeJson) ?? null) as JsonObject[] | null,
+    guardrails: (guardrails?.map(verdictJson) ?? null) as JsonObject[] | null,
+    cache: cache === undefined ? null : ({ ...cacheJson(cache) } as JsonObject),
     has_content: hasContent(stored),
   }
 }
 
-export function hasContent({ outcome }: StoredRequest): boolean {
+export function hasContent({ isContentDamaged, objectKey, outcome }: StoredRequest): boolean {
+  if (objectKey !== undefined || isContentDamaged === true) return true
   const { providerRequestBody, providerResponseBody, requestBody, responseBody } = outcome
   const bodies = [requestBody, responseBody, providerRequestBody, providerResponseBody]
   return bodies.some((body) => body !== undefined)
@@ -262,7 +288,7 @@ export function pointJson(point: SeriesPoint): JsonObject {
     cache_write_tokens: point.cacheWriteTokens,
     output_tokens: point.outputTokens,
     reasoning_tokens: point.reasoningTokens,
-    cost_usd: point.costNanoUsd / NANO,
+    cost_usd: point.costNanoUsd / NANO_PER_USD,
     unpriced_requests: point.unpricedRequests,
     fallbacks: point.fallbacks,
     cache_hits: point.cacheHits,

@@ -2,6 +2,7 @@
 // those with rights over the whole installation name another, or all.
 
 import { Elysia } from 'elysia'
+import { PLATFORM_TENANT_ID } from '../../core/identity.ts'
 import { LIMITS } from '../../core/limits.ts'
 import {
   REQUEST_FACETS,
@@ -23,6 +24,7 @@ import {
   type RouteContract,
 } from './contract.ts'
 import { isNamed, Names } from './names.ts'
+import { exportResponse, requireContent, withObject } from './requests-export.ts'
 import { bucketOf, cursorAt, filterOf, FILTERS, positionIn } from './requests-input.ts'
 import {
   contentJson,
@@ -178,11 +180,26 @@ const ONE = {
 
 const CONTENT = {
   summary: 'The bodies of one request',
-  description: 'Where the policy was `content` when it was made: else there are none to show.',
+  description:
+    'Where the policy kept them when it was made: else there are none to show. Who reads them is recorded in the audit.',
   tag: 'Requests',
   allTenants: true,
   answers: { 200: RequestContentSchema },
   errors: [404],
+} as const satisfies RouteContract
+
+const EXPORT = {
+  summary: 'The request log as JSON lines',
+  description:
+    'Every request that fits, newest first, one JSON object a line, read as fast as it is taken. Bodies come with `content`, for those who may read them; that is recorded in the audit.',
+  tag: 'Requests',
+  query: strict({
+    ...FILTERS,
+    content: t.Optional(t.Boolean({ description: 'With bodies, where they were kept.' })),
+  }),
+  allTenants: true,
+  answers: { 200: t.String() },
+  media: { 200: 'application/jsonl' },
 } as const satisfies RouteContract
 
 export function requestsRoutes(deps: ServerDeps) {
@@ -286,6 +303,29 @@ export function requestsRoutes(deps: ServerDeps) {
       }),
     )
     .get(
+      `${base}/export`,
+      ...on('GET', `${base}/export`, EXPORT, async (ask) => {
+        const { actor, principal, query, request, tenantId } = ask
+        const filter = filterOf(query, tenantId)
+        const withContent = query.content === true
+        if (withContent) {
+          requireContent(principal, tenantId)
+          const { tenantId: _tenant, ...asked } = filter
+          await deps.content.record(
+            {
+              tenantId: tenantId === ALL_TENANTS ? PLATFORM_TENANT_ID : tenantId,
+              action: 'content.export',
+              target: { kind: 'request', id: '*' },
+              after: { filter: asked },
+            },
+            actor,
+          )
+        }
+        const names = () => namesOf(tenantId)
+        return exportResponse(request, { filter, withContent, names }, deps)
+      }),
+    )
+    .get(
       `${base}/:id`,
       ...on('GET', `${base}/:id`, ONE, async ({ params, reply, tenantId }) =>
         reply(detailJson(await found(tenantId, params['id']), namesOf(tenantId))),
@@ -293,10 +333,15 @@ export function requestsRoutes(deps: ServerDeps) {
     )
     .get(
       `${base}/:id/content`,
-      ...on('GET', `${base}/:id/content`, CONTENT, async ({ params, reply, tenantId }) => {
+      ...on('GET', `${base}/:id/content`, CONTENT, async ({ actor, params, reply, tenantId }) => {
         const stored = await found(tenantId, params['id'])
         if (!hasContent(stored)) throw notFound('content')
-        return reply(contentJson(stored))
+        const shown = await withObject(stored, deps)
+        // Before it is shown: what cannot be recorded is not read.
+        const { logId, tenantId: whose } = stored.outcome
+        const target = { kind: 'request', id: logId }
+        await deps.content.record({ tenantId: whose, action: 'content.read', target }, actor)
+        return reply(contentJson(shown))
       }),
     )
 }

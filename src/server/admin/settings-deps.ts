@@ -2,6 +2,7 @@
 
 import type { Actor } from '../../core/audit.ts'
 import type { Model, Provider } from '../../core/catalog.ts'
+import type { GuardrailRule } from '../../core/guardrail.ts'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { BudgetRule, LimitRule } from '../../core/money.ts'
 import type { SettingValues } from '../../core/ports.ts'
@@ -48,7 +49,7 @@ export interface AboutView {
 }
 
 /** Parts of a configuration that can be exported and imported. */
-export type ConfigPart = 'settings' | 'providers' | 'models' | 'limits' | 'budgets'
+export type ConfigPart = 'settings' | 'providers' | 'models' | 'limits' | 'budgets' | 'guardrails'
 
 export interface ExportRequest {
   readonly tenantId: string
@@ -89,6 +90,7 @@ export interface ReadConfig {
   readonly models: readonly ImportedThing<Model>[]
   readonly limits: readonly ImportedThing<LimitRule>[]
   readonly budgets: readonly ImportedThing<BudgetRule>[]
+  readonly guardrails: readonly ImportedThing<GuardrailRule>[]
   readonly settings: readonly ImportedSetting[]
   /** Lists that are there, empty or not. */
   readonly parts: ReadonlySet<string>
@@ -127,7 +129,8 @@ export interface ConfigurationDeps {
     models(model: Model): string
     limits(rule: LimitRule): string
     budgets(rule: BudgetRule): string
+    guardrails(rule: GuardrailRule): string
   }
   /** The form of what the file declares. */
-  declaredForm(kind: 'providers' | 'models', id: string): string | undefined
+  declaredForm(kind: 'providers' | 'models' | 'guardrails', id: string): string | undefined
 }

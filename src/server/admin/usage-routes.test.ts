@@ -18,6 +18,8 @@ function row(group: UsageRow['group'], costNanoUsd = 0): UsageRow {
     costNanoUsd,
     unpricedRequests: 0,
     estimatedRequests: 0,
+    responseHits: 0,
+    savedNanoUsd: 0,
   }
 }
 

@@ -97,6 +97,8 @@ const AMOUNTS = {
     description: 'Answered requests whose cost is not known: `cost_usd` lacks them.',
   }),
   estimated_requests: t.Integer({ description: 'Requests whose usage is an estimate of ours.' }),
+  response_hits: t.Integer({ description: 'Answered from the response cache.' }),
+  saved_usd: t.Number({ description: 'What those answers had cost when they were bought.' }),
 }
 
 const value = t.Optional(nullable(t.String()))
@@ -274,6 +276,8 @@ const NOTHING: UsageRow = {
   costNanoUsd: 0,
   unpricedRequests: 0,
   estimatedRequests: 0,
+  responseHits: 0,
+  savedNanoUsd: 0,
 }
 
 async function reportCsv(filter: UsageFilter, names: Names, deps: ServerDeps): Promise<string> {

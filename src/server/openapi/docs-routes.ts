@@ -1,5 +1,5 @@
-// `/openapi.json`, and the page on which it can be read and tried out. Both are for anybody: they tell what there is, and nothing of whose
-// it is. The document is made once, at the first look.
+// `/openapi.json`, the page on which it can be read and tried out, and the guide. All are for anybody: they tell what there is, and nothing
+// of whose it is. The document is made once, at the first look.
 
 import { Elysia } from 'elysia'
 import { gzipSync } from 'node:zlib'
@@ -24,8 +24,19 @@ export function docsRoutes(deps: ServerDeps, routes: () => readonly RegisteredRo
     .get('/docs', ({ request }) => webFile(request, 'docs/index.html', deps))
     .get('/docs/*', ({ request }) => {
       const name = pathOf(request).slice('/docs/'.length)
+      if (name === 'guide' || name.startsWith('guide/')) return guideFile(request, name, deps)
       return webFile(request, name === '' ? 'docs/index.html' : `docs/${name}`, deps)
     })
+}
+
+/** What a page of the guide loads has an ending; a page has none. */
+const LOADED = /\.(?:js|css|json|png|svg)$/
+
+/** @param name `guide`, `guide/limits`, `guide/start-1a2b3c4d.js` */
+function guideFile(request: Request, name: string, deps: ServerDeps): Promise<Response> {
+  if (LOADED.test(name)) return webFile(request, `docs/${name}`, deps)
+  const page = name.replace(/^guide\/?/, '') || 'index'
+  return webFile(request, `docs/guide/${page}.html`, deps, 'docs/guide/404.html', true)
 }
 
 function assetOf(document: object): WebAsset {

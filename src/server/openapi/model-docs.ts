@@ -174,6 +174,7 @@ const ANSWER_HEADERS: Readonly<Record<string, JsonObject>> = Object.fromEntries(
     'x-weir-model',
     'x-weir-mode',
     'x-weir-attempts',
+    'x-weir-cache',
     'x-weir-cost-usd',
     'x-weir-losses',
   ].map((name) => [name, shared('headers', name)]),

@@ -152,6 +152,10 @@ export const SHARED = {
       schema: { type: 'string', enum: ['relay', 'translate'] },
     },
     'x-weir-attempts': { description: 'Tries it took.', schema: { type: 'integer' } },
+    'x-weir-cache': {
+      description: 'Where the response cache is on: whether the answer came from it.',
+      schema: { type: 'string', enum: ['hit', 'semantic-hit', 'miss', 'bypass'] },
+    },
     'x-weir-cost-usd': {
       description: 'What it cost, where that is known before the body.',
       schema: { type: 'string' },

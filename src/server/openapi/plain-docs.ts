@@ -163,6 +163,12 @@ function loginDocs(): Entry[] {
       properties: { name: text(), password: text(), return: text('Where to go on.') },
       additionalProperties: false,
     }),
+    post('/auth/login/link', 'Log in with a one-time link', 200, {
+      type: 'object',
+      required: ['token'],
+      properties: { token: text('Of the link.') },
+      additionalProperties: false,
+    }),
     post('/auth/setup', 'Make the first administrator', 201, {
       type: 'object',
       required: ['token', 'name', 'password'],

@@ -136,6 +136,39 @@ const vscode: SnippetTool = {
   ],
 }
 
+const zed: SnippetTool = {
+  id: 'zed',
+  title: 'Zed',
+  group: 'Coding tools',
+  note: 'max_tokens is what the model takes at once. Zed reads the key from WEIR_API_KEY, or asks for it in its settings and keeps it in the keychain.',
+  parts: ({ baseUrl, model }) => [
+    {
+      where: 'settings.json',
+      language: 'json',
+      text: `${JSON.stringify(
+        {
+          language_models: {
+            openai_compatible: {
+              weir: {
+                api_url: `${baseUrl}/v1`,
+                available_models: [{ name: model, display_name: model, max_tokens: 32_000 }],
+              },
+            },
+          },
+          agent: { default_model: { provider: 'weir', model } },
+        },
+        undefined,
+        2,
+      )}\n`,
+    },
+    {
+      where: 'A terminal',
+      language: 'sh',
+      text: lines(`export WEIR_API_KEY=${KEY}`, 'zed'),
+    },
+  ],
+}
+
 const llm: SnippetTool = {
   id: 'llm',
   title: 'llm',
@@ -169,5 +202,6 @@ export const CODING_TOOLS: readonly SnippetTool[] = [
   aider,
   opencode,
   vscode,
+  zed,
   llm,
 ]

@@ -96,9 +96,15 @@ export function explain(
   if (model !== undefined && !isOnList(principal, model)) {
     return { allowed: false, reason: 'they are not on the model’s access list' }
   }
-  const targets = model?.targets ?? []
+  const targets = model?.targets ?? targetsNamed(name)
   if (targets.length > 0 && targets.every((target) => isTargetDenied(principal, target))) {
     return { allowed: false, reason: 'every target of the model is denied' }
   }
   return decision
+}
+
+/** What `provider/model` asks for. */
+function targetsNamed(name: string): { readonly providerId: string; readonly model: string }[] {
+  const slash = name.indexOf('/')
+  return slash > 0 ? [{ providerId: name.slice(0, slash), model: name.slice(slash + 1) }] : []
 }

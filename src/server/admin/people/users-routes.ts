@@ -7,12 +7,13 @@ import type { Group, Status, Team, User } from '../../../core/identity.ts'
 import { LOCAL_ISSUER } from '../../../core/issuer.ts'
 import { LIMITS } from '../../../core/limits.ts'
 import { gained, without } from '../../../core/policy/giving.ts'
+import type { UserSort } from '../../../core/ports-people.ts'
 import type { Principal } from '../../../core/principal.ts'
 import { Rights } from '../../../core/rights.ts'
 import type { ServerDeps } from '../../context.ts'
 import { invalidMember, notFound } from '../body.ts'
 import { adminRoutes, nullable, oneOf, strict, words, t, type RouteContract } from '../contract.ts'
-import { listOf, listQuery, pageOf } from '../paging.ts'
+import { askedOf, listOf, listQuery, pageEnd } from '../paging.ts'
 import { conflict, guarded, type Asking, type Checks, type State } from './guard.ts'
 import { impactOf } from './impact.ts'
 import { requireIssuer } from './issuers.ts'
@@ -40,6 +41,14 @@ const Password = t.String({
   maxLength: LIMITS.passwordCharsMax,
   description: `At least ${LIMITS.passwordShortestChars} characters.`,
 })
+
+const SORTS = {
+  name: 'text',
+  subject: 'text',
+  email: 'text',
+  created: 'number',
+  last_login: 'number',
+} as const satisfies Record<UserSort, string>
 
 const listUsers = {
   summary: 'Users',
@@ -120,23 +129,13 @@ export function usersRoutes(deps: ServerDeps) {
       BASE,
       ...on('GET', BASE, listUsers, async ({ query, reply, tenantId }) => {
         const { issuer, status } = query
-        const users = (await people.users.list(tenantId)).filter(
-          (user) =>
-            (status === undefined || user.status === status) &&
-            (issuer === undefined || user.issuer === issuer),
-        )
-        const { rows, ...page } = pageOf(users, query, {
-          id: ({ id }) => id,
-          sorts: {
-            name: (user) => (user.name ?? user.email ?? user.subject).toLowerCase(),
-            subject: ({ subject }) => subject.toLowerCase(),
-            email: ({ email }) => email?.toLowerCase() ?? null,
-            created: ({ createdMs }) => createdMs,
-            last_login: ({ lastLoginMs }) => lastLoginMs ?? null,
-          },
-          text: ({ email, id, name, subject }) => [name, email, subject, id],
-        })
-        return reply({ data: rows.map(shownUser), ...page })
+        const filter = {
+          ...(issuer === undefined ? {} : { issuer }),
+          ...(status === undefined ? {} : { status }),
+        }
+        const asked = askedOf(query, SORTS)
+        const page = await people.users.page(tenantId, filter, asked)
+        return reply({ data: page.rows.map(shownUser), ...pageEnd(asked, page) })
       }),
     )
     .post(
