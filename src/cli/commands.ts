@@ -14,8 +14,36 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./serve.ts')).serve,
   },
   setup: {
-    summary: 'print a link that makes an administrator',
+    summary: 'tell a tool on this machine of Weir, or take that back',
     load: async () => (await import('./setup.ts')).setup,
+  },
+  'setup admin': {
+    summary: 'print a link that makes an administrator',
+    load: async () => (await import('./setup-admin.ts')).setupAdmin,
+  },
+  open: {
+    summary: 'open the web UI in the browser, logged in',
+    load: async () => (await import('./open.ts')).open,
+  },
+  'service install': {
+    summary: 'have the system run Weir from login on',
+    load: async () => (await import('./service-install.ts')).serviceInstall,
+  },
+  'service start': {
+    summary: 'start the service',
+    load: async () => (await import('./service-control.ts')).serviceStart,
+  },
+  'service stop': {
+    summary: 'stop the service until the next login or start',
+    load: async () => (await import('./service-control.ts')).serviceStop,
+  },
+  'service status': {
+    summary: 'show whether the service is installed, runs and answers',
+    load: async () => (await import('./service-control.ts')).serviceStatus,
+  },
+  'service uninstall': {
+    summary: 'stop the service and take it away; data stays',
+    load: async () => (await import('./service-control.ts')).serviceUninstall,
   },
   'keys create': {
     summary: 'make an API key and show it once',
@@ -74,6 +102,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'show where a request would go, without sending it',
     load: async () => (await import('./route.ts')).route,
   },
+  health: {
+    summary: 'ask the running server whether it is ready, for health checks',
+    load: async () => (await import('./health.ts')).health,
+  },
   doctor: {
     summary: 'find what keeps requests from being answered, and what to do',
     load: async () => (await import('./doctor.ts')).doctor,
@@ -102,9 +134,49 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'show recorded requests',
     load: async () => (await import('./logs.ts')).logs,
   },
+  'requests export': {
+    summary: 'print recorded requests as JSON lines',
+    load: async () => (await import('./requests-export.ts')).requestsExport,
+  },
+  'content list': {
+    summary: 'show which content of requests is kept',
+    load: async () => (await import('./content-rules.ts')).contentList,
+  },
+  'content save': {
+    summary: 'make or change a rule of which content is kept',
+    load: async () => (await import('./content-rules.ts')).contentSave,
+  },
+  'content delete': {
+    summary: 'delete a rule of which content is kept',
+    load: async () => (await import('./content-rules.ts')).contentDelete,
+  },
+  'holds list': {
+    summary: 'show legal holds',
+    load: async () => (await import('./holds.ts')).holdsList,
+  },
+  'holds create': {
+    summary: 'keep requests from being deleted',
+    load: async () => (await import('./holds.ts')).holdsCreate,
+  },
+  'holds release': {
+    summary: 'release a legal hold',
+    load: async () => (await import('./holds.ts')).holdsRelease,
+  },
+  erase: {
+    summary: 'delete one person’s data from the request log',
+    load: async () => (await import('./erase.ts')).erase,
+  },
   usage: {
     summary: 'show what was used and spent',
     load: async () => (await import('./usage.ts')).usage,
+  },
+  'cache stats': {
+    summary: 'show what the response cache holds and saved',
+    load: async () => (await import('./cache-stats.ts')).cacheStats,
+  },
+  'cache purge': {
+    summary: 'empty the response cache',
+    load: async () => (await import('./cache-purge.ts')).cachePurge,
   },
   'limits list': {
     summary: 'show limits',
@@ -134,9 +206,45 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'begin a budget anew',
     load: async () => (await import('./budgets-reset.ts')).budgetsReset,
   },
+  'guard list': {
+    summary: 'show guardrails in the order in which they are asked',
+    load: async () => (await import('./guard-list.ts')).guardList,
+  },
+  'guard show': {
+    summary: 'show one guardrail with its options, secrets masked',
+    load: async () => (await import('./guard-show.ts')).guardShow,
+  },
+  'guard test': {
+    summary: 'try guardrails on a text',
+    load: async () => (await import('./guard-test.ts')).guardTest,
+  },
+  'guard add': {
+    summary: 'make or change a guardrail',
+    load: async () => (await import('./guard-add.ts')).guardAdd,
+  },
+  'guard delete': {
+    summary: 'delete a guardrail',
+    load: async () => (await import('./guard-delete.ts')).guardDelete,
+  },
+  'flags list': {
+    summary: 'show feature flags',
+    load: async () => (await import('./flags-list.ts')).flagsList,
+  },
+  'flags set': {
+    summary: 'change a feature flag, for a tenant or for all',
+    load: async () => (await import('./flags-change.ts')).flagsSet,
+  },
+  'flags unset': {
+    summary: 'take a rule of a feature flag away',
+    load: async () => (await import('./flags-change.ts')).flagsUnset,
+  },
   reconcile: {
     summary: 'prove that totals are what the rows say, and compare a bill',
     load: async () => (await import('./reconcile.ts')).reconcile,
+  },
+  'db migrate': {
+    summary: 'bring the store to the schema of this version',
+    load: async () => (await import('./db-migrate.ts')).dbMigrate,
   },
   'db copy': {
     summary: 'move everything to another, empty database',
@@ -150,6 +258,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'bring a saved file back into an empty database',
     load: async () => (await import('./db-restore.ts')).dbRestore,
   },
+  'import litellm': {
+    summary: 'turn LiteLLM’s config.yaml into a configuration',
+    load: async () => (await import('./import-litellm.ts')).importLitellm,
+  },
+  'import openai-proxy': {
+    summary: 'turn an OpenAI proxy’s config.json into a configuration',
+    load: async () => (await import('./import-openai-proxy.ts')).importOpenaiProxy,
+  },
+  'import env': {
+    summary: 'turn variables of the environment into a configuration',
+    load: async () => (await import('./import-env.ts')).importEnv,
+  },
   'config check': {
     summary: 'check the configuration and show every problem',
     load: async () => (await import('./config-check.ts')).configCheck,
@@ -161,6 +281,18 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'config schema': {
     summary: 'print the JSON Schema of the configuration file',
     load: async () => (await import('./config-schema.ts')).configSchema,
+  },
+  update: {
+    summary: 'look whether there is a newer release; never installs one',
+    load: async () => (await import('./update.ts')).update,
+  },
+  completions: {
+    summary: 'print completions for a shell',
+    load: async () => (await import('./completions.ts')).completions,
+  },
+  manual: {
+    summary: 'print the manual page weir(1)',
+    load: async () => (await import('./manual.ts')).manual,
   },
   version: {
     summary: 'show the version',

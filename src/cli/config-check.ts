@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { unsupportedProviderText } from '../providers/registry.ts'
+import { guardrailProblems } from './guardrail-proof.ts'
 import type { Command, CommandInput } from './command.ts'
 import { counted, printable } from './format.ts'
 
@@ -21,6 +22,8 @@ async function run({ configFlags, output }: CommandInput): Promise<number> {
   let loaded: LoadedConfig
   try {
     loaded = loadConfig({ flags: configFlags })
+    const unusable = await guardrailProblems(loaded.config)
+    if (unusable.length > 0) throw new ConfigError(unusable)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const lines = error.problems.map((problem) => printable(formatProblem(problem)))

@@ -6,8 +6,8 @@ import { isExecutable } from '../assets.ts'
 
 const VARIABLE = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
 
-/** Commands that send many requests; the others stay below the limit. */
-function isServer(argv: readonly string[]): boolean {
+/** Whether the command is a server, which sends many requests; the others stay below the limit. */
+export function isServer(argv: readonly string[]): boolean {
   const first = argv.find((argument) => !argument.startsWith('-'))
   const asksForHelp = argv.some((argument) =>
     ['--help', '-h', '--version', '-v'].includes(argument),
@@ -15,18 +15,33 @@ function isServer(argv: readonly string[]): boolean {
   return !asksForHelp && (argv.length === 0 || argv[0]!.startsWith('-') || first === 'serve')
 }
 
+function canReplace(): boolean {
+  return process.platform !== 'win32' && typeof process.execve === 'function'
+}
+
 /** True when another process does the work now and this one has only to wait for it (where `execve` is missing). */
 export function raiseConnectionLimit(argv: readonly string[]): boolean {
-  if (!isServer(argv) || process.env[VARIABLE] !== undefined) return false
+  if (!isServer(argv)) return false
+  if (process.env[VARIABLE] !== undefined) {
+    // The child of below: nobody may stay behind, with the port, when a service manager ends the program that it has started.
+    if (!canReplace() && process.send !== undefined) {
+      process.on('disconnect', () => process.exit(1))
+      // Its own end does not wait for the other's.
+      process.channel?.unref()
+    }
+    return false
+  }
   const environment = { ...process.env, [VARIABLE]: String(LIMITS.upstreamConnectionsMax) }
   const program = isExecutable ? [process.execPath] : [process.execPath, process.argv[1]!]
   const command = [...program, ...argv]
-  if (process.platform !== 'win32' && typeof process.execve === 'function') {
-    process.execve(process.execPath, command, environment)
+  if (canReplace()) {
+    process.execve?.(process.execPath, command, environment)
   }
   const child = Bun.spawn(command, {
     env: environment,
     stdio: ['inherit', 'inherit', 'inherit'],
+    // Says nothing: its end is what the child has of ours.
+    ipc: () => {},
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
   void child.exited.then((code) => process.exit(code))

@@ -4,6 +4,7 @@
 import { parseAddressRange } from '../core/address.ts'
 import type { KeyOwner } from '../core/catalog.ts'
 import type { LimitAmounts, OwnLimits } from '../core/money.ts'
+import { NANO_PER_USD } from '../core/nano-usd.ts'
 import type { ApiKeyChange } from '../core/ports.ts'
 import { integerOption, listOption, parseExpiry, textOption } from './arguments.ts'
 import { type CommandInput, type OptionDoc, UsageError } from './command.ts'
@@ -14,8 +15,6 @@ import { actionsOption } from './roles-save.ts'
 const NAME_CHARS_MAX = 64
 const PATTERN_CHARS_MAX = 300
 const AMOUNT_MAX = 1e12
-const NANO = 1e9
-
 const AMOUNTS: readonly (readonly [string, keyof LimitAmounts, string])[] = [
   ['requests-per-minute', 'requestsPerMinute', 'requests it may make each minute'],
   ['requests-per-day', 'requestsPerDay', 'requests it may make each day'],
@@ -198,7 +197,7 @@ function budgetOption(input: CommandInput): OwnLimits['budget'] | undefined {
   const window = WINDOWS.find((each) => each === (named ?? 'month'))
   if (window === undefined) throw new UsageError(`--window takes ${WINDOWS.join(', ')}.`)
   const usd = /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN
-  const nanoUsd = Math.round(usd * NANO)
+  const nanoUsd = Math.round(usd * NANO_PER_USD)
   if (!Number.isSafeInteger(nanoUsd)) {
     throw new UsageError('--budget takes dollars such as 5 or 0.50, below nine million.')
   }

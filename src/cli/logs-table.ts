@@ -1,9 +1,10 @@
 // How a recorded request looks to a person: one line of a table, or all of it. Only words and numbers are chosen here; making
 // them harmless is `printable`'s work, which everything from outside passes.
 
+import type { GuardrailVerdict } from '../core/guardrail.ts'
 import { lossToken } from '../core/ir/loss.ts'
 import { totalInputTokens } from '../core/ir/usage.ts'
-import type { AttemptRecord, Outcome, RouteRecord } from '../core/outcome.ts'
+import type { AttemptRecord, CacheRecord, Outcome, RouteRecord } from '../core/outcome.ts'
 import { formatMs, formatTime, formatUsd, printable } from './format.ts'
 import type { Column } from './table.ts'
 
@@ -19,6 +20,7 @@ export const LOG_COLUMNS: readonly Column[] = [
   { header: 'TOTAL', align: 'right' },
   { header: 'FIRST', align: 'right' },
   { header: 'LOSSES', align: 'right' },
+  { header: 'NOTES', maxWidth: 60 },
   { header: 'ERROR' },
 ]
 
@@ -39,6 +41,7 @@ export function logCells(outcome: Outcome): string[] {
     formatMs(outcome.totalMs),
     firstTokenMs === undefined ? UNKNOWN : formatMs(firstTokenMs),
     String(losses.length),
+    notes(outcome),
     errorText(outcome),
   ]
 }
@@ -49,6 +52,28 @@ function modelText({ modelRequested, modelResolved, providerId }: Outcome): stri
   if (providerId === undefined) return asked
   const answered = `${providerId}/${modelResolved ?? ''}`
   return answered === asked ? asked : `${asked} → ${answered}`
+}
+
+/** What else had a part in it: the cache where it answered, guardrails that found something, other targets. */
+function notes({ attempts, cache, guardrails = [] }: Outcome): string {
+  const told = guardrails.filter(({ verdict }) => verdict !== 'pass')
+  return [
+    ...(cache?.state === 'hit' ? [`cache ${cache.kind}`] : []),
+    ...told.map(({ ruleId, verdict }) => `${ruleId} ${verdict}`),
+    ...(attempts.length > 1 ? [`${attempts.length} attempts`] : []),
+  ].join(', ')
+}
+
+function guardrailText(verdict: GuardrailVerdict): string {
+  const found = verdict.categories.length === 0 ? '' : ` (${verdict.categories.join(', ')})`
+  const asked = verdict.asked === 1 ? '' : `, asked ${verdict.asked} times`
+  return `${verdict.ruleId} (${verdict.check}) on ${verdict.stage}: ${verdict.verdict}${found} in ${formatMs(verdict.durationMs)}${asked}`
+}
+
+function cacheText({ ageMs, kind, savedNanoUsd, state }: CacheRecord): string {
+  const age = ageMs === undefined ? '' : `, ${formatMs(ageMs)} old`
+  const saved = savedNanoUsd === undefined ? '' : `, saved ${formatUsd(savedNanoUsd)}`
+  return `${kind}: ${state}${age}${saved}`
 }
 
 /** `~` marks numbers that are ours, not the provider's. */
@@ -93,6 +118,8 @@ export function logDetails(outcome: Outcome): string {
     ['first token', firstTokenMs === undefined ? undefined : formatMs(firstTokenMs)],
     ['bytes', `${outcome.requestBytes} in, ${outcome.responseBytes} out`],
     ...losses.map((loss) => ['loss', `${lossToken(loss)} ${loss.action}`] as const),
+    ['cache', outcome.cache === undefined ? undefined : cacheText(outcome.cache)],
+    ...(outcome.guardrails ?? []).map((verdict) => ['guardrail', guardrailText(verdict)] as const),
     ...(outcome.route ?? []).flatMap(routeLines),
     ...outcome.attempts.map((attempt) => ['attempt', attemptText(attempt)] as const),
   ]

@@ -134,6 +134,7 @@ test('the table shows unknown and zero apart, and where a request went', async (
       'TOTAL',
       'FIRST',
       'LOSSES',
+      'NOTES',
       'ERROR',
     ],
     ['2026-11-21 03:33:56', '200', 'openai-chat', '-', '-', '-', '-', '-', '12ms', '-', '0'],
@@ -165,6 +166,53 @@ test('the table shows unknown and zero apart, and where a request went', async (
       'client_closed',
     ],
   ])
+})
+
+test('what guardrails and the cache had to do with it is in its line, and all of it in its details', async () => {
+  const [row] = await record({
+    cache: { state: 'hit', kind: 'semantic', ageMs: 61_000, savedNanoUsd: 2_000_000 },
+    guardrails: [
+      {
+        ruleId: 'pii-out',
+        check: 'pii',
+        stage: 'output',
+        verdict: 'masked',
+        categories: ['email'],
+        durationMs: 2,
+        startedMs: 1,
+        asked: 3,
+      },
+      {
+        ruleId: 'quiet',
+        check: 'words',
+        stage: 'input',
+        verdict: 'pass',
+        categories: [],
+        durationMs: 1,
+        startedMs: 0,
+        asked: 1,
+      },
+    ],
+  })
+  const { out } = await weir.run('logs')
+  expect(out).toContain('cache semantic, pii-out masked')
+  expect(out).not.toContain('quiet')
+  const details = (await weir.run('logs', '--id', row!.logId)).out
+  expect(details).toContain('semantic: hit, 1m01s old, saved $0.002')
+  expect(details).toContain('pii-out (pii) on output: masked (email) in 2ms, asked 3 times')
+  expect(details).toContain('quiet (words) on input: pass in 1ms')
+})
+
+test('since: what is older is not shown', async () => {
+  const [old, young] = await record(
+    { timestampMs: Date.now() - 3 * 3_600_000 },
+    { timestampMs: Date.now() - 60_000 },
+  )
+  const shown = async (...args: string[]) =>
+    parseLines((await weir.run('logs', '--json', ...args)).out).map(({ log_id }) => log_id)
+  expect(await shown('--since', '1h')).toEqual([young!.logId])
+  expect(await shown('--since', '1d')).toEqual([old!.logId, young!.logId])
+  expect((await weir.run('logs', '--since', 'soon')).code).not.toBe(0)
 })
 
 test('selections: newest, errors, model, key of any of its ids', async () => {

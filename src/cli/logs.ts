@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/config.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { RequestFilter, StoredRequest } from '../core/ports.ts'
+import { pause } from '../storage/pause.ts'
 import type { Store } from '../storage/store.ts'
 import { requestJson } from '../telemetry/request-json.ts'
 import { integerOption, isOn, textOption } from './arguments.ts'
@@ -12,6 +13,7 @@ import { type Command, type CommandInput, type Output, UsageError } from './comm
 import { jsonText, printable } from './format.ts'
 import { LOG_COLUMNS, logCells, logDetails } from './logs-table.ts'
 import { IN_TENANT } from './people.ts'
+import { timeOption } from './span.ts'
 import { tenantOf, withExistingStore } from './store.ts'
 import { Table, tableStyle } from './table.ts'
 
@@ -23,7 +25,7 @@ export const logs: Command = {
   name: 'logs',
   summary: 'show recorded requests',
   usage:
-    'logs [--follow] [--json] [--limit N] [--errors] [--model M] [--key NAME] [--id LOG_ID] [--tenant ID]',
+    'logs [--follow] [--json] [--limit N] [--errors] [--model M] [--key NAME] [--since WHEN] [--id LOG_ID] [--tenant ID]',
   options: [
     { flag: '--follow', doc: 'go on with new requests until Ctrl-C' },
     { flag: '--json', doc: 'print one JSON object per line' },
@@ -40,6 +42,11 @@ export const logs: Command = {
     },
     { flag: '--key', value: 'NAME', doc: 'only this API key, by name or id' },
     {
+      flag: '--since',
+      value: 'WHEN',
+      doc: 'only requests since then: a date and time, or so long ago as 90m or 1d',
+    },
+    {
       flag: '--id',
       value: 'LOG_ID',
       doc: 'one request with all its details, and its bodies where they are kept',
@@ -48,7 +55,7 @@ export const logs: Command = {
   ],
   examples: [
     'weir logs --follow',
-    'weir logs --errors --limit 10',
+    'weir logs --errors --since 1h',
     "weir logs --json --key ci | jq '.cost_usd'",
   ],
   positionalsMax: 0,
@@ -60,6 +67,7 @@ interface Selection {
   readonly limit: number
   readonly errorsOnly: boolean
   readonly model?: string
+  readonly sinceMs?: number
   /** Undefined takes every key. */
   readonly keyIds?: readonly string[]
 }
@@ -72,6 +80,7 @@ async function run(input: CommandInput): Promise<number> {
   if (follow && id !== undefined) throw new UsageError('--follow and --id exclude each other.')
   const model = textOption(input, 'model')
   const keyName = textOption(input, 'key')
+  const sinceMs = timeOption(input, 'since', Date.now())
   const tenantId = tenantOf(input)
   const { config } = loadConfig({ flags: configFlags })
   const code = await withExistingStore(config, output, async (store) => {
@@ -89,6 +98,7 @@ async function run(input: CommandInput): Promise<number> {
       limit,
       errorsOnly: isOn(input, 'errors'),
       ...(model === undefined ? {} : { model }),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
       ...(keyIds === undefined ? {} : { keyIds }),
     }
     return await show(store, selection, createPrinter(input), { follow, config, output })
@@ -180,12 +190,13 @@ async function show(
 
 /** The newest requests of a selection, oldest first. */
 async function newest(store: Store, selection: Selection): Promise<StoredRequest[]> {
-  const { limit, errorsOnly, model, keyIds, tenantId } = selection
+  const { limit, errorsOnly, model, keyIds, sinceMs, tenantId } = selection
   const filter: RequestFilter = {
     tenantId,
     limit,
     ...(errorsOnly ? { status: 'error' as const } : {}),
     ...(model === undefined ? {} : { model }),
+    ...(sinceMs === undefined ? {} : { sinceMs }),
   }
   const lists =
     keyIds === undefined
@@ -255,17 +266,4 @@ function stopSignal(output: Output): StopSignal {
       process.off('SIGTERM', stop)
     },
   }
-}
-
-function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, durationMs)
-    signal.addEventListener('abort', end, { once: true })
-  })
 }

@@ -18,7 +18,7 @@ import { counted } from './format.ts'
 import { type Advice, connectionAdvice, refusalAdvice, tokenAdvice } from './provider-advice.ts'
 import { unusableText } from './providers.ts'
 
-/** Longest wait for an answer to a question of ours, whatever the provider's own limit is. */
+/** Longest wait for an answer of a model, whatever the provider's own limit is. */
 const ANSWER_TIMEOUT_MS = LIMITS.idleTimeoutMs / 4
 
 const ANSWER_CHARS_SHOWN = 40
@@ -204,13 +204,16 @@ export class Check {
     const { clock, heardDate, transport } = this.ports
     const { network, timeouts } = provider
     const secret = await this.secret()
-    const firstByteMs = Math.min(timeouts.firstByteMs, ANSWER_TIMEOUT_MS)
+    // A list is there or it is not; a model may have to be loaded before it says a word.
+    const isQuick = request.method === 'GET'
+    const limitMs = isQuick ? LIMITS.probeListTimeoutMs : ANSWER_TIMEOUT_MS
+    const firstByteMs = Math.min(timeouts.firstByteMs, limitMs)
     const response = await transport.send({
       ...request,
       headers: credentialled({ provider, kind, dialect }, secret, request, clock.nowMs()),
       timeouts: { ...timeouts, firstByteMs },
       network,
-      signal: AbortSignal.timeout(Math.min(timeouts.totalMs, 2 * ANSWER_TIMEOUT_MS)),
+      signal: AbortSignal.timeout(Math.min(timeouts.totalMs, 2 * limitMs)),
     })
     const { headers, status } = response
     const date = headers.get('date')

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/config.ts'
 import { BillError, compareBill, readBill, type BillDifference } from '../core/bill.ts'
 import { LIMITS } from '../core/limits.ts'
+import { NANO_PER_USD } from '../core/nano-usd.ts'
 import type { ReconcileReport } from '../core/ports-money.ts'
 import type { Store } from '../storage/store.ts'
 import { systemClock } from '../system.ts'
@@ -177,9 +178,9 @@ function billJson({ day, model, ours, theirs }: BillDifference) {
   return {
     day,
     model,
-    ours_usd: ours.nanoUsd / 1e9,
-    bill_usd: nanoUsd === undefined ? null : nanoUsd / 1e9,
-    difference_usd: nanoUsd === undefined ? null : (ours.nanoUsd - nanoUsd) / 1e9,
+    ours_usd: ours.nanoUsd / NANO_PER_USD,
+    bill_usd: nanoUsd === undefined ? null : nanoUsd / NANO_PER_USD,
+    difference_usd: nanoUsd === undefined ? null : (ours.nanoUsd - nanoUsd) / NANO_PER_USD,
     our_tokens: ours.tokens,
     billed_tokens: tokens ?? null,
   }

@@ -125,7 +125,11 @@ test('a running server answers for itself, with the key it wants', async () => {
     // What it says of a question is said, and not gone round.
     const unknown = await admin.run('route', 'fast', ...port)
     expect([unknown.code, unknown.out]).toEqual([1, ''])
-    expect(unknown.err).toContain('model_not_found')
+    expect(unknown.err).toContain('model_not_found (model): ')
+    expect(unknown.err).not.toContain('configuration alone')
+    const wrong = await admin.run('route', 'live', '--tokens', '7', '--key', 'nobody', ...port)
+    expect([wrong.code, wrong.out]).toEqual([1, ''])
+    expect(wrong.err).not.toContain('configuration alone')
   } finally {
     admin.remove()
   }

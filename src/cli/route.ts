@@ -141,8 +141,9 @@ function readAnswer(status: number, body: unknown, url: string): Asked {
   if (status === 200 && isObject(body) && Array.isArray(body['routes'])) {
     return { kind: 'answer', answer: body as unknown as ExplainedModel }
   }
-  const error = isObject(body) && isObject(body['error']) ? body['error'] : undefined
-  const code = error?.['code']
+  // Problem details (RFC 9457), as every error below `/admin`; another server's errors have another shape.
+  const problem = isObject(body) && typeof body['detail'] === 'string' ? body : undefined
+  const code = problem?.['code']
   const why =
     status === 401 || status === 403
       ? `The server at ${url} wants a key with the role admin in WEIR_ADMIN_KEY.`
@@ -150,10 +151,10 @@ function readAnswer(status: number, body: unknown, url: string): Asked {
   if (typeof code !== 'string' || code === 'unknown_url' || status === 401 || status === 403) {
     return { kind: 'none', why }
   }
-  const param = error?.['param']
+  const param = problem?.['param']
   const message = errorText(
     code,
-    String(error?.['message']),
+    String(problem?.['detail']),
     typeof param === 'string' ? param : null,
   )
   return { kind: 'refused', message }

@@ -1,7 +1,7 @@
 // What the commands of limits and budgets share: a rule as it was typed, made into what the management API takes and held against the same
 // schema, so that both say the same.
 
-import type { TSchema } from '@sinclair/typebox'
+import type { Static, TSchema } from '@sinclair/typebox'
 import { GatewayError } from '../core/error.ts'
 import type { JsonObject } from '../core/json.ts'
 import { check } from '../server/admin/checked.ts'
@@ -27,11 +27,17 @@ export function numberOption(input: CommandInput, flag: string): number | string
  * What was typed, checked and read.
  * @throws UsageError with the option that is wrong
  */
-export function ruleOf<T>(schema: TSchema, typed: JsonObject, read: (body: never) => T): T {
-  const body = Object.fromEntries(Object.entries(typed).filter(([, value]) => value !== undefined))
+export function ruleOf<S extends TSchema, T>(
+  schema: S,
+  typed: JsonObject,
+  read: (body: Static<S>) => T,
+): T {
+  const body: unknown = Object.fromEntries(
+    Object.entries(typed).filter(([, value]) => value !== undefined),
+  )
   try {
     check(schema, body)
-    return read(body as never)
+    return read(body)
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     const member = (error.param ?? '').replace(/[[.].*$/, '')

@@ -8,11 +8,12 @@ import { COMMON_OPTIONS, type Command, type Output, UsageError } from './command
 import { COMMANDS } from './commands.ts'
 import { printable } from './format.ts'
 import { commandHelp, programHelp } from './help.ts'
+import { standardOutput } from './standard-output.ts'
 
 /** Runs what `argv` (without program names) asks for. Resolves to the exit code. */
 export async function runCommandLine(
   argv: readonly string[],
-  output = terminal(),
+  output: Output = standardOutput(),
 ): Promise<number> {
   if (argv[0] === '--version' || argv[0] === '-v') {
     output.out(`weir ${VERSION}\n`)
@@ -168,23 +169,4 @@ function describe(error: unknown): string {
   }
   if (code === 'EACCES') return `permission denied: ${error.message}`
   return error.message
-}
-
-/** The process's own output. A reader that goes away (`weir logs | head`) ends the writing quietly. */
-function terminal(): Output {
-  const closed = new AbortController()
-  process.stdout.on('error', () => closed.abort())
-  // Where the reader of errors is gone there is nobody to tell.
-  process.stderr.on('error', () => {})
-  const isTerminal = process.stdout.isTTY === true
-  return {
-    out: (text) => {
-      if (!closed.signal.aborted) process.stdout.write(text)
-    },
-    error: (text) => void process.stderr.write(text),
-    color: isTerminal && (process.env['NO_COLOR'] ?? '') === '',
-    isTerminal,
-    columns: process.stdout.columns ?? 160,
-    closed: closed.signal,
-  }
 }

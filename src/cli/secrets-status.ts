@@ -47,6 +47,7 @@ async function run(input: CommandInput): Promise<number> {
           values: key.values,
         })),
         other_values: state.others,
+        clear_values: state.clear,
       })}\n`,
     )
     return 0
@@ -63,6 +64,11 @@ async function run(input: CommandInput): Promise<number> {
   if (state.others > 0) {
     output.error(
       `${state.others} more by the master key itself; 'weir secrets rotate' mends that.\n`,
+    )
+  }
+  if (state.clear > 0) {
+    output.error(
+      `${state.clear} kept for later requests in clear by an earlier release; a server encrypts them, and so does 'weir secrets rotate'.\n`,
     )
   }
   return 0

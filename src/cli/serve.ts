@@ -3,21 +3,30 @@
 import { startApp, type App } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config, LoadedConfig } from '../config/config.ts'
-import { formatProblem } from '../config/problem.ts'
+import { ConfigError, formatProblem, type ConfigProblem } from '../config/problem.ts'
 import { watchConfig } from '../config/watch.ts'
 import { providerUid, type Provider } from '../core/catalog.ts'
 import type { Logger } from '../core/ports.ts'
 import { isUsable } from '../gateway/resolve.ts'
 import { createLogger } from '../telemetry/log.ts'
+import { textOption } from './arguments.ts'
 import type { Command, CommandInput, Output } from './command.ts'
+import { guardrailProblems } from './guardrail-proof.ts'
+import { useEnvironmentFile } from './service/environment-file.ts'
+import { isErrorTerminal } from './standard-output.ts'
 
 export const serve: Command = {
   name: 'serve',
   summary: 'run the gateway (the default command)',
-  usage: 'serve [--host HOST] [--port PORT]',
+  usage: 'serve [--host HOST] [--port PORT] [--env-file FILE]',
   options: [
     { flag: '--host', value: 'HOST', doc: 'address to listen on (default 127.0.0.1)' },
     { flag: '--port', value: 'PORT', doc: 'port to listen on (default 9347; 0 takes a free one)' },
+    {
+      flag: '--env-file',
+      value: 'FILE',
+      doc: 'file with variables, NAME=value per line, readable by you alone',
+    },
   ],
   examples: ['weir', 'weir serve --port 8080', 'OPENAI_API_KEY=sk-… weir'],
   positionalsMax: 0,
@@ -26,31 +35,49 @@ export const serve: Command = {
 
 async function runServe(input: CommandInput): Promise<number> {
   const { output, configFlags } = input
+  const variables = textOption(input, 'env-file')
+  if (variables !== undefined) useEnvironmentFile(variables)
   const loaded = loadConfig({ flags: configFlags })
+  const unusable = await guardrailProblems(loaded.config)
+  if (unusable.length > 0) throw new ConfigError(unusable)
   let current = loaded.config
-  const logger = createServeLogger(() => current.log.level, current.log.format, output)
+  let level = () => current.log.level
+  const logger = createServeLogger(() => level(), current.log.format, output)
   // From before the first line is printed: whoever reads it may stop the process at once.
   const signalled = untilSignal(logger)
   const app = await startApp(current, logger)
+  // What was changed while it ran counts as well.
+  level = app.logLevel
+  const refuse = (problems: readonly ConfigProblem[]) => {
+    app.configurationRefused()
+    for (const problem of problems) {
+      logger.error('configuration refused, the running one stays', {
+        problem: formatProblem(problem),
+      })
+    }
+  }
+  const takeOver = async (config: Config) => {
+    const broken = await guardrailProblems(config)
+    if (broken.length > 0) return refuse(broken)
+    tellAddressChange(current, config, logger)
+    current = config
+    await app.reload(config)
+    logger.info('configuration reloaded')
+  }
+  // One after the other: the last edit is the one in force.
+  let taking = Promise.resolve()
   const watcher = watchConfig(
     loaded,
     {
       changed: (next) => {
-        tellAddressChange(current, next.config, logger)
-        current = next.config
-        app.reload(current).then(
-          () => logger.info('configuration reloaded'),
-          (error: unknown) =>
+        const before = taking
+        taking = Promise.allSettled([before])
+          .then(() => takeOver(next.config))
+          .catch((error: unknown) =>
             logger.error('configuration not taken over', { error: String(error) }),
-        )
+          )
       },
-      refused: (problems) => {
-        for (const problem of problems) {
-          logger.error('configuration refused, the running one stays', {
-            problem: formatProblem(problem),
-          })
-        }
-      },
+      refused: (problems) => refuse(problems),
     },
     { flags: configFlags },
   )
@@ -81,7 +108,7 @@ function createServeLogger(
 ): Logger {
   return createLogger({
     level,
-    format: format === 'auto' ? (process.stderr.isTTY ? 'pretty' : 'json') : format,
+    format: format === 'auto' ? (isErrorTerminal() ? 'pretty' : 'json') : format,
     nowMs: () => Date.now(),
     write: (line) => output.error(line),
   })

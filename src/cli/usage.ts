@@ -57,6 +57,7 @@ const COLUMNS: readonly Column[] = [
   { header: 'CACHED', align: 'right' },
   { header: 'OUTPUT', align: 'right' },
   { header: 'COST', align: 'right' },
+  { header: 'SAVED', align: 'right' },
   { header: 'UNPRICED', align: 'right' },
 ]
 
@@ -136,6 +137,7 @@ function cellsOf(row: UsageRow): string[] {
     String(row.cacheReadTokens),
     String(row.outputTokens),
     formatUsd(row.costNanoUsd),
+    formatUsd(row.savedNanoUsd),
     String(row.unpricedRequests),
   ]
 }

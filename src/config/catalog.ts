@@ -13,9 +13,11 @@ import type {
   RoutingSettings,
   TargetAbilities,
 } from '../core/catalog.ts'
+import { NANO_PER_USD, nanoPerToken } from '../core/nano-usd.ts'
 import { toOwnLimits } from './own-limits.ts'
 import { DEFAULT_BASE_URLS } from './base-urls.ts'
 import type { ValueOf } from './node.ts'
+import { toModelCache } from './schema-cache.ts'
 import type { KeySettings, ModelSettings } from './schema-catalog.ts'
 import type { ProviderSettings } from './schema-provider.ts'
 import type { NETWORK } from './schema-network.ts'
@@ -47,6 +49,7 @@ export function toProvider(settings: ProviderSettings, origin: Origin): Provider
       compatible: settings.compatible,
       apiVersion: settings.api_version,
       region: settings.region,
+      configId: settings.config_id,
     }),
     // Named by what it is, not by its place: a key keeps its health when others come and go.
     keys: [
@@ -135,11 +138,6 @@ function toEntra(entra: NonNullable<ProviderSettings['entra']>): EntraSettings {
   }
 }
 
-/** Dollars per million tokens → nano-dollars per token, without the dust of binary fractions. */
-export function nanoPerToken(dollarsPerMillion: number): number {
-  return Math.round(dollarsPerMillion * 1e9) / 1e6
-}
-
 type PriceValues = NonNullable<ModelSettings['price']>
 
 function toPrice(price: PriceValues): ModelPrice {
@@ -154,7 +152,7 @@ function toPrice(price: PriceValues): ModelPrice {
     reasoning: nano(price.reasoning),
     inputAudio: nano(price.input_audio),
     outputAudio: nano(price.output_audio),
-    request: price.request === undefined ? undefined : Math.round(price.request * 1e9),
+    request: price.request === undefined ? undefined : Math.round(price.request * NANO_PER_USD),
   })
 }
 
@@ -185,6 +183,7 @@ export function toModel(settings: ModelSettings, origin: Origin): Model {
         price: toPrice(change),
       })),
       routing: settings.routing === undefined ? undefined : toRouting(settings.routing),
+      cache: toModelCache(settings.cache, settings.cache_ttl),
     }),
   }
 }

@@ -56,6 +56,28 @@ const RULES: readonly Rule[] = [
   { id: 'openrouter', type: 'openrouter', key: 'OPENROUTER_API_KEY' },
 ]
 
+/** Variables by which a provider may be found here, without those that stand for anything else. */
+export const PROVIDER_VARIABLES: readonly string[] = [
+  ...RULES.flatMap(({ baseUrlVariable, key }) =>
+    baseUrlVariable === undefined ? [key] : [key, baseUrlVariable],
+  ),
+  'AZURE_OPENAI_ENDPOINT',
+  'AZURE_OPENAI_API_KEY',
+  'AZURE_OPENAI_API_VERSION',
+  'OPENAI_API_VERSION',
+  'AZURE_OPENAI_DEPLOYMENT',
+  'AZURE_TENANT_ID',
+  'AZURE_CLIENT_ID',
+  'AZURE_CLIENT_SECRET',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+  'AZURE_AUTHORITY_HOST',
+  'AWS_BEARER_TOKEN_BEDROCK',
+  'AWS_ENDPOINT_URL_BEDROCK_RUNTIME',
+  'AWS_REGION',
+  'OLLAMA_HOST',
+]
+
 /** `WEIR_NO_ENV_PROVIDERS=1` turns off providers from the environment and the asking of local servers. */
 export function isDiscoveryOff(surroundings: Surroundings): boolean {
   const value = variable(surroundings, 'WEIR_NO_ENV_PROVIDERS')?.trim().toLowerCase()

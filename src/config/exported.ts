@@ -4,6 +4,7 @@
 import { classifyAddress } from '../core/address.ts'
 import { DEFAULT_CIRCUIT, type Model, type Provider } from '../core/catalog.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
+import type { GuardrailRule } from '../core/guardrail.ts'
 import type { BudgetRule, LimitRule } from '../core/money.ts'
 import type { SettingValues } from '../core/ports.ts'
 import type { ConfigSource } from './config.ts'
@@ -18,6 +19,7 @@ import {
 } from './from-catalog.ts'
 import type { SectionNode } from './node.ts'
 import { MODEL } from './schema-catalog.ts'
+import { GUARDRAIL, guardrailValues } from './schema-guardrails.ts'
 import { BUDGET, LIMIT } from './schema-money.ts'
 import { PROVIDER } from './schema-provider.ts'
 import { SCHEMA } from './schema.ts'
@@ -33,17 +35,19 @@ export interface ExportParts {
   readonly models?: readonly Model[]
   readonly limits?: readonly LimitRule[]
   readonly budgets?: readonly BudgetRule[]
+  readonly guardrails?: readonly GuardrailRule[]
   /** Names of API keys, which cannot be exported. */
   readonly keyNames: readonly string[]
 }
 
-type Kind = 'providers' | 'models' | 'limits' | 'budgets'
+type Kind = 'providers' | 'models' | 'limits' | 'budgets' | 'guardrails'
 
 const NODES: Readonly<Record<Kind, SectionNode>> = {
   providers: PROVIDER,
   models: MODEL,
   limits: LIMIT,
   budgets: BUDGET,
+  guardrails: GUARDRAIL,
 }
 
 /** One thing in the form of the file. */
@@ -106,7 +110,8 @@ export function exportText(parts: ExportParts, format: 'yaml' | 'json'): string 
   const models = listOf('models', parts, modelValues, secrets)
   const limits = listOf('limits', parts, limitValues, secrets)
   const budgets = listOf('budgets', parts, budgetValues, secrets)
-  for (const [name, list] of Object.entries({ providers, models, limits, budgets })) {
+  const guardrails = listOf('guardrails', parts, guardrailValues, secrets)
+  for (const [name, list] of Object.entries({ providers, models, limits, budgets, guardrails })) {
     if (list.length > 0) document[name] = list
   }
   for (const provider of parts.providers ?? []) {
@@ -146,10 +151,14 @@ function listOf<T>(
       return isNew
     })
   const plainForm = (thing: object) => JSON.stringify(formOf(kind, thing, { secret: () => '' }))
-  const sorted = named.toSorted((one, other) => {
-    const [a, b] = [keyOf(kind, one.thing, plainForm), keyOf(kind, other.thing, plainForm)]
-    return a < b ? -1 : a > b ? 1 : 0
-  })
+  // Their order is what they mean.
+  const isList = kind === 'guardrails'
+  const sorted = isList
+    ? named
+    : named.toSorted((one, other) => {
+        const [a, b] = [keyOf(kind, one.thing, plainForm), keyOf(kind, other.thing, plainForm)]
+        return a < b ? -1 : a > b ? 1 : 0
+      })
   return sorted.map(({ thing }, index) => {
     const label = `${kind.slice(0, -1)}.${idOf(thing) ?? index + 1}`
     return formOf(kind, thing, { secret: (path) => secrets.name(label, path) })
@@ -162,17 +171,21 @@ function idOf(thing: object): string | undefined {
 
 /** Of two of one name the first is in force. Rules have no names: each stands by itself. */
 function nameOf(kind: Kind, thing: object, index: number): string {
-  return kind === 'providers' || kind === 'models' ? (idOf(thing) ?? '') : `${index}`
+  return isNamed(kind) ? (idOf(thing) ?? '') : `${index}`
+}
+
+function isNamed(kind: Kind): boolean {
+  return kind === 'providers' || kind === 'models' || kind === 'guardrails'
 }
 
 function keyOf(kind: Kind, thing: object, form: (thing: object) => string): string {
-  return kind === 'providers' || kind === 'models' ? (idOf(thing) ?? '') : form(thing)
+  return isNamed(kind) ? (idOf(thing) ?? '') : form(thing)
 }
 
 /** Of the file alone: what was found in the environment is found again wherever it is. */
 function declaredOf(kind: Kind, source: ConfigSource | undefined): object[] {
   if (source === undefined) return []
-  const mark = kind === 'providers' || kind === 'models' ? 'id' : 'per'
+  const mark = isNamed(kind) ? 'id' : 'per'
   const list: readonly object[] = source.settings[kind]
   return list.filter((_, index) => source.origins.get(`${kind}[${index}].${mark}`) === 'file')
 }
@@ -183,7 +196,15 @@ function settingsForm(
   secrets: SecretNames,
 ): JsonObject {
   if (source === undefined || withSettings !== true) return {}
-  const { budgets: _b, keys: _k, limits: _l, models: _m, providers: _p, ...keys } = SCHEMA.keys
+  const {
+    budgets: _b,
+    guardrails: _g,
+    keys: _k,
+    limits: _l,
+    models: _m,
+    providers: _p,
+    ...keys
+  } = SCHEMA.keys
   const declared = withoutOthers(source.settings, '', source)
   const form = sectionForm({ ...SCHEMA, keys }, declared, {
     secret: (path) => secrets.name('', path),

@@ -3,7 +3,7 @@
 
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { childPath } from './lines.ts'
-import type { Node, SectionNode } from './node.ts'
+import type { FreeNode, Node, SectionNode } from './node.ts'
 import { formatDuration, formatSize } from './units.ts'
 
 /** How values are written. */
@@ -24,10 +24,41 @@ export function sectionForm(
   const form: Record<string, JsonValue> = {}
   for (const [name, child] of Object.entries(node.keys)) {
     const member = isObject(value) ? value[name] : undefined
+    if (child.kind === 'free' && child.rest === true) {
+      Object.assign(form, restForm(child, member, value, style, path))
+      continue
+    }
     const written = nodeForm(child, member, style, childPath(path, name))
     if (written !== undefined) form[name] = written
   }
   return form
+}
+
+/** Members that stand beside the keys of their section. */
+function restForm(
+  node: FreeNode,
+  value: unknown,
+  section: unknown,
+  style: FormStyle,
+  path: string,
+): JsonObject {
+  const secret = (member: JsonValue, at: string): JsonValue => {
+    if (typeof member === 'string') return style.secret(at, member)
+    if (!isObject(member)) return plain(member, style)
+    const entries = Object.entries(member)
+    return Object.fromEntries(
+      entries.map(([name, inner]) => [name, secret(inner ?? null, childPath(at, name))]),
+    )
+  }
+  const members = Object.entries(isObject(value) ? value : {})
+  return Object.fromEntries(
+    members.map(([name, member = null]) => [
+      name,
+      node.isSecret?.(name, section) === true
+        ? secret(member, childPath(path, name))
+        : plain(member, style),
+    ]),
+  )
 }
 
 function nodeForm(
@@ -36,7 +67,7 @@ function nodeForm(
   style: FormStyle,
   path: string,
 ): JsonValue | undefined {
-  if (value === undefined || value === null || node.kind === 'later') return undefined
+  if (value === undefined || value === null) return undefined
   switch (node.kind) {
     case 'section': {
       const form = sectionForm(node, value, style, path)
@@ -68,7 +99,7 @@ function nodeForm(
 }
 
 function leafForm(
-  node: Exclude<Node, { kind: 'section' | 'list' | 'map' | 'free' | 'later' }>,
+  node: Exclude<Node, { kind: 'section' | 'list' | 'map' | 'free' }>,
   value: unknown,
   style: FormStyle,
   path: string,

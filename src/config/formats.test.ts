@@ -1,6 +1,7 @@
 // Formats whose forms are many; what becomes of them elsewhere is tested there.
 
 import { describe, expect, test } from 'bun:test'
+import { LIMITS } from '../core/limits.ts'
 import { checkFormat } from './formats.ts'
 
 const CONTEXT = { folder: '/', platform: process.platform }
@@ -30,4 +31,21 @@ describe('an entry of no_proxy', () => {
       expect(checkFormat('no-proxy', text, CONTEXT)).toHaveProperty('problem')
     },
   )
+})
+
+describe('a store', () => {
+  test.each([
+    'postgres://weir:secret@db/weir',
+    'postgresql://weir:secret@db-1:5432,db-2:5433,[::1]/weir?target_session_attrs=primary',
+    'postgres://weir:a,b@db-1,db-2/weir',
+  ])('%s is taken as it is', (text) => {
+    expect(checkFormat('storage-url', text, CONTEXT)).toEqual({ value: text })
+  })
+
+  test('has so many servers and no more', () => {
+    const text = (servers: number) => `postgres://u:p@${Array(servers).fill('h').join(',')}/db`
+    const most = LIMITS.postgresServersMax
+    expect(checkFormat('storage-url', text(most), CONTEXT)).toEqual({ value: text(most) })
+    expect(checkFormat('storage-url', text(most + 1), CONTEXT)).toHaveProperty('problem')
+  })
 })

@@ -16,6 +16,8 @@ import {
   webUrl,
   type Checked,
 } from '../core/outbound-text.ts'
+import { LIMITS } from '../core/limits.ts'
+import { postgresServers } from '../core/postgres-url.ts'
 import { isTenantId } from '../core/roles.ts'
 import type { TextFormat } from './node.ts'
 
@@ -124,9 +126,16 @@ function storageUrl(text: string, context: FormatContext): Checked {
 }
 
 function postgresUrl(text: string): Checked {
-  const url = URL.parse(text)
-  if (url === null || url.hostname === '' || !/^\/[^/]+$/.test(url.pathname) || url.hash !== '') {
-    return { problem: 'must be postgres://user:password@host:port/database' }
+  const servers = postgresServers(text)
+  if (servers.length > LIMITS.postgresServersMax) {
+    return { problem: `must name ${LIMITS.postgresServersMax} servers at most` }
+  }
+  for (const server of servers) {
+    const url = URL.parse(server)
+    const isWhole = url !== null && url.hostname !== '' && url.hash === ''
+    if (!isWhole || !/^\/[^/]+$/.test(url.pathname)) {
+      return { problem: 'must be postgres://user:password@host:port/database' }
+    }
   }
   return { value: text }
 }

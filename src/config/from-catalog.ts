@@ -1,12 +1,11 @@
 // The way back from the words of the core to the settings that would make them: what `catalog.ts` and `team.ts` read, written. Together they
 // are the identity, which `file-form.test.ts` proves; what the file has no word for is named by `unwritable`.
 
-import { DEFAULT_CIRCUIT, type Model, type ModelPrice, type Provider } from '../core/catalog.ts'
+import { DEFAULT_CIRCUIT, type Model, type Provider } from '../core/catalog.ts'
 import type { BudgetRule, LimitAmounts, LimitRule } from '../core/money.ts'
+import { NANO_PER_USD, priceInDollars } from '../core/nano-usd.ts'
 
 type Values = Readonly<Record<string, unknown>>
-
-const NANO = 1e9
 
 export function providerValues(provider: Provider): Values {
   const { check, circuit = DEFAULT_CIRCUIT, concurrency, context, entra, keys } = provider
@@ -20,6 +19,7 @@ export function providerValues(provider: Provider): Values {
     compatible: provider.compatible,
     api_version: provider.apiVersion,
     region: provider.region,
+    config_id: provider.configId,
     keys: secrets(false),
     draining_keys: secrets(true),
     key_strategy: provider.keyStrategy,
@@ -77,28 +77,9 @@ export function providerValues(provider: Provider): Values {
   }
 }
 
-/** Nano-dollars per token → dollars per million tokens. */
-function perMillion(nano: number | undefined): number | undefined {
-  return nano === undefined ? undefined : Math.round(nano * 1e6) / 1e9
-}
-
-function priceValues(price: ModelPrice): Values {
-  return {
-    input: perMillion(price.input),
-    output: perMillion(price.output),
-    cache_read: perMillion(price.cacheRead),
-    cache_write: perMillion(price.cacheWrite),
-    cache_write_1h: perMillion(price.cacheWrite1h),
-    reasoning: perMillion(price.reasoning),
-    input_audio: perMillion(price.inputAudio),
-    output_audio: perMillion(price.outputAudio),
-    request: price.request === undefined ? undefined : price.request / NANO,
-  }
-}
-
 /** Without its tenant: whoever takes it in says whose it is. */
 export function modelValues(model: Model): Values {
-  const { price, priceChanges, routing } = model
+  const { cache, price, priceChanges, routing } = model
   return {
     id: model.id,
     targets: model.targets.map(
@@ -130,12 +111,14 @@ export function modelValues(model: Model): Values {
     },
     losses: model.losses,
     context_window: model.contextWindow,
-    price: price && priceValues(price),
+    price: price && priceInDollars(price),
     price_changes: priceChanges?.map((change) => ({
       from: new Date(change.fromMs).toISOString(),
-      ...priceValues(change.price),
+      ...priceInDollars(change.price),
     })),
     access: model.access,
+    cache: cache?.mode,
+    cache_ttl: cache?.ttlMs,
   }
 }
 
@@ -160,7 +143,7 @@ export function budgetValues(rule: BudgetRule): Values {
   return {
     per,
     only,
-    usd: nanoUsd / NANO,
+    usd: nanoUsd / NANO_PER_USD,
     window,
     action,
     alert_at: alertAt,

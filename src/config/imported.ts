@@ -3,6 +3,7 @@
 
 import type { Model, Provider } from '../core/catalog.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import type { GuardrailRule } from '../core/guardrail.ts'
 import type { BudgetRule, LimitRule } from '../core/money.ts'
 import { toModel, toProvider } from './catalog.ts'
 import { formOf } from './exported.ts'
@@ -14,6 +15,7 @@ import { ConfigError, type ConfigProblem } from './problem.ts'
 import { parseConfigText, type ConfigFormat } from './read.ts'
 import { checkRules } from './rules.ts'
 import type { ModelSettings } from './schema-catalog.ts'
+import { guardrailValues, toGuardrailRule, type GuardrailSettings } from './schema-guardrails.ts'
 import { SCHEMA, type Settings } from './schema.ts'
 import type { ProviderSettings } from './schema-provider.ts'
 import { isChangeable } from './stored.ts'
@@ -42,6 +44,7 @@ export interface ImportedConfig {
   readonly models: readonly Imported<Model>[]
   readonly limits: readonly Imported<LimitRule>[]
   readonly budgets: readonly Imported<BudgetRule>[]
+  readonly guardrails: readonly Imported<GuardrailRule>[]
   /** By path, as they are written. */
   readonly settings: readonly ImportedSetting[]
   /** Parts that are there, empty or not. */
@@ -59,12 +62,13 @@ export interface ImportOptions {
 }
 
 const LABEL = 'import'
-const PARTS = ['providers', 'models', 'limits', 'budgets'] as const
+const PARTS = ['providers', 'models', 'limits', 'budgets', 'guardrails'] as const
 const NOTHING = {
   providers: [],
   models: [],
   limits: [],
   budgets: [],
+  guardrails: [],
   settings: [],
   parts: new Set<string>(),
   skipped: [],
@@ -86,6 +90,7 @@ const VALUES = {
   models: modelValues,
   limits: limitValues,
   budgets: budgetValues,
+  guardrails: guardrailValues,
 } as const
 
 /** The form of a thing that is there, to be compared with that of an imported one. */
@@ -94,6 +99,7 @@ export const FORMS = {
   models: (model: Model) => comparable('models', modelValues(model)),
   limits: (rule: LimitRule) => comparable('limits', limitValues(rule)),
   budgets: (rule: BudgetRule) => comparable('budgets', budgetValues(rule)),
+  guardrails: (rule: GuardrailRule) => comparable('guardrails', guardrailValues(rule)),
 } as const
 
 /** Secrets are a part of what is compared. */
@@ -219,7 +225,7 @@ class ImportReader {
     return settings
   }
 
-  private things({ budgets, limits, models, providers }: Settings) {
+  private things({ budgets, guardrails, limits, models, providers }: Settings) {
     return {
       providers: this.each('providers', providers, (one: ProviderSettings) =>
         toProvider(one, 'store'),
@@ -227,6 +233,10 @@ class ImportReader {
       models: this.each('models', models, (one: ModelSettings) => toModel(one, 'store')),
       limits: this.each('limits', limits, (one: Settings['limits'][number]) => ({
         ...toLimitRule(one, 0),
+        origin: 'store' as const,
+      })),
+      guardrails: this.each('guardrails', guardrails, (one: GuardrailSettings) => ({
+        ...toGuardrailRule(one),
         origin: 'store' as const,
       })),
       budgets: this.each('budgets', budgets, (one: Settings['budgets'][number]) => ({

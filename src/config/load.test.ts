@@ -2,56 +2,14 @@
 // Everything that can be wrong with one is in `problems.test.ts`.
 
 import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoadedConfig } from './config.ts'
-import { type ConfigFlags, loadConfig } from './load.ts'
-import { ConfigError } from './problem.ts'
+import { folderWith, loadIn, problemsOf, removeFolders, type Setting } from './test-files.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'weir-config-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
-
-let folders = 0
-function folderWith(files: Record<string, string>): string {
-  const folder = join(root, `case-${folders++}`)
-  mkdirSync(folder, { recursive: true })
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
-  return folder
-}
-
-interface Setting {
-  readonly environment?: Record<string, string>
-  readonly flags?: ConfigFlags
-}
-
-function loadIn(folder: string, { environment = {}, flags = {} }: Setting = {}): LoadedConfig {
-  const surroundings = {
-    environment,
-    platform: 'linux',
-    home: join(folder, 'home'),
-    workingFolder: folder,
-  } as const
-  return loadConfig({ flags, surroundings })
-}
+afterAll(removeFolders)
 
 function load(yaml: string, setting: Setting = {}): LoadedConfig {
   return loadIn(folderWith({ 'weir.yaml': yaml }), setting)
-}
-
-/** The problems as printed; an empty list when the configuration was accepted. */
-function problemsOf(yaml: string, setting: Setting = {}): string[] {
-  return problemsIn(folderWith({ 'weir.yaml': yaml }), setting)
-}
-
-function problemsIn(folder: string, setting: Setting = {}): string[] {
-  try {
-    loadIn(folder, setting)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message.split('\n')
-    throw error
-  }
 }
 
 const SECRET = 'a-secret-of-more-than-thirty-two-characters'

@@ -26,14 +26,20 @@ import {
 } from './environment.ts'
 import { withEnvironmentLimits } from './environment-limits.ts'
 import { dataFolder } from './folders.ts'
+import { foundModelSettings } from './found-model.ts'
 import { type Interpolated, interpolate } from './interpolate.ts'
 import { childPath, findLines, type KeyLines } from './lines.ts'
 import { ConfigError, type ConfigProblem } from './problem.ts'
 import { type ConfigDocument, findConfigFile, type FoundFile, readConfigFile } from './read.ts'
 import { checkRules } from './rules.ts'
 import { SCHEMA, type Settings } from './schema.ts'
-import type { ModelSettings } from './schema-catalog.ts'
+import { toClickHouse } from './clickhouse.ts'
+import { toTelemetry } from './telemetry.ts'
 import { placeAmong, toBudgetRule, toIssuer, toLimitRule } from './team.ts'
+import { toCache } from './schema-cache.ts'
+import { toContentRule, toContentStore } from './schema-content.ts'
+import { toFlagRules } from './schema-flags.ts'
+import { toGuardrailRule } from './schema-guardrails.ts'
 import { PROVIDER, type ProviderSettings } from './schema-provider.ts'
 import { processSurroundings, type Surroundings, variable } from './surroundings.ts'
 import { type Override, ProblemList, type SettingOrigin, validateSection } from './validate.ts'
@@ -56,8 +62,7 @@ export interface LoadOptions {
  * @throws ConfigError with every problem found.
  */
 export function loadConfig(options: LoadOptions = {}): LoadedConfig {
-  const surroundings = options.surroundings ?? processSurroundings()
-  const flags = options.flags ?? {}
+  const { flags = {}, surroundings = processSurroundings() } = options
   const found = findConfigFile(surroundings, flags.config)
   const document = found === undefined ? undefined : readConfigFile(found)
   const data = dataFolder(surroundings, flags.data)
@@ -70,6 +75,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   const providers: Provider[] = settings.providers.map((provider, index) =>
     withNetworkDefaults(toProvider(provider, providerOrigin(index, read)), network),
   )
+  const clickhouse = toClickHouse(settings.clickhouse, network)
   const isOff = isDiscoveryOff(surroundings)
   const discovery = {
     environment: settings.discovery.environment && !isOff,
@@ -83,6 +89,9 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
     storage: toStorage(settings.storage),
     secrets: toSecrets(settings.secrets),
     auth: toAuth(settings, network),
+    content: settings.content.map(toContentRule),
+    audit: settings.audit,
+    contentStore: toContentStore(settings.content_store),
     limits: settings.limits.map((limit, index, all) =>
       toLimitRule(limit, placeAmong(all, index), read.origins.get(`limits[${index}].per`)),
     ),
@@ -93,6 +102,9 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
       share: settings.budget_leases.share,
       expiresMs: settings.budget_leases.expires,
     },
+    guardrails: settings.guardrails.map(toGuardrailRule),
+    flags: toFlagRules(settings.flags),
+    cache: toCache(settings.cache),
     discovery,
     network,
     redis: settings.redis.url === undefined ? {} : { url: settings.redis.url },
@@ -106,7 +118,9 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
       toModel(model, index < read.declaredModels ? 'file' : 'environment'),
     ),
     keys: settings.keys.map((key) => toApiKey(key, document?.modifiedMs ?? 0)),
-    log: toLog(settings.log),
+    ...toTelemetry(settings, network),
+    ...(clickhouse === undefined ? {} : { clickhouse }),
+    ...(settings.update.url === undefined ? {} : { updateUrl: settings.update.url }),
   }
   return deepFreeze({
     config,
@@ -128,7 +142,8 @@ interface ReadSettings {
   readonly files: Interpolated['files']
 }
 
-function readSettings(
+/** The settings of a document and of what stands above it. @throws ConfigError with every problem found */
+export function readSettings(
   document: ConfigDocument | undefined,
   flags: ConfigFlags,
   surroundings: Surroundings,
@@ -234,30 +249,7 @@ function withFound(
     ...validateFound(extra, declared + found.providers.length, 'built-in', origins),
   ]
   const ids = new Set(settings.models.map((model) => model.id))
-  const models = found.models
-    .filter((model) => !ids.has(model.id))
-    .map((model): ModelSettings => ({
-      id: model.id,
-      targets: [
-        {
-          provider: model.provider,
-          model: model.id,
-          order: 0,
-          weight: 1,
-          tags: [],
-          abilities: undefined,
-          overrides: {},
-        },
-      ],
-      defaults: {},
-      routing: undefined,
-      losses: 'report',
-      context_window: undefined,
-      price: undefined,
-      price_changes: undefined,
-      tenant: undefined,
-      access: undefined,
-    }))
+  const models = found.models.filter((model) => !ids.has(model.id)).map(foundModelSettings)
   for (const index of models.keys()) {
     for (const key of ['id', 'targets']) {
       origins.set(`models[${settings.models.length + index}].${key}`, 'environment')
@@ -322,17 +314,6 @@ function toAuth({ auth, storage }: PlacedSettings, network: NetworkDefaults): Au
     sessionIdleMs: auth.session.idle,
     sessionLifetimeMs: auth.session.lifetime,
     issuers: auth.oidc.map((issuer) => withIssuerNetwork(toIssuer(issuer), network)),
-  }
-}
-
-function toLog(log: Settings['log']): Config['log'] {
-  const { format, level, max_size, requests, retention } = log
-  return {
-    format,
-    level,
-    requests,
-    ...(retention === undefined ? {} : { retentionMs: retention }),
-    ...(max_size === undefined ? {} : { bytesMax: max_size }),
   }
 }
 

@@ -65,8 +65,6 @@ export interface ChoiceNode extends Leaf {
   readonly kind: 'choice'
   readonly values: readonly string[]
   readonly default?: string
-  /** Values of later versions, with what to do until then. */
-  readonly later?: Readonly<Record<string, string>>
 }
 
 export interface ListNode extends Leaf {
@@ -95,23 +93,16 @@ export interface MapNode extends Leaf {
 /** Any document: handed on as it is. */
 export interface FreeNode extends Leaf {
   readonly kind: 'free'
-}
-
-/** Known to the design, not to this version: an error of its own, and in no documentation. */
-export interface LaterNode extends Described {
-  readonly kind: 'later'
+  /** Its members stand beside the other keys of its section: whatever is none of those is one of them. */
+  readonly rest?: true
+  /** Members that are known, each with its sentence, for editors. */
+  readonly members?: Readonly<Record<string, string>>
+  /** Which members are masked. @param section the value of the section it is in */
+  readonly isSecret?: (name: string, section: unknown) => boolean
 }
 
 export type Node =
-  | TextNode
-  | NumberNode
-  | BooleanNode
-  | ChoiceNode
-  | ListNode
-  | SectionNode
-  | MapNode
-  | FreeNode
-  | LaterNode
+  TextNode | NumberNode | BooleanNode | ChoiceNode | ListNode | SectionNode | MapNode | FreeNode
 
 type Bare<N> = N extends { kind: 'text' }
   ? string
@@ -124,7 +115,7 @@ type Bare<N> = N extends { kind: 'text' }
         : N extends { kind: 'list'; item: infer I }
           ? readonly Bare<I>[]
           : N extends { kind: 'section'; keys: infer K }
-            ? { readonly [P in keyof K as K[P] extends LaterNode ? never : P]: ValueOf<K[P]> }
+            ? { readonly [P in keyof K]: ValueOf<K[P]> }
             : N extends { kind: 'map' }
               ? Readonly<Record<string, string>>
               : N extends { kind: 'free' }

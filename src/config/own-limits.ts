@@ -1,9 +1,8 @@
 // Turns the limits and the budget that a key has of its own into the words of the core. Pure; what is absent stays absent.
 
 import type { LimitAmounts, OwnLimits } from '../core/money.ts'
+import { NANO_PER_USD } from '../core/nano-usd.ts'
 import type { KeySettings } from './schema-catalog.ts'
-
-const NANO = 1e9
 
 type Amounts = NonNullable<KeySettings['limits']>
 
@@ -32,7 +31,7 @@ export function toOwnLimits({ budget, limits }: KeySettings): OwnLimits | undefi
       ? {}
       : {
           budget: {
-            nanoUsd: Math.round(budget.usd * NANO),
+            nanoUsd: Math.round(budget.usd * NANO_PER_USD),
             window: budget.window,
             action: budget.action,
           },

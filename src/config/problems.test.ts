@@ -1,53 +1,9 @@
 // Every way a configuration file can be wrong, and the exact words it gets. Real files, through the whole of loading.
 
 import { afterAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { LoadedConfig } from './config.ts'
-import { type ConfigFlags, loadConfig } from './load.ts'
-import { ConfigError } from './problem.ts'
+import { folderWith, problemsIn, problemsOf, removeFolders } from './test-files.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'weir-config-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
-
-let folders = 0
-function folderWith(files: Record<string, string>): string {
-  const folder = join(root, `case-${folders++}`)
-  mkdirSync(folder, { recursive: true })
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
-  return folder
-}
-
-interface Setting {
-  readonly environment?: Record<string, string>
-  readonly flags?: ConfigFlags
-}
-
-function loadIn(folder: string, { environment = {}, flags = {} }: Setting = {}): LoadedConfig {
-  const surroundings = {
-    environment,
-    platform: 'linux',
-    home: join(folder, 'home'),
-    workingFolder: folder,
-  } as const
-  return loadConfig({ flags, surroundings })
-}
-
-/** The problems as printed; an empty list when the configuration was accepted. */
-function problemsOf(yaml: string, setting: Setting = {}): string[] {
-  return problemsIn(folderWith({ 'weir.yaml': yaml }), setting)
-}
-
-function problemsIn(folder: string, setting: Setting = {}): string[] {
-  try {
-    loadIn(folder, setting)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message.split('\n')
-    throw error
-  }
-}
+afterAll(removeFolders)
 
 const SECRET = 'a-secret-of-more-than-thirty-two-characters'
 const PROVIDER =
@@ -89,7 +45,7 @@ describe('problems', () => {
     expect(problemsOf(yaml)).toEqual([
       'weir.yaml:2: server.prot: unknown key (did you mean port?)',
       'weir.yaml:3: server.port: must be a whole number from 0 to 65535',
-      'weir.yaml:6: providers[0].type: must be one of openai, azure, anthropic, ollama, gemini, cohere, bedrock, mistral, openrouter, lmstudio, custom, mock (did you mean openai?)',
+      'weir.yaml:6: providers[0].type: must be one of openai, azure, anthropic, ollama, gemini, cohere, bedrock, mistral, openrouter, lmstudio, nemo, custom, mock (did you mean openai?)',
       'weir.yaml:7: providers[0].timeouts.connect: must be a duration with its unit, such as 250ms, 5s, 10m or 1h',
       'weir.yaml:8: providers[1].base_url: missing; a provider of type azure has no address of its own',
       'weir.yaml:11: models[0].targets[0].provider: no provider "opena1" is declared here or found in the environment (did you mean openai?)',
@@ -107,18 +63,14 @@ describe('problems', () => {
     )
   })
 
-  test.each([['log: { redact: [email] }', 'log.redact']])(
-    'a section of a later version is refused by name: %s',
-    (yaml, path) => {
-      expect(problemsOf(yaml)).toEqual([`weir.yaml:1: ${path}: not available in this version`])
-    },
-  )
-
   test.each([
     'mysql://u:hunter2@h/db',
     'postgres:///db',
     'postgres://u:hunter2@h',
     'postgres://u:hunter2@h/db#x',
+    'postgres://u:hunter2@h,/db',
+    'postgres://u:hunter2@,h/db',
+    'postgres://u:hunter2@h:x,i/db',
   ])('a store that there is not is refused without repeating its address: %s', (url) => {
     const [problem = ''] = problemsOf(`storage: { url: "${url}" }`)
     expect(problem).toStartWith('weir.yaml:1: storage.url: must be')

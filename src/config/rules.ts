@@ -12,16 +12,13 @@ import { quoteName } from './problem.ts'
 import type { Settings } from './schema.ts'
 import type { ModelSettings } from './schema-catalog.ts'
 import type { ProviderSettings } from './schema-provider.ts'
+import { checkCache } from './rules-cache.ts'
+import { refuseTwice, type RuleContext } from './rule-context.ts'
+import { checkFlagRules, checkGuardrails } from './rules-guardrails.ts'
 import { suggest } from './suggest.ts'
+import { checkClickHouse } from './clickhouse.ts'
+import { checkTelemetry } from './telemetry.ts'
 import type { ProblemList } from './validate.ts'
-
-export interface RuleContext {
-  readonly problems: ProblemList
-  /** The document had a value here, valid or not. */
-  has(path: string): boolean
-  /** Ids of providers that exist without being declared in the file. */
-  readonly foundProviders: readonly string[]
-}
 
 /** Adds a problem for every rule that is broken. */
 export function checkRules(settings: Unproven<Settings>, context: RuleContext): void {
@@ -54,7 +51,12 @@ export function checkRules(settings: Unproven<Settings>, context: RuleContext): 
   for (const [index, provider] of providers.entries()) {
     if (provider !== undefined) checkProvider(provider, childPath('providers', index), context)
   }
+  checkGuardrails(settings, context)
+  checkFlagRules(settings, context)
+  checkCache(settings, context)
   checkIssuers(settings, context)
+  checkTelemetry(settings, problems)
+  checkClickHouse(settings.clickhouse, problems)
   checkNetwork('network', context)
   checkTargets(settings, context)
 }
@@ -75,24 +77,6 @@ function checkIssuers({ auth }: Unproven<Settings>, { problems }: RuleContext): 
       childPath(childPath('auth.oidc', index), 'issuer'),
       'stands for every directory there is: name one, or set tenant_claim to tid, so that only those come that are tenants here',
     )
-  }
-}
-
-function refuseTwice(
-  values: readonly (string | undefined)[],
-  path: string,
-  key: string,
-  problems: ProblemList,
-): void {
-  const first = new Map<string, number>()
-  for (const [index, value] of values.entries()) {
-    if (value === undefined) continue
-    const earlier = first.get(value)
-    if (earlier === undefined) first.set(value, index)
-    else {
-      const at = key === '' ? childPath(path, index) : childPath(childPath(path, index), key)
-      problems.add(at, `is the same as that of ${childPath(path, earlier)}`)
-    }
   }
 }
 
@@ -127,6 +111,7 @@ function factsOf(
     hasApiVersion: provider.api_version !== undefined,
     hasRegion: has('region'),
     hasContext: provider.context !== undefined,
+    hasConfigId: has('config_id'),
     // One that could not be read counts: it was said.
     keys: keys.length === 0 && has('keys[0]') ? [undefined] : keys,
     retries: { baseMs: retries?.base, capMs: retries?.cap },

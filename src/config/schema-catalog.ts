@@ -3,6 +3,7 @@
 
 import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
+import { MODEL_CACHE } from './schema-cache.ts'
 import { KEY_BUDGET, KEY_LIMITS } from './schema-money.ts'
 import { ROUTING, TARGET_ABILITIES } from './schema-routing.ts'
 
@@ -150,6 +151,7 @@ export const MODEL = {
       absent: 'everyone in the tenant',
       item: { kind: 'text', format: 'access', doc: 'Somebody.', maxChars: 300 },
     },
+    ...MODEL_CACHE,
   },
 } as const satisfies SectionNode
 

@@ -1,7 +1,7 @@
 // The part of the schema table that describes one provider: where it is, what it is asked with, how long it may take, how much it is
 // asked at once and when it is left alone. Apart from `schema-catalog.ts` only because of its length; the rules are the same.
 
-import { DEFAULT_CIRCUIT, DEFAULT_CONTEXT } from '../core/catalog.ts'
+import { DEFAULT_CIRCUIT, DEFAULT_CONTEXT, PROVIDER_TYPES } from '../core/catalog.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
 import { NETWORK } from './schema-network.ts'
@@ -290,25 +290,12 @@ export const PROVIDER = {
       kind: 'choice',
       doc: 'What it is; `custom` is any server with an API compatible to OpenAI or Anthropic.',
       required: true,
-      values: [
-        'openai',
-        'azure',
-        'anthropic',
-        'ollama',
-        'gemini',
-        'cohere',
-        'bedrock',
-        'mistral',
-        'openrouter',
-        'lmstudio',
-        'custom',
-        'mock',
-      ],
+      values: PROVIDER_TYPES,
     },
     base_url: {
       kind: 'text',
       format: 'base-url',
-      doc: 'Where its API begins. Required for `azure`, `bedrock` and `custom`.',
+      doc: 'Where its API begins. Required for `azure`, `bedrock`, `nemo` and `custom`.',
       absent: "the type's own",
     },
     compatible: {
@@ -327,6 +314,13 @@ export const PROVIDER = {
       format: 'aws-region',
       doc: 'AWS region that requests to `bedrock` are signed for with an access key.',
       absent: 'the one in `base_url`',
+    },
+    config_id: {
+      kind: 'text',
+      format: 'header-value',
+      doc: 'Which of its configurations a `nemo` server uses for targets whose model names none (`model@configuration`).',
+      absent: "the server's default",
+      maxChars: 200,
     },
     keys: {
       kind: 'list',

@@ -6,13 +6,17 @@ import { LIMITS } from '../core/limits.ts'
 import type { SectionNode, ValueOf } from './node.ts'
 import { KEY, MODEL } from './schema-catalog.ts'
 import { AUTH } from './schema-auth.ts'
+import { CACHE } from './schema-cache.ts'
+import { AUDIT, CONTENT_RULE, CONTENT_STORE, LOG_REQUESTS, REDACT } from './schema-content.ts'
 import { BUDGET, BUDGET_LEASES, LIMIT } from './schema-money.ts'
+import { FLAG_SETTINGS } from './schema-flags.ts'
+import { GUARDRAIL } from './schema-guardrails.ts'
 import { PROVIDER } from './schema-provider.ts'
 import { COMMON_NETWORK } from './schema-network.ts'
+import { CLICKHOUSE } from './schema-clickhouse.ts'
+import { EXPORT, TRACING } from './schema-telemetry.ts'
 
 const HOUR = 3_600_000
-
-const LATER = { kind: 'later', doc: 'Not available in this version.' } as const
 
 /** Every setting of this version, in the order they are shown. */
 export const SCHEMA = {
@@ -128,7 +132,7 @@ export const SCHEMA = {
         url: {
           kind: 'text',
           format: 'storage-url',
-          doc: '`sqlite:///path/weir.db`, or `sqlite:weir.db` beside the configuration file; for a team `postgres://user:password@host:port/database`.',
+          doc: '`sqlite:///path/weir.db`, or `sqlite:weir.db` beside the configuration file; for a team `postgres://user:password@host:port/database`, with several `host:port` parted by commas where another may take the primary’s place.',
           absent: '`weir.db` in the data folder',
           secret: true,
         },
@@ -226,17 +230,18 @@ export const SCHEMA = {
       kind: 'section',
       doc: 'What is recorded and printed.',
       keys: {
-        requests: {
-          kind: 'choice',
-          doc: 'What the request log keeps; `content` adds bodies.',
-          values: ['metadata', 'content', 'none'],
-          default: 'metadata',
-        },
+        requests: LOG_REQUESTS,
         level: {
           kind: 'choice',
           doc: 'Least important messages printed.',
           values: ['debug', 'info', 'warn', 'error'],
           default: 'info',
+        },
+        access: {
+          kind: 'choice',
+          doc: 'Requests that are printed, a line each: none, those that failed, or all.',
+          values: ['none', 'errors', 'all'],
+          absent: 'errors on a server that listens on more than loopback, else none',
         },
         format: {
           kind: 'choice',
@@ -258,12 +263,41 @@ export const SCHEMA = {
           min: 16 * 1_048_576,
           max: 1_048_576 * 1_048_576,
         },
-        redact: LATER,
+        redact: REDACT,
       },
     },
+    audit: AUDIT,
+    content: { kind: 'list', doc: 'What is kept of whose requests.', item: CONTENT_RULE },
+    content_store: CONTENT_STORE,
     limits: { kind: 'list', doc: 'How much is let through.', item: LIMIT },
     budgets: { kind: 'list', doc: 'How much may be spent.', item: BUDGET },
     budget_leases: BUDGET_LEASES,
+    cache: CACHE,
+    clickhouse: CLICKHOUSE,
+    update: {
+      kind: 'section',
+      doc: 'Where `weir update --check` asks. Nothing else ever asks there.',
+      keys: {
+        url: {
+          kind: 'text',
+          format: 'base-url',
+          doc: 'A releases feed: JSON of one release or a list of them, as the releases API of GitHub and Forgejo gives it.',
+          absent: 'none',
+        },
+      },
+    },
+    tracing: TRACING,
+    exports: {
+      kind: 'list',
+      doc: 'Where outcomes of requests are sent, besides the log. A slow one delays no other.',
+      item: EXPORT,
+    },
+    guardrails: {
+      kind: 'list',
+      doc: 'What may be said, and what is done about what may not.',
+      item: GUARDRAIL,
+    },
+    flags: FLAG_SETTINGS,
   },
 } as const satisfies SectionNode
 

@@ -4,16 +4,24 @@
 import type { SettingValues } from '../core/ports.ts'
 import type { ConfigSource } from './config.ts'
 import { childPath } from './lines.ts'
-import type { LaterNode, Node, SectionNode } from './node.ts'
+import type { Node, SectionNode } from './node.ts'
 import { SCHEMA } from './schema.ts'
 import { writtenValue } from './show.ts'
 import { formatDuration, formatSize } from './units.ts'
 import type { SettingOrigin } from './validate.ts'
 
 /** Parts of the configuration that have lists, and pages, of their own. */
-const LISTED: ReadonlySet<string> = new Set(['providers', 'models', 'keys', 'limits', 'budgets'])
+const LISTED: ReadonlySet<string> = new Set([
+  'providers',
+  'models',
+  'keys',
+  'limits',
+  'budgets',
+  'guardrails',
+  'flags',
+])
 
-type Leaf = Exclude<Node, SectionNode | LaterNode>
+type Leaf = Exclude<Node, SectionNode>
 
 /** A setting as it is in force. */
 export interface SettingView {
@@ -54,11 +62,6 @@ export function nodeAt(path: string): Node | undefined {
   return node
 }
 
-/** Whether a node is no setting by itself. */
-export function isLaterOrSection(node: Node): node is LaterNode | SectionNode {
-  return node.kind === 'later' || node.kind === 'section'
-}
-
 /** The member of an object by its name. */
 export function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
@@ -70,7 +73,6 @@ export function memberOf(value: unknown, name: string): unknown {
 export function viewSettings(source: ConfigSource, stored: SettingValues): SettingView[] {
   const views: SettingView[] = []
   const walk = (node: Node, value: unknown, path: string, section: string) => {
-    if (node.kind === 'later') return
     if (node.kind === 'section') {
       for (const [name, child] of Object.entries(node.keys)) {
         if (path === '' && LISTED.has(name)) continue

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from './load.ts'
-import { listSettings, maskSecret, maskUrl, showConfig } from './show.ts'
+import { listSettings, maskSecret, maskUrl, showConfig, writtenValue } from './show.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-show-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -87,4 +87,11 @@ models:
   const first = load(yaml)
   const again = load(showConfig(first, { origin: true }))
   expect(again.settings).toEqual(first.settings)
+})
+
+test('of a store with several servers each is shown, and no password', () => {
+  const url = 'postgres://weir:hunter2@one:1,two:2/db?sslmode=require'
+  expect(writtenValue({ kind: 'text', format: 'storage-url', doc: '', secret: true }, url)).toBe(
+    'postgres://weir:****@one:1,two:2/db?****',
+  )
 })

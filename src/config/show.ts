@@ -1,9 +1,10 @@
 // The configuration in force as text that could be a configuration file, secrets masked to their last four characters, each
 // value with where it came from. The only way a configuration may be printed.
 
+import { joinedServers, postgresServers } from '../core/postgres-url.ts'
 import type { LoadedConfig } from './config.ts'
 import { childPath } from './lines.ts'
-import type { Node, SectionNode } from './node.ts'
+import type { FreeNode, Node, SectionNode } from './node.ts'
 import { SCHEMA } from './schema.ts'
 import { formatDuration, formatSize } from './units.ts'
 import type { SettingOrigin } from './validate.ts'
@@ -46,10 +47,15 @@ export function maskUrl(text: string): string {
 export function listSettings(loaded: LoadedConfig): ShownSetting[] {
   const shown: ShownSetting[] = []
   const walk = (node: Node, value: unknown, path: string) => {
-    if (value === undefined || node.kind === 'later') return
+    if (value === undefined) return
     if (node.kind === 'section') {
       for (const [key, child] of Object.entries(node.keys)) {
-        walk(child, memberOf(value, key), childPath(path, key))
+        if (child.kind === 'free' && child.rest === true) {
+          for (const [name, member] of restMembers(child, memberOf(value, key), value)) {
+            const at = childPath(path, name)
+            shown.push({ path: at, value: member, origin: loaded.origins.get(at) ?? 'default' })
+          }
+        } else walk(child, memberOf(value, key), childPath(path, key))
       }
       return
     }
@@ -75,7 +81,13 @@ export function showConfig(loaded: LoadedConfig, options: ShowOptions = {}): str
   const writeSection = (node: SectionNode, value: unknown, path: string, indent: string) => {
     for (const [key, child] of Object.entries(node.keys)) {
       const member = memberOf(value, key)
-      if (member !== undefined) writeMember(child, member, childPath(path, key), `${indent}${key}:`)
+      if (child.kind === 'free' && child.rest === true) {
+        for (const [name, shown] of restMembers(child, member, value)) {
+          const origin = loaded.origins.get(childPath(path, name)) ?? 'default'
+          lines.push(`${indent}${flow(name)}: ${flow(shown)}${note(origin)}`)
+        }
+      } else if (member !== undefined)
+        writeMember(child, member, childPath(path, key), `${indent}${key}:`)
     }
   }
   const writeMember = (node: Node, value: unknown, path: string, head: string) => {
@@ -101,6 +113,19 @@ export function showConfig(loaded: LoadedConfig, options: ShowOptions = {}): str
   return `${lines.join('\n')}\n`
 }
 
+/** Members that stand beside the keys of their section, secrets masked. */
+function restMembers(node: FreeNode, value: unknown, section: unknown): [string, unknown][] {
+  const masked = (member: unknown): unknown => {
+    if (typeof member === 'string') return maskSecret(member)
+    if (typeof member !== 'object' || member === null) return member
+    return Object.fromEntries(Object.entries(member).map(([name, one]) => [name, masked(one)]))
+  }
+  return Object.entries(value ?? {}).map(([name, member]) => [
+    name,
+    node.isSecret?.(name, section) === true ? masked(member) : member,
+  ])
+}
+
 function memberOf(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
     ? (value as Record<string, unknown>)[key]
@@ -109,7 +134,7 @@ function memberOf(value: unknown, key: string): unknown {
 
 /** The value as the file would have it; secrets masked. */
 export function writtenValue(node: Node, value: unknown): unknown {
-  if (node.kind === 'later' || node.kind === 'section') return undefined
+  if (node.kind === 'section') return undefined
   if (Array.isArray(value) && node.kind === 'list') {
     return value.map((item) => writtenValue(node.item, item))
   }
@@ -122,7 +147,11 @@ export function writtenValue(node: Node, value: unknown): unknown {
   if (node.secret !== true || typeof value !== 'string') return value
   const format = node.kind === 'text' ? node.format : undefined
   // A path is no secret, and a database is known by its host.
-  if (format === 'storage-url') return value.startsWith('sqlite:') ? value : maskUrl(value)
+  if (format === 'storage-url') {
+    if (value.startsWith('sqlite:')) return value
+    const servers = postgresServers(value)
+    return servers.length === 1 ? maskUrl(value) : joinedServers(servers.map(maskUrl))
+  }
   return format === 'proxy-url' ? maskUrl(value) : maskSecret(value)
 }
 

@@ -2,13 +2,13 @@
 
 import type { IssuerSettings } from '../core/issuer.ts'
 import type { BudgetRule, LimitRule } from '../core/money.ts'
+import { NANO_PER_USD } from '../core/nano-usd.ts'
 import { toNetwork } from './catalog.ts'
 import { toAmounts } from './own-limits.ts'
 import type { IssuerValues } from './schema-auth.ts'
 import type { Settings } from './schema.ts'
 import type { SettingOrigin } from './validate.ts'
 
-const NANO = 1e9
 const DEFAULT_ALERTS = [0.8, 1]
 const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const DEFAULT_SCOPES = ['openid', 'profile', 'email']
@@ -52,7 +52,7 @@ export function toBudgetRule(settings: Settings['budgets'][number], place: numbe
     origin: 'file',
     per,
     ...(only === undefined ? {} : { only }),
-    nanoUsd: Math.round(usd * NANO),
+    nanoUsd: Math.round(usd * NANO_PER_USD),
     window,
     action,
     alertAt: alertAt ?? DEFAULT_ALERTS,

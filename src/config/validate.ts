@@ -121,21 +121,34 @@ class Validator {
       this.context.problems.add(path, `must be a section with keys, not ${nameType(given)}`)
       return result
     }
-    for (const key of Object.keys(given)) {
-      if (!Object.hasOwn(node.keys, key)) this.unknownKey(node, key, path)
-    }
+    const rest = restOf(node)
+    const others = Object.entries(given).filter(
+      ([key]) => key === rest || !Object.hasOwn(node.keys, key),
+    )
+    if (rest === undefined) for (const [key] of others) this.unknownKey(node, key, path)
     for (const [key, child] of Object.entries(node.keys)) {
+      if (key === rest) {
+        result[key] = this.rest(others, path)
+        continue
+      }
       const member = Object.hasOwn(given, key) ? given[key] : undefined
       const read = this.member(child, member, childPath(path, key))
-      if (child.kind !== 'later') result[key] = read
+      result[key] = read
     }
     return result
   }
 
+  /** What stands beside a section's own keys, as it is; whoever knows what it means proves it. */
+  private rest(members: readonly (readonly [string, unknown])[], path: string) {
+    const kept = members.filter(
+      ([key, value]) => value !== null && !this.context.refused.has(childPath(path, key)),
+    )
+    for (const [key] of kept) this.context.origins.set(childPath(path, key), this.context.origin)
+    return Object.fromEntries(kept)
+  }
+
   private unknownKey(node: SectionNode, key: string, path: string): void {
-    const known = Object.entries(node.keys)
-      .filter(([, child]) => child.kind !== 'later')
-      .map(([name]) => name)
+    const known = Object.keys(node.keys)
     const synonyms = node.synonyms ?? {}
     const synonym = Object.hasOwn(synonyms, key) ? synonyms[key] : undefined
     // A key one level too high: say where it belongs.
@@ -151,10 +164,6 @@ class Validator {
     const override = this.context.overrides.get(path)
     const value = override?.value ?? raw ?? undefined
     if (this.context.refused.has(path)) return undefined
-    if (node.kind === 'later') {
-      if (value !== undefined) this.context.problems.add(path, 'not available in this version')
-      return undefined
-    }
     if (node.kind === 'section') {
       return value === undefined && node.optional ? undefined : this.section(node, value, path)
     }
@@ -170,7 +179,7 @@ class Validator {
     })
   }
 
-  private absent(node: Exclude<Node, { kind: 'section' | 'later' }>, path: string): unknown {
+  private absent(node: Exclude<Node, SectionNode>, path: string): unknown {
     if (node.required === true) {
       this.context.problems.add(path, 'missing')
       return undefined
@@ -180,7 +189,7 @@ class Validator {
     return node.default
   }
 
-  private leaf(node: Exclude<Node, { kind: 'section' | 'later' }>, given: Given): unknown {
+  private leaf(node: Exclude<Node, SectionNode>, given: Given): unknown {
     switch (node.kind) {
       case 'text':
         return this.text(node, given)
@@ -263,10 +272,6 @@ class Validator {
   private choice(node: ChoiceNode, given: Given): string | undefined {
     const { value } = given
     if (typeof value === 'string' && node.values.includes(value)) return value
-    const later = node.later ?? {}
-    if (typeof value === 'string' && Object.hasOwn(later, value)) {
-      return this.refuse(given, `${value} is not available in this version; ${later[value]}`)
-    }
     const meant = typeof value === 'string' ? suggest(value, node.values) : undefined
     return this.refuse(given, `must be one of ${node.values.join(', ')}`, meant)
   }
@@ -302,6 +307,16 @@ class Validator {
     }
     return Object.fromEntries(members)
   }
+}
+
+/** The key of a section under which what is none of its keys is gathered. */
+export function restOf({ keys }: SectionNode): string | undefined {
+  // Asked for every section at every start: without a list of its own.
+  for (const name in keys) {
+    const child = keys[name]
+    if (child?.kind === 'free' && child.rest) return name
+  }
+  return undefined
 }
 
 function numberOf(value: unknown): unknown {
