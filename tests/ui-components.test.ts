@@ -15,6 +15,7 @@ import {
   until,
   type TestBrowser,
   type WatchedPage,
+  untilNarrow,
 } from './harness/browser.ts'
 
 const WEB = join(import.meta.dir, '..', 'web')
@@ -81,7 +82,7 @@ describe.skipIf(isBrowserMissing())('components', () => {
         await page.emulateMedia({ colorScheme })
         expect(await axe(watched)).toEqual([])
       }
-      expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)
+      await untilNarrow({ page })
     }
     await page.setViewportSize({ width: 1280, height: 800 })
     expectQuiet(watched)

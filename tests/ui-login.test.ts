@@ -128,42 +128,38 @@ describe.skipIf(withoutBrowser)('a local administrator', () => {
     await page.close()
   })
 
-  test(
-    'whose session ends while the playground is open logs in again, and nothing is lost',
-    async () => {
-      const watched = await browser.open(`${weir.url}/auth/login?return=%2Fui%2Fplayground`)
-      const { page } = watched
-      await logIn(page, 'root')
-      await heading(page, 'Playground')
-      await asks(page, 'Before the end')
-      await browser.context.clearCookies()
-      await page.getByRole('textbox', { name: 'Message' }).fill('After the end')
-      await page.getByRole('textbox', { name: 'Message' }).press('Enter')
-      await page.waitForURL(/\/auth\/login\?return=%2Fui%2Fplayground/)
-      await logIn(page, 'root')
-      await heading(page, 'Playground')
-      const said = page.getByRole('article', { name: 'You' })
-      await said.nth(1).waitFor()
-      expect(await said.allTextContents()).toEqual([
-        expect.stringContaining('Before the end'),
-        expect.stringContaining('After the end'),
-      ])
-      expect(watched.take(/401/).length).toBeGreaterThan(0)
-      expectQuiet(watched)
+  test('whose session ends while the playground is open logs in again, and nothing is lost', async () => {
+    const watched = await browser.open(`${weir.url}/auth/login?return=%2Fui%2Fplayground`)
+    const { page } = watched
+    await logIn(page, 'root')
+    await heading(page, 'Playground')
+    await asks(page, 'Before the end')
+    await browser.context.clearCookies()
+    await page.getByRole('textbox', { name: 'Message' }).fill('After the end')
+    await page.getByRole('textbox', { name: 'Message' }).press('Enter')
+    await page.waitForURL(/\/auth\/login\?return=%2Fui%2Fplayground/)
+    await logIn(page, 'root')
+    await heading(page, 'Playground')
+    const said = page.getByRole('article', { name: 'You' })
+    await said.getByText('Before the end').waitFor()
+    // Another request of the page may have found the end of the session first: then it is still to be sent.
+    const waits = page.getByRole('textbox', { name: 'Message' })
+    if ((await waits.inputValue()) !== 'After the end') {
+      await said.nth(1).getByText('After the end').waitFor()
+    }
+    expect(watched.take(/401/).length).toBeGreaterThan(0)
+    expectQuiet(watched)
 
-      // Who logs in next in the same tab finds nothing of it.
-      await addMember(page, 'second')
-      await logOut(page, 'root')
-      await page.goto(`${weir.url}/auth/login?return=%2Fui%2Fplayground`)
-      await logIn(page, 'second')
-      await heading(page, 'Playground')
-      await page.getByText('Nothing said yet.').waitFor()
-      expectQuiet(watched)
-      await page.close()
-      // On a busy machine another request of the page may find the end of the session first: then nothing was sent yet.
-    },
-    { retry: 3 },
-  )
+    // Who logs in next in the same tab finds nothing of it.
+    await addMember(page, 'second')
+    await logOut(page, 'root')
+    await page.goto(`${weir.url}/auth/login?return=%2Fui%2Fplayground`)
+    await logIn(page, 'second')
+    await heading(page, 'Playground')
+    await page.getByText('Nothing said yet.').waitFor()
+    expectQuiet(watched)
+    await page.close()
+  })
 })
 
 const found = withoutBrowser ? { missing: 'no browser' } : await findKeycloak()

@@ -13,6 +13,7 @@ import {
   WIDE,
   type TestBrowser,
   type WatchedPage,
+  untilNarrow,
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
@@ -144,8 +145,7 @@ describe.skipIf(isBrowserMissing())('every page', () => {
         await screenshots(watched, nameOf(address))
         await expectClean(watched, address)
         await page.setViewportSize(PHONE)
-        const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth')
-        expect({ address, isWide }).toEqual({ address, isWide: false })
+        await untilNarrow(watched)
         await screenshots(watched, `${nameOf(address)}-phone`)
         await expectClean(watched, `${address}, phone`)
         await everyTab(watched, address)

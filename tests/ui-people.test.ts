@@ -12,6 +12,7 @@ import {
   startBrowser,
   type TestBrowser,
   type WatchedPage,
+  untilNarrow,
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
@@ -229,10 +230,7 @@ describe.skipIf(isBrowserMissing())('people', () => {
         await page.goto(`${weir.url}/ui/people/${tab}`)
         await page.getByText(text, { exact: true }).first().waitFor()
         await expectClean(watched)
-        const wide = await page.evaluate<boolean>(
-          'document.documentElement.scrollWidth > document.documentElement.clientWidth',
-        )
-        expect(wide, tab).toBe(false)
+        await untilNarrow(watched)
       }
       expectQuiet(watched)
       await page.close()

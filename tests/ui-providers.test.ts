@@ -15,6 +15,7 @@ import {
   startBrowser,
   type TestBrowser,
   type WatchedPage,
+  untilNarrow,
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
@@ -259,8 +260,7 @@ describe.skipIf(isBrowserMissing())('providers', () => {
     await page.goto(`${weir.url}/ui/providers?azure=1`)
     await page.getByRole('heading', { name: 'Import from Azure' }).waitFor()
     await expectClean(watched)
-    const width = await page.evaluate('document.documentElement.scrollWidth')
-    expect(width).toBeLessThanOrEqual(PHONE.width)
+    await untilNarrow(watched)
     expectQuiet(watched)
     await page.close()
   }, 60_000)

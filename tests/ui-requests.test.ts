@@ -2,6 +2,7 @@
 // to at the same place; requests appear as they end; and one request is shown whole. Nothing on these pages keeps anybody out (axe).
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { SEEDED, seedSqlite } from '../bench/seed-requests.ts'
@@ -15,6 +16,7 @@ import {
   until,
   type TestBrowser,
   type WatchedPage,
+  untilNarrow,
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
@@ -92,8 +94,8 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     for (const top of [3_000, 6_000, 9_000]) {
       await until(watched, `(${SCROLL_TOP} = ${top}, ${SCROLL_TOP}) === ${top}`)
     }
-    await until(watched, "document.querySelectorAll('.list-body .list-row').length > 10")
-    const row = rowsOf(page).nth(15)
+    // By its place and not by what is drawn, which follows the scrolling a moment later: 180 px below the top.
+    const row = page.locator('.list-body [aria-rowindex="272"]')
     const time = await row.locator('a').getAttribute('title')
     await row.click()
     await title(page, 'smart').waitFor()
@@ -106,7 +108,7 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     // Drawn a moment after the place is taken.
     await page.locator(`.list-body a[title="${time}"]`).first().waitFor({ state: 'attached' })
     // The same by the link, and by a link that somebody was sent.
-    await rowsOf(page).nth(15).click()
+    await row.click()
     await page.locator('a.back-link').click()
     await until(watched, `${SCROLL_TOP} === 9000`)
     await page.reload()
@@ -180,13 +182,32 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     await page.setViewportSize(PHONE)
     await expectClean(watched)
     await screenshots(watched, 'home-traffic-phone')
-    expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)
+    await untilNarrow({ page })
     await page.getByRole('button', { name: /^fast/ }).click()
     await heading(page, 'Requests').waitFor()
     await rowsOf(page).first().waitFor()
     await expectClean(watched)
     await screenshots(watched, 'requests-phone')
-    expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)
+    await untilNarrow({ page })
+    expectQuiet(watched)
+    await page.close()
+  }, 90_000)
+
+  test('the first page says from when on it has counted, and compares no part of a time', async () => {
+    const watched = await browser.open('about:blank')
+    const { page } = watched
+    const countedFrom = '2026-03-01T12:34:56.000Z'
+    await page.route(/\/admin\/requests\/series/, async (route) => {
+      const response = await route.fetch()
+      const json = { ...(await response.json()), is_whole: false, counted_from: countedFrom }
+      await route.fulfill({ response, json })
+    })
+    await page.goto(`${weir.url}/ui?range=7d`)
+    await page.getByText(/^Counted since .*56/).waitFor()
+    await page.getByRole('figure', { name: 'Requests over time' }).waitFor()
+    expect(await page.getByText(/ (?:more|less) than before|as before/).count()).toBe(0)
+    await expectClean(watched)
+    await page.unrouteAll({ behavior: 'ignoreErrors' })
     expectQuiet(watched)
     await page.close()
   }, 90_000)
@@ -272,7 +293,7 @@ describe.skipIf(isBrowserMissing())('one request', () => {
     await expectClean(watched)
     await page.setViewportSize(PHONE)
     await expectClean(watched)
-    expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth')).toBe(false)
+    await untilNarrow({ page })
     await page.getByRole('button', { name: 'Copy as curl' }).waitFor()
     await page.getByRole('link', { name: 'Replay on another model' }).click()
     await page.getByText('The request is loaded.').waitFor()
@@ -296,6 +317,57 @@ describe.skipIf(isBrowserMissing())('one request', () => {
     await expectClean(watched)
     expectQuiet(watched)
     await page.close()
+  })
+
+  test('shows what guardrails and the response cache had to do with it, and what holds it', async () => {
+    const config = {
+      log: { requests: 'content' },
+      cache: { exact: { enabled: true } },
+      guardrails: [{ id: 'no-mail', check: 'pii', mode: 'mask' }],
+    }
+    const guarded = await startWeir({ config })
+    try {
+      await ask(guarded, 'Write to ann@example.com.')
+      const answer = await ask(guarded, 'Write to ann@example.com.')
+      expect(answer.headers.get('x-weir-cache')).toContain('hit')
+      const { log_id: id } = await guarded.row(answer.headers.get('x-request-id') ?? '')
+      await post(guarded, '/admin/holds', {
+        id: 'case-7',
+        kind: 'request',
+        subject: String(id),
+        reason: 'a case',
+      })
+      const watched = await browser.open(`${guarded.url}/ui/requests?cache=hit&verdict=masked`)
+      const { page } = watched
+      await page.getByRole('button', { name: 'Verdict masked: show all' }).waitFor()
+      await rowsOf(page).first().waitFor()
+      expect(await rowsOf(page).count()).toBe(1)
+      const saved = page.waitForEvent('download')
+      await page.getByRole('button', { name: 'Export' }).click()
+      await page.getByRole('menuitem', { name: 'JSON lines with content' }).click()
+      const lines = readFileSync(await (await saved).path(), 'utf8')
+        .trim()
+        .split('\n')
+      expect(lines.length).toBe(1)
+      expect(JSON.parse(lines[0] ?? '')).toMatchObject({ log_id: id, cache: { state: 'hit' } })
+      await rowsOf(page).first().click()
+      await page.getByText('On hold').waitFor()
+      const table = page.getByRole('table', { name: 'Guardrails that were asked' })
+      await table.getByRole('row', { name: /no-mail.*masked.*email/ }).waitFor()
+      await page.getByText('no-mail, request').waitFor()
+      await page.getByText('Response cache: hit').waitFor()
+      await heading(page, 'Response cache', 2).waitFor()
+      await expectClean(watched)
+      await screenshots(watched, 'request-guarded')
+      await page.setViewportSize(PHONE)
+      await expectClean(watched)
+      await table.getByRole('link', { name: 'no-mail' }).click()
+      await heading(page, 'Guardrails').waitFor()
+      expectQuiet(watched)
+      await page.close()
+    } finally {
+      await guarded.stop()
+    }
   })
 
   test('that is not there is said to be', async () => {

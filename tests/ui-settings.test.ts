@@ -30,9 +30,11 @@ async function expectClean(watched: WatchedPage): Promise<void> {
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
 
-async function patch(body: object): Promise<void> {
-  const answer = await fetch(`${weir.url}/admin/settings`, {
-    method: 'PATCH',
+const patch = (body: object) => change('/admin/settings', 'PATCH', body)
+
+async function change(path: string, method: string, body: object): Promise<void> {
+  const answer = await fetch(`${weir.url}${path}`, {
+    method,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   })
@@ -47,7 +49,14 @@ models:
 
 describe.skipIf(isBrowserMissing())('settings and audit', () => {
   beforeAll(async () => {
-    weir = await startWeir({ config: { server: { drain_timeout: '3s' } } })
+    const mirror = { id: 'mirror', type: 'webhook', url: 'https://mirror.example/weir' }
+    weir = await startWeir({
+      config: {
+        server: { drain_timeout: '3s' },
+        cache: { exact: { enabled: true } },
+        exports: [{ ...mirror, secret: 'the-secret-of-the-mirror' }],
+      },
+    })
     browser = await startBrowser()
   })
 
@@ -122,6 +131,109 @@ describe.skipIf(isBrowserMissing())('settings and audit', () => {
     expect(text).toContain('id: fast')
     expect(text).toContain('WEIR_PROVIDER_TEAM_KEYS_1')
     expect(text).not.toContain('sk-a-secret')
+    expectQuiet(watched)
+    await page.close()
+  })
+
+  test('a feature flag is set for some, not over what somebody else set, and taken back', async () => {
+    const watched = await browser.open(`${weir.url}/ui/settings/flags`)
+    const { page } = watched
+    await button(page, 'Set hedging').waitFor()
+    await expectClean(watched)
+    await button(page, 'Set hedging').click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Value').selectOption('off')
+    await dialog.getByLabel('Share of callers').fill('200')
+    await button(page, 'Set flag').click()
+    const share = dialog.getByLabel('Share of callers')
+    await dialog.locator('.field-error').waitFor()
+    expect(await share.getAttribute('aria-invalid')).toBe('true')
+    await change('/admin/flags/hedging', 'PUT', { value: false, percent: 7 })
+    await share.fill('10')
+    await button(page, 'Set flag').click()
+    await page.getByText('It was changed since it was read').waitFor()
+    expect(watched.take(/400|412/).length).toBeGreaterThan(1)
+    await button(page, 'Cancel').click()
+    await page.reload()
+    await page.getByText('for everybody, 7 % of callers').waitFor()
+    await button(page, 'Set hedging').click()
+    await share.fill('10')
+    await expectClean(watched)
+    await button(page, 'Set flag').click()
+    await page.getByText('for everybody, 10 % of callers').waitFor()
+    await screenshots(watched, 'settings-flags')
+    await button(page, 'Take the rule for everybody away').click()
+    await button(page, 'Take away').click()
+    await page.getByText('of callers').waitFor({ state: 'detached' })
+    expectQuiet(watched)
+    await page.close()
+  })
+
+  test('what is kept is ruled, held, and erased after it was counted', async () => {
+    const watched = await browser.open(`${weir.url}/ui/settings/content`)
+    const { page } = watched
+    await page.getByText('Nothing is held').waitFor()
+    await expectClean(watched)
+    await button(page, 'Add rule').click()
+    const dialog = page.getByRole('dialog')
+    const add = dialog.getByRole('button', { name: 'Add rule' })
+    await dialog.getByLabel('Name').fill('No good name')
+    await dialog.getByLabel('Keep', { exact: true }).selectOption('content')
+    await dialog.getByLabel('email').check()
+    await add.click()
+    await dialog.locator('.field-error').waitFor()
+    expect(watched.take(/400/).length).toBe(1)
+    await dialog.getByLabel('Name').fill('support')
+    await add.click()
+    await page.getByRole('row', { name: /support.*each model.*Bodies.*email/ }).waitFor()
+
+    await button(page, 'Hold requests').click()
+    await dialog.getByLabel('Name').fill('case-7')
+    await dialog.getByLabel('What is held').selectOption('span')
+    await dialog.getByLabel('From').fill('2027-01-01T00:00')
+    await dialog.getByLabel('Why').fill('a case')
+    await dialog.getByRole('button', { name: 'Hold requests' }).click()
+    await page.getByRole('row', { name: /case-7.*all requests.*a case/ }).waitFor()
+    await button(page, 'Actions for case-7').click()
+    await page.getByRole('menuitem', { name: 'Release' }).click()
+    await dialog.getByLabel('Why').fill('it is over')
+    await button(page, 'Release hold').click()
+    await page.getByText('case-7 is released.').waitFor()
+
+    await button(page, 'Erase somebody’s data').click()
+    await dialog.getByLabel('User').fill('0197aaaa-0000-7000-8000-000000000001')
+    await dialog.getByLabel('Why').fill('asked by mail')
+    await button(page, 'Count what would go').click()
+    await page.getByText('This cannot be taken back').waitFor()
+    await expectClean(watched)
+    await button(page, 'Erase it now').click()
+    await page.getByText('The erasure has begun.').waitFor()
+    await page.getByText('done', { exact: true }).waitFor()
+    const saved = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Download' }).click()
+    const report: unknown = JSON.parse(readFileSync(await (await saved).path(), 'utf8'))
+    expect(report).toMatchObject({ state: 'done', requests: 0, reason: 'asked by mail' })
+    await page.setViewportSize(PHONE)
+    await expectClean(watched)
+    await screenshots(watched, 'settings-content-phone')
+    expectQuiet(watched)
+    await page.close()
+  })
+
+  test('it is said where outcomes go, and the response cache is emptied', async () => {
+    const body = { model: 'mock/echo', messages: [{ role: 'user', content: 'Keep this.' }] }
+    for (let at = 0; at < 2; at += 1) await change('/v1/chat/completions', 'POST', body)
+    const watched = await browser.open(`${weir.url}/ui/settings/telemetry`)
+    const { page } = watched
+    await page.getByRole('row', { name: /^mirror webhook/ }).waitFor()
+    await page.getByText('50% of requests').waitFor()
+    await expectClean(watched)
+    await screenshots(watched, 'settings-telemetry')
+    await button(page, 'Empty it').click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Empty it' }).click()
+    await page.getByText('1 answers are forgotten.').waitFor()
+    await page.setViewportSize(PHONE)
+    await expectClean(watched)
     expectQuiet(watched)
     await page.close()
   })

@@ -12,6 +12,7 @@ import {
   until,
   type TestBrowser,
   type WatchedPage,
+  untilNarrow,
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
@@ -160,8 +161,7 @@ describe.skipIf(withoutBrowser)('the web UI', () => {
     await expectClean(watched)
     await page.getByRole('button', { name: 'Close the navigation' }).click()
     await link.waitFor({ state: 'hidden' })
-    const isWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth')
-    expect(isWide).toBe(false)
+    await untilNarrow(watched)
     await screenshots(watched, 'home-phone')
     await expectClean(watched)
     expectQuiet(watched)

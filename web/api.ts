@@ -4,7 +4,7 @@
 import type { AdminApp } from '../src/server/admin-app.ts'
 import { clientOf } from './client.ts'
 import { WITHOUT_TENANT } from './tenantless.ts'
-import { csrf, isLetIn, loadSession, otherTenant, toLogin } from './session.ts'
+import { csrf, isLetIn, learnRights, loadSession, otherTenant, toLogin } from './session.ts'
 
 /** What went wrong, as the server says it (RFC 9457), or that it could not be asked. */
 export class ApiProblem extends Error {
@@ -83,7 +83,10 @@ export function toProblem(thrown: unknown): ApiProblem {
  */
 export async function ask(url: string, init: RequestInit = {}): Promise<Response> {
   const answer = await send(url, init)
-  if (answer.status !== 401 && !(await isStaleProof(answer))) return answer
+  if (answer.status !== 401 && !(await isStaleProof(answer))) {
+    if (answer.status === 403) void learnRights()
+    return answer
+  }
   // Rights may have changed, and with them the session: who one is now decides.
   const state = await loadSession()
   if (!isLetIn(state)) {
@@ -122,7 +125,11 @@ async function send(url: string, init: RequestInit): Promise<Response> {
     })
   }
   const renewed = answer.headers.get('x-weir-csrf')
-  if (renewed !== null) csrf.value = renewed
+  if (renewed !== null) {
+    csrf.value = renewed
+    // With another id come other rights.
+    void learnRights()
+  }
   return answer
 }
 

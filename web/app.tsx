@@ -10,7 +10,7 @@ import { PageHeader } from './components/page.tsx'
 import { EmptyState, ErrorState, Skeleton } from './components/states.tsx'
 import { PAGES, type Page, type PageProps } from './pages.ts'
 import { matchPath, path } from './router.tsx'
-import { isLetIn, loadSession, logOut, session, tenant, toLogin } from './session.ts'
+import { isLetIn, learnRights, loadSession, logOut, session, tenant, toLogin } from './session.ts'
 import { isSeen, Shell } from './shell.tsx'
 
 type Loaded = { readonly view: ComponentType<PageProps> } | { readonly failed: unknown }
@@ -159,6 +159,8 @@ async function start(root: HTMLElement): Promise<void> {
   }
   root.replaceChildren()
   render(<App />, root)
+  // Somebody comes back to a page that was left open.
+  addEventListener('focus', () => void learnRights())
   return undefined
 }
 

@@ -45,7 +45,6 @@ const PATHS = {
   lock: 'M5 11h14v10H5zM8 11V8a4 4 0 0 1 8 0v3',
   file: 'M6 3h8l4 4v14H6zM14 3v4h4',
   download: 'M12 4v11M7 11l5 5 5-5M4 20h16',
-  upload: 'M12 16V5M7 9l5-5 5 5M4 20h16',
   send: 'M4 12 20 4l-5 16-4-6zM11 14l9-10',
   stop: 'M6 6h12v12H6z',
   filter: 'M4 5h16l-6 8v6l-4-2v-4z',
@@ -60,7 +59,6 @@ const PATHS = {
   split: 'M4 4h7v16H4zM13 4h7v16h-7z',
   building: 'M5 21V4h10v17M15 9h4v12M3 21h18M8 8h4M8 12h4M8 16h4',
   shield: 'M12 3l8 3v6c0 4.5-3.3 7.7-8 9-4.7-1.3-8-4.5-8-9V6z',
-  pin: 'M12 21v-6M7 4h10l-1.5 6 2.5 4H6l2.5-4z',
 } as const
 
 export type IconName = keyof typeof PATHS

@@ -57,16 +57,34 @@ async function show(): Promise<void> {
   first?.focus()
 }
 
-async function logIn(): Promise<void> {
-  const back = returnTo()
-  const answer = await fetch('/auth/login/local', {
+function post(kind: 'local' | 'link', body: object): Promise<Response> {
+  return fetch(`/auth/login/${kind}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      name: inputValue('name'),
-      password: inputValue('password'),
-      ...(back === null ? {} : { return: back }),
-    }),
+    body: JSON.stringify(body),
+  })
+}
+
+/** By a one-time link. Its secret is taken out of the address before anything else, so that it stays in no history. */
+async function logInByLink(token: string): Promise<void> {
+  history.replaceState(null, '', location.pathname)
+  const answer = await post('link', { token })
+  if (answer.ok) return goOn(answer)
+  tell(await problemOf(answer))
+  await show()
+}
+
+async function goOn(answer: Response): Promise<void> {
+  const { redirect } = (await answer.json()) as { redirect: string }
+  location.replace(redirect)
+}
+
+async function logIn(): Promise<void> {
+  const back = returnTo()
+  const answer = await post('local', {
+    name: inputValue('name'),
+    password: inputValue('password'),
+    ...(back === null ? {} : { return: back }),
   })
   if (!answer.ok) {
     const password = element<HTMLInputElement>('password')
@@ -74,8 +92,7 @@ async function logIn(): Promise<void> {
     password.focus()
     return tell(await problemOf(answer))
   }
-  const { redirect } = (await answer.json()) as { redirect: string }
-  location.assign(redirect)
+  await goOn(answer)
 }
 
 async function logOut(): Promise<void> {
@@ -85,6 +102,10 @@ async function logOut(): Promise<void> {
   location.assign(redirect)
 }
 
-onSubmit('local-form', logIn)
-onSubmit('logout-form', logOut)
-show().catch(() => tell('The server does not answer.'))
+export function startLogin(): void {
+  onSubmit('local-form', logIn)
+  onSubmit('logout-form', logOut)
+  const token = location.hash.slice(1)
+  const begun = token === '' ? show() : logInByLink(token)
+  begun.catch(() => tell('The server does not answer.'))
+}

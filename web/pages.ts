@@ -76,7 +76,7 @@ export const PAGES: readonly Page[] = [
     title: 'Audit',
     nav: { group: 'Observe', icon: 'audit', jump: 'a' },
     needs: ['audit.read'],
-    load: async () => ({ default: (await import('./pages-administer.ts')).AuditPage }),
+    load: async () => ({ default: (await import('./pages-configure.ts')).AuditPage }),
   },
   {
     path: '/ui/models/:name?',
@@ -84,6 +84,13 @@ export const PAGES: readonly Page[] = [
     nav: { group: 'Configure', icon: 'route', jump: 'm' },
     needs: ['model.read'],
     load: async () => ({ default: (await import('./pages-configure.ts')).ModelsPage }),
+  },
+  {
+    path: '/ui/guardrails/:id?',
+    title: 'Guardrails',
+    nav: { group: 'Configure', icon: 'shield', jump: 'g' },
+    needs: ['guardrail.read'],
+    load: async () => ({ default: (await import('./pages-configure.ts')).GuardrailsPage }),
   },
   {
     path: '/ui/providers/:id?',
@@ -111,13 +118,20 @@ export const PAGES: readonly Page[] = [
     title: 'People',
     nav: { group: 'Administer', icon: 'people', jump: 'e' },
     needs: ['user.read', 'group.read', 'team.read', 'service.read', 'role.read', 'assignment.read'],
-    load: async () => ({ default: (await import('./pages-administer.ts')).PeoplePage }),
+    load: async () => ({ default: (await import('./pages-configure.ts')).PeoplePage }),
   },
   {
     path: '/ui/settings/:tab?',
     title: 'Settings',
     nav: { group: 'Administer', icon: 'settings', jump: 's' },
-    needs: ['settings.read'],
-    load: async () => ({ default: (await import('./pages-administer.ts')).SettingsPage }),
+    needs: [
+      'settings.read',
+      'flag.read',
+      'content_rule.read',
+      'hold.read',
+      'erasure.read',
+      'cache.read',
+    ],
+    load: async () => ({ default: (await import('./pages-configure.ts')).SettingsPage }),
   },
 ]

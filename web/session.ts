@@ -75,14 +75,34 @@ export function switchTenant(id: string | undefined): void {
   keep('sessionStorage', 'weir-tenant', next)
 }
 
-/** Asks who one is. @throws TypeError where the server does not answer */
-export async function loadSession(): Promise<SessionState> {
-  const answer = await fetch('/auth/session', { headers: { accept: 'application/json' } })
+/**
+ * Asks who one is.
+ * @param isQuiet nobody waits for it: where nobody is let in any more all stays, until something is asked that needs them
+ * @throws TypeError where the server does not answer
+ */
+export async function loadSession(isQuiet = false): Promise<SessionState> {
+  const answer = await fetch('/auth/session')
   const renewed = answer.headers.get('x-weir-csrf')
   const state = (await answer.json()) as SessionState
+  if (isQuiet && !isLetIn(state)) return state
   csrf.value = renewed ?? state.csrf ?? ''
   session.value = state
   return state
+}
+
+let isLearning = false
+let isOld = false
+
+/** Rights may have changed since the page was drawn: what it offers follows. One question at a time, and one more after the last word. */
+export async function learnRights(): Promise<void> {
+  isOld = true
+  if (isLearning) return
+  isLearning = true
+  while (isOld) {
+    isOld = false
+    await loadSession(true).catch(() => undefined)
+  }
+  isLearning = false
 }
 
 /** Whether the UI is of use: somebody is logged in, or let in without it. */

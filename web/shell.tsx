@@ -96,6 +96,10 @@ function Sidebar() {
         })}
       </nav>
       <section class="sidebar-foot" aria-label="Help and account">
+        <a class="nav-link" href="/docs/guide" target="_blank" rel="noreferrer">
+          <Icon name="book" />
+          Guide
+        </a>
         <a class="nav-link" href="/docs" target="_blank" rel="noreferrer">
           <Icon name="book" />
           API documentation

@@ -2,4 +2,4 @@
 
 /** About whoever asks, or about all tenants: `?tenant=` is not among what they take. */
 export const WITHOUT_TENANT =
-  /^\/admin\/(?:me(?:\/|$)|usage\/self$|audit\/verify$|settings(?:\/|$)|about$|secrets(?:\/|$)|tenants(?:\/|$))/
+  /^\/admin\/(?:me(?:\/|$)|usage\/self$|audit\/verify$|settings(?:\/|$)|about$|secrets(?:\/|$)|tenants(?:\/|$)|telemetry$|content(?:\/|$)|flags\/)/

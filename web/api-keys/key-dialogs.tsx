@@ -10,6 +10,7 @@ import { toast } from '../components/toast.tsx'
 import { CodeBlock } from '../components/values.tsx'
 import { freshKey } from '../connect/fresh-key.ts'
 import { formatCount, formatRelative } from '../format.ts'
+import { orToast } from '../or-toast.ts'
 import { invalidate } from '../query.ts'
 import { toProblem } from '../api.ts'
 import type { Key, KeysApi, MadeKey } from './keys-api.ts'
@@ -119,7 +120,7 @@ export async function revokeKey(keys: KeysApi, key: Key): Promise<void> {
 export async function switchKey(keys: KeysApi, key: Key): Promise<void> {
   const isOff = key.state === 'disabled'
   const isDone = isOff
-    ? await enabled(keys, key)
+    ? (await orToast(keys.update(key, { disabled: false }))) !== undefined
     : await confirmAction({
         title: `Turn off key ${key.name}?`,
         message: <LastUses keys={keys} current={key} />,
@@ -131,16 +132,6 @@ export async function switchKey(keys: KeysApi, key: Key): Promise<void> {
   if (!isDone) return
   invalidate(keys.name)
   toast(`Key ${key.name} is ${isOff ? 'on' : 'off'}.`)
-}
-
-async function enabled(keys: KeysApi, key: Key): Promise<boolean> {
-  try {
-    await keys.update(key, { disabled: false })
-    return true
-  } catch (thrown) {
-    toast(toProblem(thrown).detail, { tone: 'bad' })
-    return false
-  }
 }
 
 /** When it was last used, and how often within a day: whether anybody will miss it. */

@@ -305,6 +305,11 @@ interface Listed {
 }
 
 function ModelsInput({ form }: { form: FormModel<Values> }) {
+  return <ChipsInput {...form.bind('models')} placeholder="all" suggestions={useModelNames()} />
+}
+
+/** Names by which models are asked for, to choose from; none where one may not see them. */
+export function useModelNames(): readonly string[] {
   const models = useQuery(
     'offered-models',
     async ({ signal }) => {
@@ -313,6 +318,5 @@ function ModelsInput({ form }: { form: FormModel<Values> }) {
     },
     { enabled: can('model.list'), freshMs: 60_000 },
   )
-  const names = models.data?.data.map(({ id }) => id) ?? []
-  return <ChipsInput {...form.bind('models')} placeholder="all" suggestions={names} />
+  return models.data?.data.map(({ id }) => id) ?? []
 }

@@ -14,7 +14,7 @@ import { Table, type Column } from '../components/table.tsx'
 import { toast } from '../components/toast.tsx'
 import { RelativeTime, Time } from '../components/values.tsx'
 import { formatUsd } from '../format.ts'
-import { toProblem } from '../api.ts'
+import { orToast } from '../or-toast.ts'
 import { useQuery } from '../query.ts'
 import { param, setParams } from '../router.tsx'
 import { can } from '../session.ts'
@@ -164,12 +164,7 @@ export function KeysBoard({ children, keys, mayDelete, mayWrite }: KeysBoardProp
 
 /** As it is now, with its version: what is changed is what was seen. */
 async function readAgain(keys: KeysApi, key: Key): Promise<Key | undefined> {
-  try {
-    return await keys.one(key.id)
-  } catch (thrown) {
-    toast(toProblem(thrown).detail, { tone: 'bad' })
-    return undefined
-  }
+  return await orToast(keys.one(key.id))
 }
 
 function Opened({

@@ -18,7 +18,7 @@ interface Listed {
 const NONE: Listed = { data: [] }
 
 /** Choices of a kind; none while they are read, or where they are not theirs to see. */
-export function useOwners(kind: OwnerKind | 'none'): readonly Option[] {
+export function useOwners(kind: OwnerKind | 'key' | 'none'): readonly Option[] {
   const isSeen = kind !== 'none' && can(`${kind}.read`)
   const { data = NONE } = useQuery(
     ['owners', kind],

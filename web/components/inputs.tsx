@@ -33,11 +33,14 @@ export function Combobox({
   const attributes = useFieldAttributes()
   const isOpen = useSignal(false)
   const typed = useSignal<string | undefined>(undefined)
+  /** What stood there when the focus came: a value that comes from elsewhere may not push itself between the letters that are typed. */
+  const held = useSignal<string | undefined>(undefined)
   const active = useSignal(-1)
   const all = options.map((each) =>
     typeof each === 'string' ? { value: each, label: each } : each,
   )
-  const shownValue = typed.value ?? all.find((each) => each.value === value)?.label ?? value
+  const labelOf = (one: string) => all.find((each) => each.value === one)?.label ?? one
+  const shownValue = typed.value ?? held.value ?? labelOf(value)
   const sought = (typed.value ?? '').toLowerCase()
   const found = all
     .filter((each) => sought === '' || `${each.label} ${each.value}`.toLowerCase().includes(sought))
@@ -49,6 +52,7 @@ export function Combobox({
   }
   const take = (next: string) => {
     typed.value = undefined
+    held.value = labelOf(next)
     close()
     onValue(next)
   }
@@ -75,7 +79,10 @@ export function Combobox({
         placeholder={placeholder}
         disabled={disabled}
         value={shownValue}
-        onFocus={(event) => event.currentTarget.select()}
+        onFocus={(event) => {
+          held.value = event.currentTarget.value
+          event.currentTarget.select()
+        }}
         onClick={() => (isOpen.value = true)}
         onInput={(event) => {
           const text = event.currentTarget.value
@@ -86,6 +93,7 @@ export function Combobox({
         }}
         onBlur={() => {
           typed.value = undefined
+          held.value = undefined
           close()
         }}
         onKeyDown={(event) => {

@@ -4,11 +4,11 @@ import { api, unwrap } from '../api.ts'
 import { Panel } from '../components/page.tsx'
 import type { Tone } from '../components/notice.tsx'
 import { TONE_ICONS } from '../components/notice.tsx'
-import { formatDuration, formatPercent } from '../format.ts'
+import { formatCount, formatDuration, formatPercent } from '../format.ts'
 import { Icon } from '../icons.tsx'
 import { useQuery } from '../query.ts'
 import { Link } from '../router.tsx'
-import { can } from '../session.ts'
+import { can, canEverywhere } from '../session.ts'
 import { useHealth, type Health } from './data.ts'
 
 interface Item {
@@ -43,7 +43,31 @@ export function Attention() {
       ]
     }),
   )
-  const items = [...(health.data === undefined ? [] : processItems(health.data)), ...spent]
+  const sinks = useQuery(
+    'sinks',
+    ({ signal }) => unwrap(api.telemetry.get({ fetch: { signal } })),
+    {
+      pollMs: 30_000,
+      enabled: canEverywhere('health.read'),
+    },
+  )
+  const content = useQuery(
+    'content',
+    ({ signal }) => unwrap(api.content.get({ fetch: { signal } })),
+    {
+      pollMs: 30_000,
+      enabled: canEverywhere('content_rule.read'),
+    },
+  )
+  const problem = content.data?.problem ?? null
+  const items = [
+    ...(health.data === undefined ? [] : processItems(health.data)),
+    ...(sinks.data?.data ?? []).flatMap(sinkItems),
+    ...(problem === null
+      ? []
+      : [{ tone: 'bad' as const, what: `Bodies cannot be stored: ${problem}`, href: CONTENT }]),
+    ...spent,
+  ]
   if (items.length === 0) return null
   const worst = items.toSorted(
     (one, other) => Number(other.tone === 'bad') - Number(one.tone === 'bad'),
@@ -68,7 +92,32 @@ const CHECKS: Readonly<Record<string, string>> = {
   accepting: 'This process is stopping and takes no more requests',
 }
 
-function processItems({ checks, limits, providers, redis }: Health): Item[] {
+const CONTENT = '/ui/settings/content'
+
+interface Sink {
+  readonly id: string
+  readonly dropped: number
+  readonly last_error: string | null
+  readonly last_error_at: string | null
+  readonly last_sent_at: string | null
+}
+
+function sinkItems({
+  dropped,
+  id,
+  last_error: error,
+  last_error_at: at,
+  last_sent_at: sentAt,
+}: Sink) {
+  const isFailing = error !== null && (sentAt === null || (at ?? '') > sentAt)
+  const about = (what: string): Item => ({ tone: 'warn', what, href: '/ui/settings/telemetry' })
+  return [
+    ...(isFailing ? [about(`${id} takes no outcomes: ${error}`)] : []),
+    ...(dropped > 0 ? [about(`${formatCount(dropped)} outcomes did not get to ${id}`)] : []),
+  ]
+}
+
+function processItems({ checks, guardrails, limits, providers, redis }: Health): Item[] {
   const items = Object.entries(checks)
     .filter(([, isFine]) => !isFine)
     .map(([name]): Item => ({ tone: 'bad', what: CHECKS[name] ?? `${name} fails` }))
@@ -78,6 +127,13 @@ function processItems({ checks, limits, providers, redis }: Health): Item[] {
   if (!limits.connected) {
     const what = `Limits are not counted together: ${limits.counted} does not answer`
     items.push({ tone: 'warn', what, href: '/ui/limits' })
+  }
+  for (const { id, problem } of guardrails) {
+    items.push({
+      tone: 'bad',
+      what: `Guardrail ${id} refuses what it concerns: ${problem}`,
+      href: `/ui/guardrails/${encodeURIComponent(id)}`,
+    })
   }
   return [...items, ...providers.flatMap(providerItems)]
 }

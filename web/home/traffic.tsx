@@ -11,7 +11,7 @@ import { formatCompact, formatDuration, formatPercent, formatUsd } from '../form
 import { useQuery } from '../query.ts'
 import { navigate, param, setParams } from '../router.tsx'
 import { canEverywhere, session } from '../session.ts'
-import { readFacets, readSeries, type FacetName, type Series } from '../requests/data.ts'
+import { readFacets, readSeries, shortTime, type FacetName, type Series } from '../requests/data.ts'
 import { FACET_WORDS, FacetList } from '../requests/facets.tsx'
 
 type Point = Series['lines'][number]['points'][number]
@@ -72,7 +72,17 @@ export function Traffic() {
   return (
     <>
       <Loaded query={now}>
-        {(series) => <Tiles now={sumOf(series)} before={before.data && sumOf(before.data)} />}
+        {(series) => (
+          <>
+            <Tiles
+              now={sumOf(series)}
+              before={series.is_whole && before.data?.is_whole ? sumOf(before.data) : undefined}
+            />
+            {!series.is_whole && (
+              <p class="soft">Counted since {shortTime(series.counted_from).join(' ')}</p>
+            )}
+          </>
+        )}
       </Loaded>
       {now.data?.lines.length === 0 ? (
         <EmptyState

@@ -55,6 +55,9 @@ export interface Draft {
   readonly defaults: string
   readonly losses: 'report' | 'reject'
   readonly contextWindow: number | null
+  readonly cache: NonNullable<Model['cache']> | 'usual'
+  /** Empty: as all others. */
+  readonly cacheTtl: string
   readonly ownPrice: boolean
   readonly prices: Prices
   readonly priceChanges: readonly PriceChangeDraft[]
@@ -103,6 +106,8 @@ export function emptyDraft(): Draft {
     defaults: '',
     losses: 'report',
     contextWindow: null,
+    cache: 'usual',
+    cacheTtl: '',
     ownPrice: false,
     prices: {},
     priceChanges: [],
@@ -151,6 +156,8 @@ export function toDraft(model: Model): Draft {
     defaults: shownObject(model.defaults),
     losses: model.losses,
     contextWindow: model.context_window,
+    cache: model.cache ?? 'usual',
+    cacheTtl: model.cache_ttl ?? '',
     ownPrice: model.price !== null,
     prices: pricesOf(model.price ?? {}),
     priceChanges: (model.price_changes ?? []).map(({ from, ...price }) => ({
@@ -214,6 +221,8 @@ export function toBody(draft: Draft) {
     routing: routingOf(draft),
     losses: draft.losses,
     context_window: draft.contextWindow,
+    cache: draft.cache === 'usual' ? null : draft.cache,
+    cache_ttl: draft.cacheTtl.trim() === '' ? null : draft.cacheTtl.trim(),
     price: draft.ownPrice ? given(draft.prices) : null,
     price_changes:
       draft.priceChanges.length === 0

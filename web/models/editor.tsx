@@ -35,6 +35,13 @@ const LOSSES = [
   { value: 'reject', label: 'Refuse the request' },
 ] as const
 
+const CACHES = [
+  { value: 'usual', label: 'As all others' },
+  { value: 'off', label: 'Ask anew each time' },
+  { value: 'exact', label: 'Equal requests from memory' },
+  { value: 'semantic', label: 'Requests of the same meaning too' },
+] as const
+
 const WHO = [
   { value: 'all', label: 'Everyone in the tenant' },
   { value: 'some', label: 'Only these' },
@@ -205,6 +212,14 @@ function RequestFields({ form }: Part) {
               suffix="tokens"
               placeholder="as is known of the model"
             />
+          </Field>
+        </div>
+        <div class="form-row">
+          <Field name="cache" label="Response cache" required>
+            <Select {...form.bind('cache')} options={CACHES} />
+          </Field>
+          <Field name="cache_ttl" label="Answers are kept" hint="As 10m or 24h.">
+            <Input {...form.bind('cacheTtl')} placeholder="as all others" />
           </Field>
         </div>
       </div>

@@ -371,6 +371,6 @@ export async function deleteModel(id: string): Promise<void> {
   if (!isDone) return
   toast(`Model ${id} is deleted.`)
   navigate('/ui/models')
-  // Once its page is gone: it would ask for what is there no more.
-  setTimeout(() => invalidate('models', 'model'))
+  // Once its page is gone, a frame later: it would ask for what is there no more.
+  requestAnimationFrame(() => setTimeout(() => invalidate('models', 'model')))
 }

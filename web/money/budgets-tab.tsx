@@ -9,8 +9,8 @@ import { Panel, SearchInput } from '../components/page.tsx'
 import { EmptyState, Loaded } from '../components/states.tsx'
 import { toast } from '../components/toast.tsx'
 import { RelativeTime } from '../components/values.tsx'
-import { toProblem } from '../api.ts'
 import { formatUsd } from '../format.ts'
+import { orToast } from '../or-toast.ts'
 import { invalidate, useQuery } from '../query.ts'
 import { can } from '../session.ts'
 import { BudgetForm } from './budget-form.tsx'
@@ -64,7 +64,7 @@ export function BudgetsTab() {
                   key={budget.id}
                   budget={budget}
                   onEdit={() =>
-                    void readAgain(budget).then((seen) => {
+                    void orToast(readBudget(budget.id)).then((seen) => {
                       if (seen !== undefined) open.value = { kind: 'form', budget: seen }
                     })
                   }
@@ -82,15 +82,6 @@ export function BudgetsTab() {
       )}
     </div>
   )
-}
-
-async function readAgain({ id }: Budget): Promise<Budget | undefined> {
-  try {
-    return await readBudget(id)
-  } catch (thrown) {
-    toast(toProblem(thrown).detail, { tone: 'bad' })
-    return undefined
-  }
 }
 
 /** Not one that a key brings with it. */

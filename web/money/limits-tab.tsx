@@ -10,8 +10,8 @@ import { Notice } from '../components/notice.tsx'
 import { Panel, SearchInput } from '../components/page.tsx'
 import { EmptyState, Loaded } from '../components/states.tsx'
 import { toast } from '../components/toast.tsx'
-import { toProblem } from '../api.ts'
 import { formatCount, formatDuration } from '../format.ts'
+import { orToast } from '../or-toast.ts'
 import { invalidate, useQuery } from '../query.ts'
 import { can } from '../session.ts'
 import { AMOUNTS } from '../api-keys/key-form.tsx'
@@ -64,7 +64,7 @@ export function LimitsTab() {
                 key={limit.id}
                 limit={limit}
                 onEdit={() =>
-                  void readAgain(limit).then((seen) => {
+                  void orToast(readLimit(limit.id)).then((seen) => {
                     if (seen !== undefined) open.value = { kind: 'form', limit: seen }
                   })
                 }
@@ -80,15 +80,6 @@ export function LimitsTab() {
       )}
     </div>
   )
-}
-
-async function readAgain({ id }: Limit): Promise<Limit | undefined> {
-  try {
-    return await readLimit(id)
-  } catch (thrown) {
-    toast(toProblem(thrown).detail, { tone: 'bad' })
-    return undefined
-  }
 }
 
 /** `100 requests a minute, 20 at the same time`. */

@@ -184,6 +184,18 @@ export function Sums({ sum }: { sum: Usage['sum'] }) {
         hint={requests === 0 ? undefined : `${((errors / requests) * 100).toFixed(1)} %`}
         {...(errors > 0 ? { tone: 'warn' as const } : {})}
       />
+      {sum.response_hits > 0 && (
+        <Stat
+          label="Saved by the cache"
+          icon="copy"
+          value={<Money usd={sum.saved_usd} />}
+          hint={
+            <>
+              <Count value={sum.response_hits} /> answers
+            </>
+          }
+        />
+      )}
     </Stats>
   )
 }

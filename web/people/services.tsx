@@ -25,6 +25,7 @@ import {
 } from './calls.ts'
 import { GiveRole } from './give-role.tsx'
 import { Grants, ListTools, OffBadge, useSearch } from './parts.tsx'
+import { RenameDialog } from './rename.tsx'
 
 export function ServicesTab() {
   const q = useSearch()
@@ -245,33 +246,20 @@ function NewService({ onClose }: { onClose: () => void }) {
 }
 
 function Rename({ onClose, service }: { service: Service; onClose: () => void }) {
-  const form = useForm({ name: service.name })
   const seen = useQuery(['service', service.id], readService(service.id))
   return (
-    <Dialog title={`Rename ${service.name}`} size="small" onClose={onClose}>
-      <Form
-        form={form}
-        submit="Save"
-        onCancel={onClose}
-        disabled={seen.data === undefined}
-        invalidates={[...ALL, 'people-choices']}
-        onSubmit={({ name }) =>
-          unwrap(
-            api
-              .services({ id: service.id })
-              .patch({ name }, seen.data === undefined ? {} : ifMatch(seen.data)),
-          )
-        }
-        onDone={() => {
-          onClose()
-          toast('Saved.')
-        }}
-      >
-        <Field name="name" label="Name" required>
-          <Input {...form.bind('name')} />
-        </Field>
-      </Form>
-    </Dialog>
+    <RenameDialog
+      name={service.name}
+      disabled={seen.data === undefined}
+      save={(name) =>
+        unwrap(
+          api
+            .services({ id: service.id })
+            .patch({ name }, seen.data === undefined ? {} : ifMatch(seen.data)),
+        )
+      }
+      onClose={onClose}
+    />
   )
 }
 

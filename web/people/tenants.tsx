@@ -14,6 +14,7 @@ import { invalidate, useQuery } from '../query.ts'
 import { loadSession, session, switchTenant, tenant } from '../session.ts'
 import { ALL, readTenants, type Tenant } from './calls.ts'
 import { ListTools, OffBadge, useSearch } from './parts.tsx'
+import { RenameDialog } from './rename.tsx'
 
 function mayEverywhere(action: 'tenant.write' | 'tenant.delete'): boolean {
   return session.value?.platform_actions?.includes(action) === true
@@ -76,7 +77,13 @@ export function TenantsTab() {
         )}
       </Loaded>
       {value === 'new' && <NewTenant onClose={close} />}
-      {typeof value === 'object' && <RenameTenant tenant={value} onClose={close} />}
+      {typeof value === 'object' && (
+        <RenameDialog
+          name={value.name}
+          save={(name) => unwrap(api.tenants({ id: value.id }).patch({ name }))}
+          onClose={close}
+        />
+      )}
     </>
   )
 }
@@ -142,29 +149,6 @@ function NewTenant({ onClose }: { onClose: () => void }) {
           <Input {...form.bind('id')} spellcheck={false} autocapitalize="none" />
         </Field>
         <Field name="name" label="Name">
-          <Input {...form.bind('name')} />
-        </Field>
-      </Form>
-    </Dialog>
-  )
-}
-
-function RenameTenant({ onClose, tenant: row }: { tenant: Tenant; onClose: () => void }) {
-  const form = useForm({ name: row.name })
-  return (
-    <Dialog title={`Rename ${row.name}`} size="small" onClose={onClose}>
-      <Form
-        form={form}
-        submit="Save"
-        onCancel={onClose}
-        invalidates={[...ALL]}
-        onSubmit={({ name }) => unwrap(api.tenants({ id: row.id }).patch({ name }))}
-        onDone={() => {
-          onClose()
-          toast('Saved.')
-        }}
-      >
-        <Field name="name" label="Name" required>
           <Input {...form.bind('name')} />
         </Field>
       </Form>

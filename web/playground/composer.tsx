@@ -7,14 +7,9 @@ import { Notice } from '../components/notice.tsx'
 import { SettingsProblem } from './chat-body.ts'
 import { picturesFrom, PICTURE_TYPES, PICTURES_MAX } from './pictures.ts'
 import { send } from './run.ts'
-import { columns, running, stop } from './state.ts'
+import { columns, draft, running, stop } from './state.ts'
 import type { Picture } from './types.ts'
 
-/** What is written and not sent yet; another part of the page may put something here to be said anew. */
-export const draft = signal<{ readonly text: string; readonly pictures: readonly Picture[] }>({
-  text: '',
-  pictures: [],
-})
 /** The settings have a field that can't be sent. */
 export const wrongSetting = signal<SettingsProblem | undefined>(undefined)
 

@@ -14,11 +14,21 @@ import { formatCompact } from '../format.ts'
 import { param, setParams } from '../router.tsx'
 import { can, otherTenant } from '../session.ts'
 import { CodeDialog } from './code.tsx'
-import { Composer, draft } from './composer.tsx'
+import { Composer } from './composer.tsx'
 import { canChat, findModel, useModels, type OfferedModel } from './models.ts'
 import { replayOf } from './replay.ts'
 import { heard } from './run.ts'
-import { begin, clear, columns, COLUMNS_MAX, running, settings, stop, turns } from './state.ts'
+import {
+  begin,
+  clear,
+  columns,
+  COLUMNS_MAX,
+  draft,
+  running,
+  settings,
+  stop,
+  turns,
+} from './state.ts'
 import { SettingsPanel } from './settings-panel.tsx'
 import { Thread } from './thread.tsx'
 import type { Column } from './types.ts'
@@ -81,7 +91,8 @@ function useWishedModel(offered: readonly OfferedModel[] | undefined): void {
   const wished = param('model')
   useEffect(() => {
     const [first, ...others] = columns.peek()
-    const model = wished ?? (first?.model === '' ? offered?.[0]?.id : undefined)
+    // As the address is by now: what was typed may be ahead of what was drawn.
+    const model = param('model') ?? (first?.model === '' ? offered?.[0]?.id : undefined)
     if (first !== undefined && model !== undefined && model !== first.model) {
       columns.value = [{ ...first, model }, ...others]
     }
@@ -133,8 +144,7 @@ function Models({ offered }: { offered: readonly OfferedModel[] }) {
   const all = columns.value
   const change = (id: string, model: string) => {
     columns.value = all.map((column) => (column.id === id ? { id, model: model.trim() } : column))
-    // While nothing stands there it is about to be typed.
-    if (id === all[0]?.id && model !== '') setParams({ model: model.trim() })
+    if (id === all[0]?.id) setParams({ model: model.trim() === '' ? undefined : model.trim() })
   }
   return (
     <div class={`pg-models pg-answers-${all.length}`}>

@@ -4,7 +4,14 @@
 import { effect, signal, type Signal } from '@preact/signals'
 import { keep, kept } from '../kept.ts'
 import { session } from '../session.ts'
-import { NO_SETTINGS, type Column, type Settings, type Step, type Turn } from './types.ts'
+import {
+  NO_SETTINGS,
+  type Column,
+  type Draft,
+  type Settings,
+  type Step,
+  type Turn,
+} from './types.ts'
 
 export const COLUMNS_MAX = 4
 const NAME = 'weir-playground'
@@ -15,6 +22,8 @@ const KEEP_AFTER_MS = 250
 export const columns = signal<readonly Column[]>([{ id: 'a', model: '' }])
 export const turns = signal<readonly Turn[]>([])
 export const settings = signal<Settings>(NO_SETTINGS)
+/** What is written and not sent yet; another part of the page may put something here to be said anew. */
+export const draft = signal<Draft>({ text: '', pictures: [] })
 
 /** Steps that are coming, by turn and column. */
 const live = new Map<string, Signal<Step>>()
@@ -96,6 +105,7 @@ interface Kept {
   readonly columns: readonly Column[]
   readonly turns: readonly Turn[]
   readonly settings: Settings
+  readonly draft?: Draft
 }
 
 /** Whose conversation it is, as known when the page was opened: when a session ends it is still theirs. Empty for the local user. */
@@ -110,6 +120,7 @@ function restore(): void {
     if (Array.isArray(found.columns) && found.columns.length > 0) columns.value = found.columns
     if (Array.isArray(found.turns)) turns.value = found.turns.map(withoutRunning)
     settings.value = { ...NO_SETTINGS, ...found.settings }
+    if (found.draft !== undefined) draft.value = found.draft
   } catch (thrown) {
     // Of another version of this page: then a new conversation begins.
     if (!(thrown instanceof SyntaxError)) throw thrown
@@ -130,11 +141,12 @@ function withoutRunning(turn: Turn): Turn {
 function textOf(all: Kept): string {
   const whole = JSON.stringify(all)
   if (whole.length <= KEPT_CHARS_MAX) return whole
+  const { draft: _left, ...others } = all
   const bare = all.turns.map((turn) =>
     turn.pictures.length === 0 ? turn : { ...turn, pictures: [], hasLostPictures: true as const },
   )
-  const smaller = JSON.stringify({ ...all, turns: bare })
-  return smaller.length <= KEPT_CHARS_MAX ? smaller : JSON.stringify({ ...all, turns: [] })
+  const smaller = JSON.stringify({ ...others, turns: bare })
+  return smaller.length <= KEPT_CHARS_MAX ? smaller : JSON.stringify({ ...others, turns: [] })
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined
@@ -142,8 +154,8 @@ let timer: ReturnType<typeof setTimeout> | undefined
 function write(): void {
   clearTimeout(timer)
   timer = undefined
-  const all = { columns: columns.peek(), turns: turns.peek(), settings: settings.peek() }
-  keep('sessionStorage', NAME, textOf({ who, ...all }))
+  const said = { columns: columns.peek(), turns: turns.peek(), settings: settings.peek() }
+  keep('sessionStorage', NAME, textOf({ who, ...said, draft: draft.peek() }))
 }
 
 let hasBegun = false
@@ -156,7 +168,7 @@ export function begin(): void {
   restore()
   let isFirst = true
   effect(() => {
-    void [columns.value, turns.value, settings.value]
+    void [columns.value, turns.value, settings.value, draft.value]
     if (!isFirst) timer ??= setTimeout(write, KEEP_AFTER_MS)
     isFirst = false
   })

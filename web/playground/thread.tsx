@@ -12,9 +12,9 @@ import { formatCompact, formatDuration, formatUsd } from '../format.ts'
 import { Icon } from '../icons.tsx'
 import { Link } from '../router.tsx'
 import { can } from '../session.ts'
-import { draft, Thumbnails, tried } from './composer.tsx'
+import { Thumbnails, tried } from './composer.tsx'
 import { retry, sendResults } from './run.ts'
-import { columns, liveStep, running, stop, turns } from './state.ts'
+import { columns, liveStep, running, stop, turns, draft } from './state.ts'
 import type { Column, Facts, Problem, Step, ToolCall, Turn } from './types.ts'
 
 /** So near to its end one is at its end. */

@@ -123,3 +123,9 @@ export const NEW_STEP: Step = {
   results: {},
   facts: {},
 }
+
+/** What is written and not sent yet. */
+export interface Draft {
+  readonly text: string
+  readonly pictures: readonly Picture[]
+}

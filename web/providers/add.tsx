@@ -86,6 +86,7 @@ interface Draft {
   readonly compatible: 'openai' | 'anthropic'
   readonly api_version: string
   readonly region: string
+  readonly config_id: string
   readonly key: string
   readonly asks: 'key' | 'entra'
   readonly tenant: string
@@ -98,6 +99,7 @@ const EMPTY: Omit<Draft, 'id'> = {
   compatible: 'openai',
   api_version: '',
   region: '',
+  config_id: '',
   key: '',
   asks: 'key',
   tenant: '',
@@ -108,7 +110,7 @@ const EMPTY: Omit<Draft, 'id'> = {
 /** What is sent, of what was typed: nothing stands for what was left empty. */
 function bodyOf(draft: Draft, { fields, type }: ProviderType) {
   const has = (name: string) => fields.some((field) => field.name === name)
-  const text = (name: 'base_url' | 'api_version' | 'region') => {
+  const text = (name: 'base_url' | 'api_version' | 'region' | 'config_id') => {
     const value = draft[name].trim()
     return has(name) && value !== '' ? { [name]: value } : {}
   }
@@ -120,6 +122,7 @@ function bodyOf(draft: Draft, { fields, type }: ProviderType) {
     ...text('base_url'),
     ...text('api_version'),
     ...text('region'),
+    ...text('config_id'),
     ...(has('compatible') ? { compatible: draft.compatible } : {}),
     ...(isApplication || key === '' ? {} : { keys: [key] }),
     ...(isApplication
@@ -240,6 +243,7 @@ function AskedField({ field, form, type }: AskedFieldProps) {
       )
     case 'api_version':
     case 'region':
+    case 'config_id':
       return (
         <Field
           name={field.name}

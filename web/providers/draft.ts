@@ -18,6 +18,7 @@ export interface Draft {
   readonly compatible: string
   readonly api_version: string
   readonly region: string
+  readonly config_id: string
   readonly key_strategy: string
   readonly timeouts: Section<'timeouts'>
   readonly retries: Section<'retries'>
@@ -57,6 +58,7 @@ export function toDraft(provider: Provider): Draft {
     compatible: provider.compatible ?? 'openai',
     api_version: provider.api_version ?? '',
     region: provider.region ?? '',
+    config_id: provider.config_id ?? '',
     key_strategy: provider.key_strategy ?? 'round_robin',
     timeouts: timeouts as Section<'timeouts'>,
     retries: retries as Section<'retries'>,
@@ -93,7 +95,7 @@ export function wantsSecrets(draft: Draft, before: Draft): boolean {
 export function changeOf(draft: Draft, before: Draft, { type }: Provider) {
   const isChanged = (name: keyof Draft) =>
     JSON.stringify(draft[name]) !== JSON.stringify(before[name])
-  const text = (name: 'base_url' | 'api_version' | 'region') =>
+  const text = (name: 'base_url' | 'api_version' | 'region' | 'config_id') =>
     isChanged(name) ? { [name]: draft[name].trim() === '' ? null : draft[name].trim() } : {}
   const section = (
     name: 'concurrency' | 'check' | 'context' | 'timeouts' | 'retries' | 'circuit',
@@ -106,6 +108,7 @@ export function changeOf(draft: Draft, before: Draft, { type }: Provider) {
     ...text('base_url'),
     ...text('api_version'),
     ...text('region'),
+    ...text('config_id'),
     ...(type === 'custom' && isChanged('compatible')
       ? { compatible: draft.compatible as 'openai' | 'anthropic' }
       : {}),

@@ -114,6 +114,11 @@ function Editor({ provider }: { provider: Provider }) {
               <Input {...form.bind('region')} />
             </Field>
           )}
+          {type === 'nemo' && (
+            <Field name="config_id" label="Configuration" hint="Left empty: the server’s default.">
+              <Input {...form.bind('config_id')} />
+            </Field>
+          )}
           {isElsewhere && hasKeys && (
             <>
               <Notice tone="warn" title="Give its keys anew">

@@ -28,7 +28,10 @@ export const FILTERS = {
   finish: 'Finish',
   stream: 'Stream',
   fallback: 'Fallback',
-  cached: 'From cache',
+  cached: 'Provider’s cache',
+  cache: 'Response cache',
+  guardrail: 'Guardrail',
+  verdict: 'Verdict',
   losses: 'Losses',
   min_ms: 'Slower than, ms',
   min_first_token_ms: 'First token after, ms',
@@ -101,6 +104,38 @@ export type Facets = Awaited<ReturnType<typeof readFacets>>
 export type FacetName = keyof Facets['facets']
 export type Series = Awaited<ReturnType<typeof readSeries>>
 export type { Asking }
+
+export const VERDICT_TONES = {
+  pass: 'good',
+  blocked: 'bad',
+  masked: 'info',
+  flagged: 'warn',
+  observed: 'neutral',
+  'failed-open': 'warn',
+  'failed-closed': 'bad',
+} as const
+
+const STAGES = { input: 'request', tool_result: 'tool results', output: 'answer' } as const
+
+export const stageName = (stage: keyof typeof STAGES) => STAGES[stage]
+
+/** Legal holds in force, to know which keep a request. */
+export const readHolds = ({ signal }: Options) =>
+  unwrap(api.holds.get({ query: { limit: 500 }, fetch: signal === undefined ? {} : { signal } }))
+
+export type Hold = Awaited<ReturnType<typeof readHolds>>['data'][number]
+
+/** Whether a hold keeps a request, as the server decides it. */
+export function isHeldBy(row: RequestRow, hold: Hold): boolean {
+  const { kind, since, subject, until } = hold
+  const atMs = Date.parse(row.time)
+  const whose = { request: row.log_id, user: row.user, key: row.key, span: null }[kind]
+  return (
+    whose === subject &&
+    (since === null || atMs >= Date.parse(since)) &&
+    (until === null || atMs < Date.parse(until))
+  )
+}
 
 export const pageOf = ({ log_id: id }: Pick<RequestRow, 'log_id'>) => `/ui/requests/${id}`
 

@@ -14,9 +14,13 @@ import { Link, navigate } from '../router.tsx'
 import { can } from '../session.ts'
 import { Content } from './content.tsx'
 import {
+  isHeldBy,
   pageOf,
   readContent,
+  readHolds,
   readOne,
+  stageName,
+  VERDICT_TONES,
   whoOf,
   type FilterName,
   type RequestContent,
@@ -75,6 +79,7 @@ export default function RequestPage({ params }: PageProps) {
       <Loaded query={request}>
         {(one) => (
           <div class="stack">
+            <OnHold request={one} />
             <Sums request={one} />
             {one.error_kind !== null && (
               <Notice tone="bad" title={one.error_kind}>
@@ -84,6 +89,8 @@ export default function RequestPage({ params }: PageProps) {
             <Panel title="Timeline">
               <Timeline request={one} />
             </Panel>
+            <Judged request={one} />
+            <Cached request={one} />
             <Attempts request={one} />
             <Route request={one} />
             <Losses request={one} />
@@ -174,6 +181,93 @@ function Attempts({ request }: { request: RequestDetail }) {
           },
         ]}
         empty={<p class="soft requests-note">No provider was asked.</p>}
+      />
+    </Panel>
+  )
+}
+
+/** What keeps it from being deleted. */
+function OnHold({ request }: { request: RequestDetail }) {
+  const holds = useQuery('holds', readHolds, { enabled: can('hold.read'), freshMs: 60_000 })
+  return (
+    <>
+      {holds.data?.data
+        .filter((hold) => isHeldBy(request, hold))
+        .map(({ id, reason }) => (
+          <Notice key={id} title="On hold">
+            <Link href="/ui/settings/content">{id}</Link> keeps it from being deleted: {reason}
+          </Notice>
+        ))}
+    </>
+  )
+}
+
+function Judged({ request: { guardrails } }: { request: RequestDetail }) {
+  if (guardrails === null || guardrails.length === 0) return null
+  const mayLook = can('guardrail.read')
+  return (
+    <Panel title="Guardrails" flush>
+      <Table
+        caption="Guardrails that were asked"
+        rows={guardrails}
+        keyOf={({ rule, stage }) => `${rule} ${stage}`}
+        columns={[
+          {
+            id: 'rule',
+            title: 'Guardrail',
+            card: 'title',
+            cell: ({ rule }) =>
+              mayLook ? (
+                <Link href={`/ui/guardrails/${encodeURIComponent(rule)}`}>{rule}</Link>
+              ) : (
+                rule
+              ),
+          },
+          { id: 'stage', title: 'Looked at', cell: ({ stage }) => stageName(stage) },
+          {
+            id: 'verdict',
+            title: 'Verdict',
+            cell: ({ verdict }) => (
+              <Link href={`/ui/requests?verdict=${verdict}`}>
+                <Badge tone={VERDICT_TONES[verdict]}>{verdict}</Badge>
+              </Link>
+            ),
+          },
+          { id: 'found', title: 'Found', cell: ({ categories }) => categories.join(', ') || '—' },
+          {
+            id: 'took',
+            title: 'Took',
+            align: 'end',
+            cell: ({ asked, duration_ms: took }) => (
+              <>
+                <Duration ms={took} />
+                {asked > 1 && <span class="soft"> in {asked}</span>}
+              </>
+            ),
+          },
+        ]}
+      />
+    </Panel>
+  )
+}
+
+function Cached({ request: { cache } }: { request: RequestDetail }) {
+  if (cache === null) return null
+  const isHit = cache.state === 'hit'
+  return (
+    <Panel title="Response cache">
+      <Facts
+        items={[
+          [
+            'State',
+            <Badge key="state" tone={isHit ? 'good' : 'neutral'}>
+              {cache.state}
+            </Badge>,
+          ],
+          ['Compared', cache.kind === 'exact' ? 'equal requests' : 'the same meaning'],
+          isHit ? ['Saved', <Money key="saved" usd={cache.saved_usd} />] : undefined,
+          isHit ? ['Age of the answer', <Duration key="age" ms={cache.age_ms} />] : undefined,
+        ]}
       />
     </Panel>
   )

@@ -13,7 +13,7 @@ import { VirtualList } from '../components/virtual-list.tsx'
 import { formatCount } from '../format.ts'
 import { useQuery } from '../query.ts'
 import { Link, navigate, param, setParams } from '../router.tsx'
-import { tenant } from '../session.ts'
+import { can, otherTenant, tenant } from '../session.ts'
 import { COLUMNS } from './columns.tsx'
 import {
   askingOf,
@@ -79,6 +79,7 @@ export default function RequestsPage() {
       <Toolbar>
         <SearchBox text={text} />
         <MoreFilters />
+        <Export asking={search.asking} />
         <Button
           icon="refresh"
           onClick={() => {
@@ -159,6 +160,11 @@ const MORE: readonly (readonly [label: string, name: FilterName, value: string])
   ['Streams', 'stream', 'true'],
   ['With a fallback', 'fallback', 'true'],
   ['Partly from cache', 'cached', 'true'],
+  ['From the response cache', 'cache', 'hit'],
+  ['Stopped by a guardrail', 'verdict', 'blocked'],
+  ['Masked by a guardrail', 'verdict', 'masked'],
+  ['A guardrail found something', 'verdict', 'hit'],
+  ['A guardrail did not answer', 'verdict', 'failed-closed'],
   ['With losses', 'losses', 'true'],
   ['Relayed', 'mode', 'relay'],
   ['Translated', 'mode', 'translate'],
@@ -181,6 +187,37 @@ function MoreFilters() {
       })}
     >
       Filter
+    </Menu>
+  )
+}
+
+/** As a file: all that is found, also beyond what is shown. */
+function Export({ asking }: { asking: Search['asking'] }) {
+  const save = (more: Readonly<Record<string, string>>) => {
+    const { value: other } = otherTenant
+    const query = new URLSearchParams({
+      ...(asking as Readonly<Record<string, string>>),
+      ...(other === undefined ? {} : { tenant: other }),
+      ...more,
+    })
+    const href = `/admin/requests/export?${query.toString()}`
+    Object.assign(document.createElement('a'), { href, download: '' }).click()
+  }
+  return (
+    <Menu
+      label="Export"
+      items={[
+        { label: 'JSON lines', icon: 'download', onSelect: () => save({}) },
+        can('request.content.read')
+          ? {
+              label: 'JSON lines with content',
+              icon: 'download',
+              onSelect: () => save({ content: 'true' }),
+            }
+          : undefined,
+      ]}
+    >
+      Export
     </Menu>
   )
 }

@@ -1,7 +1,7 @@
 // When what happened within one request: the whole, its waiting, and each attempt, drawn to one scale and said in words beside it.
 
 import { formatDuration } from '../format.ts'
-import type { RequestDetail } from './data.ts'
+import { stageName, type RequestDetail } from './data.ts'
 
 interface Span {
   readonly label: string
@@ -45,7 +45,26 @@ function spansOf(request: RequestDetail): readonly Span[] {
       },
     ]
   })
-  return [whole, ...waited, ...tried]
+  const judged = (request.guardrails ?? []).map((one): Span => {
+    const { duration_ms: took, rule, stage, started_ms: from, verdict } = one
+    const isBad = verdict === 'blocked' || verdict === 'failed-closed'
+    const tone = isBad ? 'bad' : verdict === 'pass' ? 'good' : 'warn'
+    return { label: `${rule}, ${stageName(stage)}`, from, to: from + took, tone }
+  })
+  const { cache } = request
+  const looked: Span[] =
+    cache === null || cache.started_ms === null
+      ? []
+      : [
+          {
+            label: `Response cache: ${cache.state}`,
+            from: cache.started_ms,
+            to: cache.started_ms + (cache.duration_ms ?? 0),
+            tone: cache.state === 'hit' ? 'good' : 'neutral',
+          },
+        ]
+  const within = [...judged, ...looked, ...tried].toSorted((one, other) => one.from - other.from)
+  return [whole, ...waited, ...within]
 }
 
 export function Timeline({ request }: { request: RequestDetail }) {

@@ -1,6 +1,0 @@
-// People, settings and the audit log, loaded together: pages of a kind share most of their code, and packed as one file they are a good deal
-// smaller than as many. This file names them and does nothing else.
-
-export { default as AuditPage } from './audit/page.tsx'
-export { default as PeoplePage } from './people/page.tsx'
-export { default as SettingsPage } from './settings/page.tsx'
