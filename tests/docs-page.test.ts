@@ -38,11 +38,15 @@ async function execute(
   id: string,
 ): Promise<{ status: string; body: string }> {
   const operation = page.locator(`#operations-${tag}-${id}`)
+  // What an earlier call was answered stands there until this one is.
+  const coming = page.waitForResponse((response) => response.request().resourceType() === 'fetch')
   await operation.getByRole('button', { name: 'Execute' }).click()
+  const told = String((await coming).status())
   const answer = operation.locator('.live-responses-table')
-  await answer.waitFor()
+  const status = answer.locator('.response-col_status').last()
+  await status.filter({ hasText: told }).waitFor()
   return {
-    status: await answer.locator('.response-col_status').last().innerText(),
+    status: await status.innerText(),
     body: await answer.locator('.response-col_description').last().innerText(),
   }
 }

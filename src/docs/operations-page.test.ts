@@ -23,6 +23,7 @@ const OTHERS: readonly ProviderType[] = [
   'ollama',
   'gemini',
   'lmstudio',
+  'nemo',
   'bedrock',
   'mock',
 ]
