@@ -30,8 +30,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['core'],
   config: ['core'],
   auth: ['core', 'transport'],
+  guardrails: ['core', 'transport'],
   server: ['core', 'dialects', 'providers', 'gateway', 'auth'],
-  docs: ['core', 'dialects', 'config'],
+  docs: ['core', 'dialects', 'providers', 'config', 'cli'],
+  guide: [],
 }
 
 /** Packages only one place may know. */
@@ -42,6 +44,8 @@ const PACKAGE_HOMES: readonly (readonly [RegExp, (path: string) => boolean])[] =
   [/^postgres$/, (path) => path.startsWith('storage/')],
   [/^eventsource-parser/, (path) => path === 'dialects/sse.ts'],
   [/^(jose|openid-client)/, (path) => path.startsWith('auth/')],
+  [/^re2js$/, (path) => path === 'guardrails/engine.ts'],
+  [/^@opentelemetry\//, (path) => path.startsWith('telemetry/')],
 ]
 
 /** Calls that have one home. */

@@ -377,6 +377,23 @@ describe('one node on SQLite', () => {
     expect(await weir.runCli('reconcile')).toMatchObject({ code: 0 })
   })
 
+  test('the built-in models are known to be free: a budget that blocks lets them through, spent or not, and their rows cost 0', async () => {
+    const weir = await start(configOf([{ per: 'key', usd: 0, only: 'one' }]))
+    for (const stream of [false, true]) {
+      const answer = await ask(weir, { ...CHAT, model: 'mock/echo', stream })
+      expect(answer.status).toBe(200)
+      await answer.text()
+    }
+    expect((await ask(weir, CHAT)).status).toBe(429)
+    await until(async () => weir.rows().length >= 3)
+    const costs = weir.rows().map((row) => [row['status'], row['cost_nano_usd']])
+    expect(costs.toSorted()).toEqual([
+      [200, 0],
+      [200, 0],
+      [429, null],
+    ])
+  })
+
   test('a price holds from its moment on; an unknown one is refused, or told; no rows, yet totals; bills are compared', async () => {
     const target = { provider: 'up', model: 'm-1' }
     const models = [

@@ -156,7 +156,7 @@ describe.skipIf(found.keycloak === undefined)('Keycloak', () => {
       issuers: [{ id: 'keycloak', label: 'Our Keycloak' }],
     })
     const page = await browser.visit(`${weir.url}/auth/login`)
-    expect(page.text).toMatch(/\/ui\/login-\w+\.js/)
+    expect(page.text).toMatch(/\/ui\/outside-\w+\.js/)
     const { addresses } = await loginForm(browser)
     const asked = new URL(addresses[1]!)
     expect(asked.origin).toBe(keycloak.url)
@@ -280,7 +280,7 @@ describe.skipIf(found.keycloak === undefined)('Keycloak', () => {
     expect(new URL(redirect).origin).toBe(keycloak.url)
     const { addresses, text } = await browser.visit(redirect)
     expect(addresses.at(-1)).toBe(`${weir.url}/auth/login`)
-    expect(text).toMatch(/\/ui\/login-\w+\.js/)
+    expect(text).toMatch(/\/ui\/outside-\w+\.js/)
     const old = new TestBrowser()
     old.plant(weir.url, 'weir', value)
     expect((await get(old)).status).toBe(401)

@@ -1,5 +1,5 @@
 // The first administrator of a team, through the executable: there is no default password, the start prints a link that works once, and
-// `weir setup` prints another for who has lost theirs.
+// `weir setup admin` prints another for who has lost theirs.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { TestBrowser } from '../src/testing/browser.ts'
@@ -48,7 +48,7 @@ describe('the administrator', () => {
     const link = await printedLink()
     expect(link.origin).toBe(weir.url)
     const page = await new TestBrowser().visit(`${link.origin}${link.pathname}`)
-    const script = /\/ui\/setup-\w+\.js/.exec(page.text)?.[0]
+    const script = /\/ui\/outside-\w+\.js/.exec(page.text)?.[0]
     expect(script).toBeDefined()
     expect((await fetch(`${weir.url}${script}`)).status).toBe(200)
     expect(await logIn(PASSWORD)).toBe(401)
@@ -60,7 +60,12 @@ describe('the administrator', () => {
   })
 
   test('who has lost the password gets another by a link of the command line', async () => {
-    const { code, stderr, stdout } = await weir.runCli('setup', '--port', String(weir.port))
+    const { code, stderr, stdout } = await weir.runCli(
+      'setup',
+      'admin',
+      '--port',
+      String(weir.port),
+    )
     expect(code).toBe(0)
     expect(stderr).toContain('60 minutes')
     const link = new URL(stdout.trim())
@@ -81,7 +86,7 @@ describe('the administrator', () => {
     const off = await startWeir({ config: { auth: { anonymous: 'never', local: false } } })
     try {
       expect(off.stdout()).not.toContain('/auth/setup')
-      const setup = await off.runCli('setup')
+      const setup = await off.runCli('setup', 'admin')
       expect([setup.code, setup.stdout]).toEqual([1, ''])
       const session = await (await fetch(`${off.url}/auth/session`)).json()
       expect(session).toMatchObject({ authenticated: false, local: false })

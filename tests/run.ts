@@ -3,7 +3,9 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildGoToolsEarly } from './harness/go-tools.ts'
 import { startKeycloakEarly } from './harness/keycloak.ts'
+import { installNemoEarly } from './harness/nemo.ts'
 
 const root = join(import.meta.dir, '..')
 
@@ -23,6 +25,10 @@ const matrix = new Map<string, Map<string, string>>()
 
 /** Reasons of what is left out, told above the closing line. */
 const leftOut: string[] = []
+
+/** The tests that failed by name, with their files and the last lines of what they printed: told there too, as it is far above. */
+const failures = new Map<string, { readonly path: string; readonly lines: readonly string[] }>()
+const FAILURE_LINES_MAX = 25
 
 function useRecordings(): void {
   const beside = join(root, '..', 'shared', 'recordings')
@@ -62,12 +68,31 @@ async function test(folder: string, ...more: string[]): Promise<Counts> {
   const counts = readCounts(`${out}\n${error}`)
   // A run that broke before its summary, or outside any test, is a failure that no count shows.
   if (code !== 0 && counts.failed === 0) counts.failed = 1
+  readFailures(error)
   for (const line of out.split('\n')) {
     const reason = /^left out: (.+)$/.exec(line)?.[1]
     if (reason !== undefined) leftOut.push(reason)
     readCell(line)
   }
   return counts
+}
+
+function readFailures(error: string): void {
+  let path = ''
+  let lines: string[] = []
+  for (const line of error.split('\n')) {
+    path = /^(\S+\.test\.tsx?):$/.exec(line)?.[1] ?? path
+    const [, verdict, name] = /^\((pass|fail|skip|todo)\) (.+)$/.exec(line) ?? []
+    if (name === undefined) {
+      lines.push(line)
+      continue
+    }
+    // It is told again at the end, under no file.
+    if (verdict === 'fail' && !failures.has(name)) {
+      failures.set(name, { path, lines: lines.slice(-FAILURE_LINES_MAX) })
+    }
+    lines = []
+  }
 }
 
 /** One cell: `matrix: client × provider: 27 of 29 passed, 1 without (…)`. */
@@ -100,6 +125,25 @@ function printMatrix(): void {
   }
 }
 
+/** Of the stores: those that judge by what is in them alone. */
+const CALM_STORES =
+  /^src\/storage\/(?:budget-postgres|content-log|copy|kept-sealing|postgres-guardrails|storage)\./
+
+/** Those of the stores and of the whole watch the clock and the memory; the others wait for programs, two at a time. */
+function systemRuns(): (readonly [string, ...string[]])[] {
+  const files = [...new Bun.Glob(`src/**/*${SYSTEM}`).scanSync(root)].toSorted()
+  const isPatient = (path: string) =>
+    /^src\/(?:cli|docs|dialects|guide|release)\//.test(path) || CALM_STORES.test(path)
+  const exact = (path: string) => `./${path}`
+  const [first, ...patient] = files.filter(isPatient).map(exact)
+  const [other, ...watching] = files.filter((path) => !isPatient(path)).map(exact)
+  if (first === undefined || other === undefined) throw new Error('There are no system tests.')
+  return [
+    [first, ...patient, '--parallel=2', TIMINGS],
+    [other, ...watching],
+  ]
+}
+
 async function tee(
   stream: ReadableStream<Uint8Array>,
   write: (text: string) => unknown,
@@ -123,6 +167,8 @@ function readCounts(output: string): Counts {
 useRecordings()
 // First of all: it takes longest to start, and the unit tests need none.
 Object.assign(environment, startKeycloakEarly())
+Object.assign(environment, buildGoToolsEarly())
+Object.assign(environment, installNemoEarly())
 const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
 if ((await run([process.execPath, 'build.ts'])) !== 0) {
   process.stdout.write('the executable could not be built\n\ntests: 0 passed, 1 failed\n')
@@ -133,15 +179,28 @@ environment['WEIR_EXECUTABLE'] = join(
   'dist',
   process.platform === 'win32' ? 'weir.exe' : 'weir',
 )
-// The unit tests share nothing; those that start other programs share a machine, and some watch its memory and its clock.
+// The unit tests share nothing; those that start other programs share a machine, and some watch its memory and its clock: they run alone.
 const SYSTEM = '.system.test.ts'
-// Clients, or a browser, and the executable take turns: one pair leaves half of two cores idle.
-const PAIRS = ['tests/sdk-', 'tests/ui'] as const
+const ALONE = [
+  'tests/faults',
+  'tests/hostile',
+  'tests/limits',
+  'tests/newcomer',
+  'tests/overload',
+  'tests/soak',
+  'tests/stalled-readers',
+  'tests/stopping',
+  'tests/surviving',
+  'tests/topology',
+] as const
+// What takes longest begins first, so that no core is left with it at the end: how long each took once (`--update-timings` tells anew).
+const TIMINGS = '--timings=tests/timings.json'
+// The rest take turns: a client, an agent or a browser that waits for the executable leaves half of two cores idle.
 const RUNS: readonly (readonly [string, ...string[]])[] = [
   ['src', '--parallel=3', `--path-ignore-patterns=**/*${SYSTEM}`],
-  [SYSTEM],
-  [...PAIRS, '--parallel=2'],
-  ['tests', ...PAIRS.map((start) => `--path-ignore-patterns=${start}*`)],
+  ...systemRuns(),
+  ['tests', '--parallel=2', TIMINGS, ...ALONE.map((start) => `--path-ignore-patterns=${start}*`)],
+  [...ALONE],
 ]
 for (const [folder, ...more] of RUNS) {
   const result = await test(folder, ...more)
@@ -153,6 +212,13 @@ if (matrix.size > 0) printMatrix()
 if (leftOut.length > 0) {
   process.stdout.write(
     `\nLeft out:\n${[...new Set(leftOut)].map((reason) => `  ${reason}`).join('\n')}\n`,
+  )
+}
+if (failures.size > 0) {
+  process.stdout.write(
+    `\nFailed:\n${[...failures]
+      .map(([name, { path, lines }]) => `${lines.join('\n')}\n  ${path}: ${name}`)
+      .join('\n')}\n`,
   )
 }
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''

@@ -2,8 +2,10 @@
 // caught in a list. Only the store is left out; what reaches it is what a test wants to see.
 
 import type { ApiKey, ConcurrencySettings, Model, Provider } from '../core/catalog.ts'
+import type { ContentPolicy } from '../core/content.ts'
 import { EMPTY_DIRECTORY, type Directory } from '../core/identity.ts'
 import { NO_NETWORK_DEFAULTS } from '../core/network.ts'
+import { Flags } from '../core/flags.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { KeptRepository } from '../core/ports.ts'
 import { DEFAULT_TENANT_ID, type Principal } from '../core/principal.ts'
@@ -14,6 +16,7 @@ import { Gates } from '../gateway/gates.ts'
 import { Health } from '../gateway/health.ts'
 import type { GatewayDeps, GatewaySettings } from '../gateway/deps.ts'
 import { handle } from '../gateway/handle.ts'
+import { guardModelCaller } from '../gateway/guard/model-caller.ts'
 import type { Inbound, Reply } from '../gateway/inbound.ts'
 import { ReasoningMemory } from '../gateway/reasoning-memory.ts'
 import { RouteTurns } from '../gateway/route-state.ts'
@@ -74,6 +77,8 @@ export function createTestGateway(options: {
   /** Tenants, people and their rights; only the default tenant unless given. */
   readonly people?: Partial<Directory>
   readonly settings?: Partial<GatewaySettings>
+  /** What is kept of each request; metadata unless given. */
+  readonly content?: ContentPolicy
   /** Where things are kept for later; in memory unless given. */
   readonly kept?: KeptRepository
   /** How many requests run at once, of all; any number unless given. */
@@ -107,7 +112,8 @@ export function createTestGateway(options: {
   })
   const deps: GatewayDeps = {
     snapshot: () => snapshot,
-    settings: () => ({ logRequests: 'metadata', keepaliveIntervalMs: 15_000, ...options.settings }),
+    content: () => options.content ?? { keep: 'metadata', redact: [] },
+    settings: () => ({ keepaliveIntervalMs: 15_000, ...options.settings }),
     transport,
     tokens,
     directory,
@@ -131,6 +137,8 @@ export function createTestGateway(options: {
     ids: systemIds,
     logger: SILENT_LOGGER,
     watch: new StreamWatch(systemClock),
+    guardCaller: (inbound, rule) => guardModelCaller(rule, inbound, deps),
+    flags: new Flags(),
   }
   return {
     deps,

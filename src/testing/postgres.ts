@@ -5,6 +5,7 @@
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './ports.ts'
 
 /** How a server ends: waits for its clients, ends their connections, or as in a crash. */
 export type StopMode = 'smart' | 'fast' | 'immediate'
@@ -41,6 +42,8 @@ const USER = 'weir'
 const PASSWORD = 'p@ss:w/rd #1%'
 const SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const
 const START_LIMIT_MS = 30_000
+/** As most servers sort: `:` stands behind `;` there, and `a` before `B`. Asks for version 15. */
+const SORTED_BY_LANGUAGE = ['--locale-provider=icu', '--icu-locale=en-US'] as const
 /** How often another port is tried: somebody may take a free one before the server does. */
 const START_TRIES_MAX = 3
 
@@ -82,6 +85,7 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
       '-E',
       'UTF8',
       '--locale=C',
+      ...SORTED_BY_LANGUAGE,
     ],
     { stdin: 'ignore', cwd: tmpdir() },
   )
@@ -93,6 +97,56 @@ export async function startPostgres(options: TestPostgresOptions = {}): Promise<
     const path = join(cluster, name)
     writeFileSync(path, text, { mode: 0o600 })
     chownSync(path, account.uid, account.gid)
+  }
+  const server = new Server({
+    account,
+    programs,
+    folder,
+    cluster,
+    settings: options.settings ?? {},
+  })
+  await server.start()
+  return server
+}
+
+/**
+ * A copy of a server that follows it and may be read (a hot standby). It takes its place with `SELECT pg_promote()`.
+ * @throws with the reason where that cannot be done
+ */
+export async function startStandby(
+  primary: TestPostgres,
+  options: Pick<TestPostgresOptions, 'settings'> = {},
+): Promise<TestPostgres> {
+  const programs = programsFolder()
+  const account = runAs()
+  if (programs === undefined || account === undefined) throw new Error(postgresMissing())
+  const folder = mkdtempSync(join(tmpdir(), 'weir-pg-'))
+  const cluster = join(folder, 'c')
+  chownSync(folder, account.uid, account.gid)
+  const where = ['-h', '127.0.0.1', '-p', `${primary.port}`, '-U', primary.user, '-D', cluster]
+  const copy = Bun.spawn(
+    // A checkpoint at once, the stream beside the copy, and the settings of a standby written into it.
+    [
+      ...account.prefix,
+      join(programs, 'pg_basebackup'),
+      ...where,
+      '-c',
+      'fast',
+      '-X',
+      'stream',
+      '-R',
+      '-N',
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { PGPASSWORD: primary.password, PATH: process.env['PATH'] ?? '' },
+      cwd: tmpdir(),
+    },
+  )
+  const said = await new Response(copy.stderr).text()
+  if ((await copy.exited) !== 0) {
+    rmSync(folder, { recursive: true, force: true })
+    throw new Error(`pg_basebackup: ${said}`)
   }
   const server = new Server({
     account,
@@ -268,7 +322,7 @@ class Said {
     for await (const chunk of stream) {
       // Bounded: a test that provokes ten thousand errors is not to be remembered for it.
       this.text = `${this.text}${decoder.decode(chunk, { stream: true })}`.slice(-20_000)
-      if (this.text.includes('ready to accept connections')) isReady()
+      if (/ready to accept (read-only )?connections/.test(this.text)) isReady()
     }
   }
 }
@@ -307,11 +361,4 @@ function guardAgainstOrphan(pid: number, folder: string): Bun.Subprocess {
   })
   guard.unref()
   return guard
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
 }

@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './ports.ts'
 
 export interface TestRedis {
   readonly port: number
@@ -65,13 +66,6 @@ export async function startRedis(args: readonly string[] = []): Promise<TestRedi
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
 }
 
 async function listening(port: number): Promise<void> {

@@ -125,6 +125,23 @@ function bodyOf(
     const limit = { per: 'key', requests_per_minute: 5 }
     return method === 'POST' ? { id: 'known', ...limit } : limit
   }
+  if (path === '/admin/content/sweep') return { dry_run: true }
+  if (path.startsWith('/admin/content-rules')) {
+    const rule = { per: 'key', keep: 'metadata' }
+    return method === 'POST' ? { id: 'known', ...rule } : rule
+  }
+  if (path === '/admin/holds') return { kind: 'key', subject: id, reason: 'a test' }
+  if (path === '/admin/holds/:id/release') return { reason: 'a test' }
+  if (path === '/admin/erasures') {
+    return { kind: 'key', subject: 'nobody', reason: 'a test', dry_run: true }
+  }
+  if (path === '/admin/guardrails/try') return { texts: ['Hello.'], rules: [id] }
+  if (path === '/admin/guardrails/order') return { ids: ['known'] }
+  if (path.startsWith('/admin/guardrails')) {
+    const rule = { check: 'pii' }
+    return method === 'POST' ? { id: 'known', ...rule } : rule
+  }
+  if (path.startsWith('/admin/flags')) return { value: true }
   if (path.startsWith('/admin/budgets')) {
     if (path.endsWith('/reset')) return { subject: id }
     const budget = { per: 'key', usd: 5 }

@@ -114,6 +114,7 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
       checks: { report: () => undefined },
       redis: () => ({ configured: false, connected: false }),
       limits: () => ({ counted: 'process', connected: true }),
+      sinks: () => [],
     },
     requests: {
       search: unavailable,
@@ -138,7 +139,13 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
       read: () => {
         throw new GatewayError('storage_unavailable')
       },
-      forms: { providers: String, models: String, limits: String, budgets: String },
+      forms: {
+        providers: String,
+        models: String,
+        limits: String,
+        budgets: String,
+        guardrails: String,
+      },
       declaredForm: () => undefined,
     },
     once: { begin: unavailable, finish: unavailable, forget: unavailable },
@@ -163,12 +170,14 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
       refusedAddress: () => Promise.resolve(undefined),
       tlsProblem: () => undefined,
       probe: () => Promise.reject(new GatewayError('upstream_error')),
+      tellReset: () => Promise.resolve(true),
     },
     keys: {
       keys: {
         create: unavailable,
         find: unavailable,
         list: unavailable,
+        page: unavailable,
         update: unavailable,
         rotate: unavailable,
         revoke: unavailable,
@@ -182,6 +191,7 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
     },
     people: awayPeople(),
     usage: { report: unavailable },
+    cache: { state: unavailable, purge: unavailable },
     money: {
       limits: { list: unavailable, save: unavailable, remove: unavailable },
       budgets: { list: unavailable, save: unavailable, remove: unavailable },
@@ -192,6 +202,33 @@ export function testServerDeps(gateway: TestGateway, options: TestServerOptions 
       reset: unavailable,
       accountsOf: () => [],
       mayReachInner: () => false,
+    },
+    content: {
+      rules: { list: unavailable, save: unavailable, remove: unavailable },
+      rulesOf: () => [],
+      holds: { all: unavailable, list: unavailable, create: unavailable, release: unavailable },
+      erasures: { list: unavailable, find: unavailable, create: unavailable },
+      count: unavailable,
+      wake: () => undefined,
+      objects: { bodiesOf: unavailable },
+      quoted: unavailable,
+      standing: unavailable,
+      sweep: unavailable,
+      record: () => Promise.resolve(),
+    },
+    guard: {
+      guardrails: {
+        rules: { list: unavailable, save: unavailable, remove: unavailable, reorder: unavailable },
+        declared: () => [],
+        problems: () => [],
+        ready: unavailable,
+        prove: () => Promise.resolve(),
+        mayReachInner: () => false,
+      },
+      flags: {
+        rules: { all: unavailable, save: unavailable, remove: unavailable },
+        inOrder: () => [],
+      },
     },
     discovery: { azure: () => Promise.reject(new GatewayError('upstream_error')) },
   }
@@ -206,6 +243,7 @@ export function startTestServer(gateway: TestGateway, options: TestServerOptions
     get active() {
       return server.active
     },
+    warm: () => server.warm(),
     stop: (drainMs) => server.stop(drainMs),
     [Symbol.asyncDispose]: () => server.stop(0),
   }

@@ -70,8 +70,9 @@ export async function startBackground(
   }
   for (const port of ports) {
     if (await listens(port)) continue
+    const how = child.exitCode === null ? 'still runs' : `ended with ${child.exitCode}`
     await stop()
-    throw new Error(`${command[0] ?? ''} does not listen on ${port}:\n${said.join('')}`)
+    throw new Error(`${command[0] ?? ''} does not listen on ${port} and ${how}:\n${said.join('')}`)
   }
   return { pid: child.pid, output: () => said.join(''), stop }
 }

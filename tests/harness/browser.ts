@@ -142,6 +142,14 @@ export async function until(
   }
 }
 
+/** Waits until nothing is wider than the window: what is drawn to measure follows a change of it a moment later. @throws where it stays so */
+export async function untilNarrow(watched: Pick<WatchedPage, 'page'>): Promise<void> {
+  await until(
+    watched,
+    'document.documentElement.scrollWidth <= document.documentElement.clientWidth',
+  )
+}
+
 /** @throws with what went wrong on the page */
 export function expectQuiet({ page, problems }: WatchedPage): void {
   if (problems.length > 0) throw new Error(`On ${page.url()}:\n${problems.join('\n')}`)
@@ -168,7 +176,7 @@ interface AxeResult {
 export async function axe({ page }: WatchedPage): Promise<string[]> {
   await page.evaluate(AXE)
   const { violations } = await page.evaluate<AxeResult>(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
+    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'] })`,
   )
   return violations.flatMap(({ help, id, nodes }) =>
     nodes.map(

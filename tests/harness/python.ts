@@ -21,6 +21,8 @@ const REQUIREMENTS = {
   aider: 'requirements-aider.txt',
   llm: 'requirements-llm.txt',
   fuzz: 'requirements-fuzz.txt',
+  hadolint: 'requirements-hadolint.txt',
+  kubernetes: 'requirements-kubernetes.txt',
 } as const
 
 /** An interpreter with everything of one list installed, or why there is none. */
@@ -189,4 +191,65 @@ export async function startPython(
     await errors
   }
   return { firstLine: text.slice(0, text.indexOf('\n')), stop, [Symbol.asyncDispose]: stop }
+}
+
+export interface PythonForks extends AsyncDisposable {
+  /** Runs the program once more, in a new process; one after another. */
+  run(args: string[]): Promise<PythonResult>
+}
+
+/**
+ * Makes a program of Python ready to be run many times, as `python -m NAME` would: what it imports is imported once (`forks.py`).
+ * @param modules what is imported first
+ * @param options.cwd is also where what it prints is kept for a moment
+ */
+export function startForks(
+  python: string,
+  [name, ...modules]: readonly [string, ...string[]],
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+): PythonForks {
+  const script = join(pythonFolder, 'forks.py')
+  const child = Bun.spawn([python, script, name, ...modules], {
+    ...options,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  const errors = child.stderr.text()
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  const line = async (): Promise<string> => {
+    while (!text.includes('\n')) {
+      const { done, value } = await lines.read()
+      if (done) throw new Error(`${name} cannot be run: ${(await errors).slice(-2_000)}`)
+      text += value
+    }
+    const end = text.indexOf('\n')
+    const first = text.slice(0, end)
+    text = text.slice(end + 1)
+    return first
+  }
+  const ready = line()
+  // Told to whoever runs it.
+  ready.catch(() => undefined)
+  let before: Promise<unknown> = ready
+  const [out, error] = ['out', 'error'].map((end) => join(options.cwd, `${name}.${end}`))
+  const once = async (args: string[]): Promise<PythonResult> => {
+    await ready
+    child.stdin.write(`${JSON.stringify({ args, out, error })}\n`)
+    await child.stdin.flush()
+    const code = Number(await line())
+    return { code, out: readFileSync(out!, 'utf8'), error: readFileSync(error!, 'utf8') }
+  }
+  return {
+    run(args) {
+      const result = before.then(() => once(args))
+      before = result.catch(() => undefined)
+      return result
+    },
+    async [Symbol.asyncDispose]() {
+      await child.stdin.end()
+      const killer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+      await child.exited
+      clearTimeout(killer)
+    },
+  }
 }
