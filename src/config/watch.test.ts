@@ -24,8 +24,12 @@ interface Stage {
   next(): Promise<Seen>
 }
 
-/** Starts watching `weir.yaml` of a new folder; `isPolled` leaves only the poll to find a change. */
-function stage(files: Record<string, string>, pollIntervalMs = 20): Stage {
+/** Starts watching `weir.yaml` of a new folder; `meanwhile` is what happens after it was read and before it is watched. */
+function stage(
+  files: Record<string, string>,
+  pollIntervalMs = 20,
+  meanwhile: (folder: string) => void = () => {},
+): Stage {
   const folder = mkdtempSync(join(tmpdir(), 'weir-watch-'))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
   const surroundings = {
@@ -42,8 +46,10 @@ function stage(files: Record<string, string>, pollIntervalMs = 20): Stage {
     seen.push(event)
     waiting.shift()?.()
   }
+  const loaded = loadConfig(options)
+  meanwhile(folder)
   const watch = watchConfig(
-    loadConfig(options),
+    loaded,
     {
       changed: ({ config }) => {
         const key = config.providers[0]?.keys[0]?.secret
@@ -144,6 +150,24 @@ test('a referenced file that changes is a change, behind a switched link too', a
 test('events alone find a change, without waiting for the poll', async () => {
   const { next, write } = stage({ 'weir.yaml': 'server: { port: 1 }' }, 600_000)
   write('weir.yaml', 'server: { port: 2 }')
+  expect(await next()).toEqual({ port: 2 })
+})
+
+test('a change between reading and watching is found', async () => {
+  const { next } = stage({ 'weir.yaml': 'server: { port: 1 }' }, 20, (folder) =>
+    writeFileSync(join(folder, 'weir.yaml'), 'server: { port: 22 }'),
+  )
+  expect(await next()).toEqual({ port: 22 })
+})
+
+test('an edit that leaves size and time as they were when it was read is found', async () => {
+  const file = 'weir.yaml'
+  const at = 1_700_000_000
+  const { folder, next, write } = stage({ [file]: 'server: { port: 1 }' }, 20, (made) =>
+    utimesSync(join(made, file), at, at),
+  )
+  write(file, 'server: { port: 2 }')
+  utimesSync(join(folder, file), at, at)
   expect(await next()).toEqual({ port: 2 })
 })
 

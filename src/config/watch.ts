@@ -51,7 +51,8 @@ class Watch implements ConfigWatch {
   private inputs: readonly ReadFile[]
   /** Files to look at: those of the running configuration and those the last edit refers to. */
   private paths: readonly string[]
-  private stamps: string
+  /** As they were before the files were read, or unknown: the next look then reads the files themselves. */
+  private stamps = UNKNOWN_STAMPS
   /** What was refused last, so that one broken edit is told once. */
   private refusedText = ''
   private isClosed = false
@@ -62,7 +63,6 @@ class Watch implements ConfigWatch {
     this.file = running.config.file
     this.inputs = running.inputs
     this.paths = running.inputs.map((input) => input.path)
-    this.stamps = this.readStamps()
     if (this.file === undefined) return
     this.watchFolders()
     const interval = options.pollIntervalMs ?? LIMITS.configPollIntervalMs
@@ -129,8 +129,11 @@ class Watch implements ConfigWatch {
   }
 
   private follow(paths: readonly string[]): void {
-    this.paths = [...new Set(paths)]
-    this.stamps = this.readStamps()
+    const followed = [...new Set(paths)]
+    const isSame = followed.join('\n') === this.paths.join('\n')
+    this.paths = followed
+    // Those of another file may be of a moment after it was read.
+    if (!isSame) this.stamps = UNKNOWN_STAMPS
     this.watchFolders()
   }
 
@@ -179,6 +182,9 @@ function isEmptied(loaded: LoadedConfig, inputs: readonly ReadFile[]): boolean {
   const isEmpty = loaded.inputs[0]?.hash === EMPTY_HASH
   return isEmpty && inputs[0]?.hash !== EMPTY_HASH
 }
+
+/** What no files have: what they held when they were read may be no more what they hold. */
+const UNKNOWN_STAMPS = ''
 
 /** SHA-256 of nothing. */
 const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
