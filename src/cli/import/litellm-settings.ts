@@ -312,6 +312,11 @@ function readGuardrail(rule: Cursor, draft: Draft): void {
   }
   const mode = params.get('mode')
   const modes = mode.isList ? mode.members().map(([, at]) => at.text) : [mode.text]
+  // A list without an entry: it is asked at no stage, and a rule must name one.
+  if (modes.length === 0) {
+    rule.left('is asked at no stage', 'Set guardrails[].stages.')
+    return
+  }
   const stages = [
     ...(modes.some((one) => one !== 'post_call') ? ['input', 'tool_result'] : []),
     ...(modes.includes('post_call') ? ['output'] : []),

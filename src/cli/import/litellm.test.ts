@@ -352,6 +352,24 @@ general_settings:
   expect(account('general_settings.alerting')?.way).toContain('webhook')
 })
 
+test('a guardrail is asked at its stages, and one that has none is told and left out', () => {
+  const rule = (name: string, mode: string) =>
+    `{ guardrail_name: ${name}, litellm_params: { guardrail: hide-secrets, mode: ${mode}, default_on: true } }`
+  const { account, document } = imported(`
+guardrails: [${rule('one', '[pre_call, post_call]')}, ${rule('two', '[]')}]
+`)
+  expect(document['guardrails']).toEqual([
+    {
+      id: 'one',
+      check: 'secrets',
+      mode: 'mask',
+      stages: ['input', 'tool_result', 'output'],
+      enabled: true,
+    },
+  ])
+  expect(account('guardrails[1]')).toMatchObject({ fate: 'left', note: 'is asked at no stage' })
+})
+
 test('what stands where something else belongs is told, and nothing breaks', () => {
   const { accounts, document } = imported(`
 model_list: [3, { model_name: x }, { model_name: y, litellm_params: { model: 5 } }]
