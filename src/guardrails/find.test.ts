@@ -7,6 +7,7 @@ import type { GuardText } from '../core/guardrail.ts'
 import { LIMITS } from '../core/limits.ts'
 import { checkParameters } from '../testing/seed.ts'
 import { detectorsOf } from './detectors/all.ts'
+import { compilePatterns } from './detectors/custom.ts'
 import { findIn, findInTexts } from './find.ts'
 import { Masking } from './mask.ts'
 
@@ -129,6 +130,16 @@ describe('long texts', () => {
     expect(spans).toHaveLength(20_000)
     expect(ticks).toBeGreaterThan(4)
     process.stdout.write(`guardrails: 1 MB judged, longest stretch ${longestMs.toFixed(1)} ms\n`)
+  })
+
+  test('a short text lets others run where each match of a pattern reads to its end', async () => {
+    const patterns = compilePatterns([{ name: 'far', pattern: '(a*b)|a' }])
+    let ticks = 0
+    const ticking = setInterval(() => (ticks += 1), 0)
+    const spans = await findInTexts(user('a'.repeat(4_000)), patterns, signal)
+    clearInterval(ticking)
+    expect(spans).toHaveLength(4_000)
+    expect(ticks).toBeGreaterThan(0)
   })
 
   test('at once is the same as with pauses', async () => {

@@ -42,8 +42,10 @@ export function findInTexts(
   for (const { text } of texts) chars += text.length
   let instructions = 0
   for (const one of seekers) if (typeof one !== 'function') instructions += one.pattern.size
+  // Each match of a pattern may have read to the end of the text to find that it ends early, and the next begins behind it.
   const isShort =
-    chars <= LIMITS.guardSliceChars / 2 && chars * instructions <= LIMITS.patternSliceStepsMax
+    chars <= LIMITS.guardSliceChars / 2 &&
+    chars * chars * instructions <= LIMITS.patternSliceStepsMax
   return isShort ? runAtOnce(steps) : runInSlices(steps, signal)
 }
 
