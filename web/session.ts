@@ -110,14 +110,29 @@ export function isLetIn(state: SessionState): boolean {
   return state.authenticated || state.actions !== undefined
 }
 
+/** Somebody logs out: where that leads to, whatever the page still asks for must not lead elsewhere. */
+let isLeaving = false
+
 /** To the login, and back to this page after it. */
 export function toLogin(): void {
+  if (isLeaving) return
   const back = encodeURIComponent(`${location.pathname}${location.search}`)
   location.assign(`/auth/login?return=${back}`)
 }
 
 /** Ends the session here and wherever the identity provider wants to end its own. */
 export async function logOut(): Promise<void> {
+  isLeaving = true
+  try {
+    location.assign(await endSession())
+  } catch (thrown) {
+    isLeaving = false
+    throw thrown
+  }
+}
+
+/** @returns where that leads to */
+async function endSession(): Promise<string> {
   let answer = await askToLogOut()
   if (answer.status === 403) {
     // Another tab has renewed the session, and with it the proof: nobody must believe they are out who are not.
@@ -132,7 +147,7 @@ export async function logOut(): Promise<void> {
   const { redirect } = answer.ok
     ? ((await answer.json()) as { redirect: string })
     : { redirect: '/auth/login' }
-  location.assign(redirect)
+  return redirect
 }
 
 function askToLogOut(): Promise<Response> {
