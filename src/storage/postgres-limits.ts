@@ -16,6 +16,8 @@ export interface PostgresLimitsOptions {
   readonly timeouts?: ServerTimeouts | undefined
   /** The time in milliseconds, in place of Postgres' own; for tests of what a clock does. */
   readonly nowMs?: () => number
+  /** How long an answer is waited for, in place of core/limits.ts'; for tests of what is not about time. */
+  readonly answerMs?: number
 }
 
 /** Rows of what is over that are deleted at once. */
@@ -42,7 +44,7 @@ export class PostgresLimits implements LimitBackend {
       connections: 1,
       logger: options.logger,
       ...('timeouts' in options ? { timeouts: options.timeouts } : {}),
-      answerTimeoutMs: LIMITS.redisAnswerMs,
+      answerTimeoutMs: options.answerMs ?? LIMITS.redisAnswerMs,
     })
     this.pruning = setInterval(() => void this.prune(), LIMITS.limitPruneIntervalMs)
     this.pruning.unref()

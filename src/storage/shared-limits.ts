@@ -15,6 +15,8 @@ export interface SharedLimitsOptions {
   readonly local: MemoryLimits
   readonly clock: Clock
   readonly logger: Logger
+  /** How long an answer is waited for, in place of core/limits.ts'; for tests of what is not about time. */
+  readonly answerMs?: number
 }
 
 interface Waiting {
@@ -199,13 +201,13 @@ export class SharedLimits implements LimitCounters {
     batch: LimitBatch,
     late: (verdicts: readonly LimitVerdict[]) => void = () => {},
   ): Promise<readonly LimitVerdict[] | undefined> {
-    const { backend } = this.options
+    const { answerMs = LIMITS.limitAnswerMs, backend } = this.options
     const limit = Promise.withResolvers<undefined>()
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
       limit.resolve(undefined)
-    }, LIMITS.limitAnswerMs)
+    }, answerMs)
     const answer = backend.exchange(batch)
     answer.then(
       (verdicts) => {
@@ -217,7 +219,7 @@ export class SharedLimits implements LimitCounters {
     try {
       const verdicts = await Promise.race([answer, limit.promise])
       if (verdicts === undefined) {
-        this.failed(batch, `no answer within ${LIMITS.limitAnswerMs} ms`, this.failures + 1)
+        this.failed(batch, `no answer within ${answerMs} ms`, this.failures + 1)
         return undefined
       }
       this.failures = 0
