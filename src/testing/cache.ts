@@ -1,4 +1,5 @@
-// A response cache for tests: the real one over memory, with settings that a test may change and a clock that it may move.
+// A response cache for tests: the real one over memory, with settings that a test may change and a wall clock that stands until the test
+// moves it.
 
 import type { AnswerStore, CacheSettings } from '../core/answer-cache.ts'
 import type { Clock } from '../core/ports.ts'
@@ -20,7 +21,7 @@ export const CACHE_ON: CacheSettings = {
   toolCalls: false,
   onlyDeterministic: false,
   coalesce: true,
-  coalesceWaitMs: 5_000,
+  coalesceWaitMs: 60_000,
   models: [],
 }
 
@@ -28,14 +29,15 @@ export class TestCache {
   settings: CacheSettings = CACHE_ON
   store: AnswerStore
   readonly cache: ResponseCache
-  /** Milliseconds by which the wall clock is ahead. */
+  /** Milliseconds by which the wall clock is ahead of the moment in which this was made. Nothing grows old by itself. */
   aheadMs = 0
   readonly semantic: SemanticCache | undefined
 
   /** Gives the cache to a gateway. */
   constructor(deps: GatewayDeps, over: Partial<CacheSettings> = {}, embed?: Embed) {
+    const madeMs = deps.clock.nowMs()
     const clock: Clock = {
-      nowMs: () => deps.clock.nowMs() + this.aheadMs,
+      nowMs: () => madeMs + this.aheadMs,
       monotonicMs: () => deps.clock.monotonicMs(),
     }
     const { deadlines, flags, ids, logger } = deps

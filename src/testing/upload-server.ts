@@ -6,8 +6,10 @@ import { startTestServer } from './server.ts'
 
 const baseUrl = process.argv[2]
 if (baseUrl === undefined) throw new Error('The base URL of a provider is missing.')
+// How long it takes is no matter here.
+const timeouts = { connectMs: 60_000, firstByteMs: 60_000, idleMs: 60_000, totalMs: 120_000 }
 const server = startTestServer(
-  createTestGateway({ providers: [testProvider({ id: 'up', type: 'openai', baseUrl })] }),
+  createTestGateway({ providers: [testProvider({ id: 'up', type: 'openai', baseUrl, timeouts })] }),
   { settings: { maxUploadBytes: 2 * 1024 ** 3 } },
 )
 process.stdout.write(`${server.port}\n`)
