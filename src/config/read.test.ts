@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { cpuMsOf } from '../testing/cpu-time.ts'
 import { ConfigError } from './problem.ts'
 import { findConfigFile, readConfigFile } from './read.ts'
 
@@ -114,9 +115,10 @@ describe('faults', () => {
 
   test('the search for the line of a syntax error ends in time on a large file', () => {
     const entries = Array.from({ length: 10_000 }, (_, index) => `key${index}: [a, b]\n`).join('')
-    const started = performance.now()
-    expect(readFault('weir.yaml', `${entries}bad: [`)).toContain('is not valid YAML')
-    expect(performance.now() - started).toBeLessThan(5_000)
+    const spentMs = cpuMsOf(() =>
+      expect(readFault('weir.yaml', `${entries}bad: [`)).toContain('is not valid YAML'),
+    )
+    expect(spentMs).toBeLessThan(5_000)
   })
 })
 

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
+import { cpuMsOf } from '../testing/cpu-time.ts'
 import { checkParameters } from '../testing/seed.ts'
 import { LIMITS } from './limits.ts'
 import { NOT_A_TEXT, redactBodies, redactBody } from './redact-body.ts'
@@ -149,15 +150,15 @@ describe('a stream', () => {
 })
 
 test('takes time in proportion', () => {
-  const time = (pieces: number) => {
-    const body = Array.from({ length: pieces }, (_item, at) =>
+  const bodyOf = (pieces: number) =>
+    Array.from({ length: pieces }, (_item, at) =>
       event({ choices: [{ index: 0, delta: { content: `word${at} ` } }] }),
     ).join('')
-    const startMs = performance.now()
-    redactBody(body, redact)
-    return performance.now() - startMs
-  }
-  time(2_000)
-  const [small, large] = [Math.min(time(2_000), time(2_000)), Math.min(time(8_000), time(8_000))]
-  expect(large).toBeLessThan(Math.max(40, small * 16))
+  const [short, long] = [bodyOf(1_000), bodyOf(16_000)]
+  redactBody(short, redact)
+  const shortMs = cpuMsOf(() => {
+    for (let count = 0; count < 16; count += 1) redactBody(short, redact)
+  })
+  // As much text in one: with work that grows with the square of it, sixteen times the work.
+  expect(cpuMsOf(() => redactBody(long, redact))).toBeLessThan(Math.max(40, shortMs) * 4)
 })

@@ -1,7 +1,7 @@
 // What real providers sent, through every dialect: each recording decodes, obeys the laws, and crosses to each other dialect
 // with no undeclared loss. Failures name the recording and the first place; the recordings themselves stay outside.
 
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { GatewayError } from '../core/error.ts'
 import { collect } from '../core/ir/collect.ts'
@@ -44,6 +44,8 @@ import {
 } from './conformance.ts'
 import type { ChatCodec, Dialect, EncodeTarget } from './dialect.ts'
 import { dialects } from './registry.ts'
+
+setDefaultTimeout(180_000)
 
 /** Up to this many bytes a stream is cut at every byte; beyond, at a seeded sample. */
 const ALL_SPLITS_BYTES_MAX = 1_500

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import type { Model, Provider, RoutingSettings } from '../core/catalog.ts'
 import { DEFAULT_ROUTING } from '../core/catalog.ts'
+import { FakeClock } from '../testing/clock.ts'
 import { createTestGateway, jsonOf, testProvider, type TestGateway } from '../testing/gateway.ts'
+import { handDeadlines } from '../testing/time-by-hand.ts'
 import { json, rateLimited } from '../testing/upstream-answers.ts'
-import { resetAtOnce, startRawUpstream } from '../testing/upstream-raw.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
 
 const closing: { close(): unknown }[] = []
@@ -214,8 +215,7 @@ describe('requests that may do more than write', () => {
 
   test('are sent again where nothing was begun', async () => {
     const limited = upstream(rateLimited(), said('unused'))
-    const refused = startRawUpstream(resetAtOnce)
-    await refused.close()
+    const refused = { url: 'http://127.0.0.1:1' }
     const good = upstream(
       json({ id: 'resp_1', object: 'response', status: 'completed', model: 'm', output: [] }),
     )
@@ -317,7 +317,7 @@ describe('hedging', () => {
     const b = upstream(said('b'))
     const gateway = createTestGateway({
       providers: [provider('a', a), provider('b', b)],
-      models: [model('fast', ['a', 'b'], routing({ hedgeAfterMs: 5_000 }))],
+      models: [model('fast', ['a', 'b'], routing({ hedgeAfterMs: 60_000 }))],
     })
     const { text } = await ask(gateway)
     expect(text).toBe('a')
@@ -359,14 +359,23 @@ describe('hedging', () => {
 
 test('all goes together stay within the total limit of the request', async () => {
   const silent = () => upstream(held().answer)
-  const timeouts = { connectMs: 300, firstByteMs: 300, idleMs: 300, totalMs: 450 }
+  const timeouts = { connectMs: 5_000, firstByteMs: 300, idleMs: 300, totalMs: 450 }
   const gateway = createTestGateway({
     providers: ['a', 'b', 'c', 'd'].map((id) => provider(id, silent(), { timeouts })),
     models: [model('fast', ['a', 'b', 'c', 'd'])],
   })
-  const { reply, outcome } = await ask(gateway)
-  expect(reply.status).toBe(504)
+  const clock = new FakeClock()
+  Object.assign(gateway.deps, { clock })
+  const deadlines = handDeadlines(gateway.deps, 300, 150)
+  const asking = ask(gateway)
   // 300 ms for the first, what was left for the second, nothing for the others.
+  for (const waitMs of [300, 150]) {
+    await deadlines.reached(waitMs)
+    clock.advance(waitMs)
+    deadlines.pass(waitMs)
+  }
+  const { reply, outcome } = await asking
+  expect(reply.status).toBe(504)
   expect(outcome.attempts.map(({ providerId }) => providerId)).toEqual(['a', 'b'])
 })
 

@@ -4,6 +4,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { DEFAULT_ROUTING, type Model, type Provider, type Target } from '../core/catalog.ts'
 import { createTestGateway, testProvider, textOf } from '../testing/gateway.ts'
+import { watchedStreams } from '../testing/time-by-hand.ts'
 import { json, stream } from '../testing/upstream-answers.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
 import { OWNER_GRANTS } from '../testing/principals.ts'
@@ -143,7 +144,7 @@ describe('is not gone on with, and relayed as it is,', () => {
 test('the place of the answer that broke off is free for whoever goes on', async () => {
   const only = upstream(cut({ content: 'One' }), whole(' two'))
   const gateway = createTestGateway({
-    providers: [provider('a', only, { concurrency: { max: 1, queue: 1, queueTimeoutMs: 200 } })],
+    providers: [provider('a', only, { concurrency: { max: 1, queue: 1, queueTimeoutMs: 15_000 } })],
     models: [model([target('a', 0)])],
   })
   expect(textIn(await textOf(await gateway.ask({ body: BODY })))).toBe('One two')
@@ -275,18 +276,16 @@ describe('nobody is asked any more', () => {
 
   test('once the total limit has passed', async () => {
     const second = silent()
-    const timeouts = { connectMs: 200, firstByteMs: 20_000, idleMs: 20_000, totalMs: 20_000 }
     const gateway = createTestGateway({
-      providers: [
-        provider('a', upstream(cut({ content: 'One' })), {
-          timeouts: { ...timeouts, totalMs: 300 },
-        }),
-        provider('b', second, { timeouts }),
-      ],
+      providers: [provider('a', upstream(cut({ content: 'One' }))), provider('b', second)],
       models: [model([target('a', 0, { abilities: {} }), target('b', 1)])],
     })
-    const sse = await textOf(await gateway.ask({ body: BODY }))
-    expect(sse).toContain('total limit')
+    const watched = watchedStreams(gateway.deps)
+    const { totalMs } = gateway.deps.snapshot().allProviders.get('a')!.timeouts
+    const asking = gateway.ask({ body: BODY }).then(textOf)
+    await second.request(0)
+    for (const one of watched) one.tick(gateway.deps.clock.monotonicMs() + totalMs + 1)
+    expect(await asking).toContain('total limit')
     await second.requests[0]?.disconnected
   })
 })

@@ -4,6 +4,7 @@ import type { ChatRequest } from '../core/ir/request.ts'
 import type { JsonObject } from '../core/json.ts'
 import { dialects } from '../dialects/registry.ts'
 import { createTestGateway, jsonOf, testProvider } from '../testing/gateway.ts'
+import { handDeadlines } from '../testing/time-by-hand.ts'
 import { json } from '../testing/upstream-answers.ts'
 import { startUpstream } from '../testing/upstream.ts'
 import { countTokens } from './count-tokens.ts'
@@ -150,12 +151,15 @@ test("where the first target cannot count, another's tokenizer is not asked", as
 test('counting costs nothing: no usage in the row, not even of a provider that never answered', async () => {
   const held = Promise.withResolvers<Response>()
   await using up = startUpstream(COUNT, () => held.promise)
-  const timeouts = { connectMs: 500, firstByteMs: 100, idleMs: 100, totalMs: 500 }
-  const provider = testProvider({ id: 'a', type: 'anthropic', baseUrl: up.url, timeouts })
+  const provider = testProvider({ id: 'a', type: 'anthropic', baseUrl: up.url })
   const gateway = createTestGateway({ providers: [provider] })
+  const { firstByteMs } = provider.timeouts
+  const deadlines = handDeadlines(gateway.deps, firstByteMs)
   await countTokens(inbound('a/claude'), gateway.deps)
-  const late = await countTokens(inbound('a/claude'), gateway.deps)
-  expect(late.headers['x-weir-estimated']).toBe('true')
+  const waiting = countTokens(inbound('a/claude'), gateway.deps)
+  await up.request(1)
+  deadlines.pass(firstByteMs)
+  expect((await waiting).headers['x-weir-estimated']).toBe('true')
   const left = new AbortController()
   const leaving = countTokens({ ...inbound('a/claude'), signal: left.signal }, gateway.deps)
   await up.request(2)

@@ -334,7 +334,7 @@ describe('faults before the commit point', () => {
     const zipped = upstream(gzipped(JSON.stringify(GOOD)))
     const good = createTestGateway({ providers: [openai(zipped.url)] })
     expect(await jsonOf(await good.ask({ body: ASK }))).toEqual(GOOD)
-  })
+  }, 60_000)
 })
 
 describe('faults after the commit point', () => {

@@ -15,6 +15,7 @@ import {
 } from '../testing/gateway.ts'
 import { startHeldUpstream } from '../testing/held-upstream.ts'
 import { testKey } from '../testing/principals.ts'
+import { handDeadlines } from '../testing/time-by-hand.ts'
 import { startUpstream, type Upstream } from '../testing/upstream.ts'
 import { handle } from './handle.ts'
 import type { Arrival, Reply } from './inbound.ts'
@@ -550,17 +551,20 @@ describe('what runs at once', () => {
       id: 'p',
       type: 'openai',
       baseUrl: `${held.url}/v1`,
-      timeouts: { connectMs: 500, firstByteMs: 80, idleMs: 500, totalMs: 1_000 },
       retries: { max: 0, baseMs: 1, capMs: 1 },
     })
-    const { ask, counters } = world(running, { providers: [slow] })
+    const { ask, counters, gateway } = world(running, { providers: [slow] })
+    const { firstByteMs } = slow.timeouts
+    const deadlines = handDeadlines(gateway.deps, firstByteMs)
     const leaving = new AbortController()
     const left = ask({ principal, signal: leaving.signal })
     await held.arrived(1)
     leaving.abort()
     expect((await left).status).toBe(499)
-    const late = await ask({ principal })
-    expect(late.status).toBe(504)
+    const late = ask({ principal })
+    await held.arrived(2)
+    deadlines.pass(firstByteMs)
+    expect((await late).status).toBe(504)
     const local = counters as MemoryLimits
     expect(local.holders().size).toBe(0)
     await held.close()

@@ -72,7 +72,7 @@ test('whatever is overridden, nothing else of the body changes, and twice is as 
     ),
     checkParameters(200),
   )
-})
+}, 60_000)
 
 const completion =
   (text: string): Answer =>

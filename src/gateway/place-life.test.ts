@@ -9,8 +9,8 @@ import { startHeldUpstream, type HeldUpstream } from '../testing/held-upstream.t
 import { handle } from './handle.ts'
 import type { Inbound } from './inbound.ts'
 import type { Slot } from './gates.ts'
-import type { Watched } from './stream-watch.ts'
 import { memberGrants } from '../testing/principals.ts'
+import { watchedStreams } from '../testing/time-by-hand.ts'
 
 const closing: HeldUpstream[] = []
 afterEach(async () => {
@@ -33,18 +33,12 @@ function world() {
         id: 'p',
         type: 'openai',
         baseUrl: `${held.url}/v1`,
-        timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 2_000, totalMs: 900_000 },
-        concurrency: { max: 1, queue: 1, queueTimeoutMs: 1_000 },
+        timeouts: { connectMs: 15_000, firstByteMs: 15_000, idleMs: 15_000, totalMs: 900_000 },
+        concurrency: { max: 1, queue: 1, queueTimeoutMs: 15_000 },
       }),
     ],
   })
-  const watched: Watched[] = []
-  const { watch } = gateway.deps
-  const add = watch.add.bind(watch)
-  watch.add = (stream) => {
-    watched.push(stream)
-    add(stream)
-  }
+  const watched = watchedStreams(gateway.deps)
   const place = new Place()
   const leaving = new AbortController()
   const ask = (stream: boolean) => {
@@ -95,7 +89,8 @@ test('a stream whose client takes nothing: until the stall limit, and no longer'
   const { ask, gateway, place, provider, watched } = world()
   await ask(true)
   const nowMs = performance.now()
-  watched[0]!.tick(nowMs + LIMITS.clientStallTimeoutMs - 1_000)
+  // Counted from when it was sent, which was before.
+  watched[0]!.tick(nowMs + LIMITS.clientStallTimeoutMs / 2)
   expect([place.releases, provider().running]).toEqual([0, 1])
   watched[0]!.tick(nowMs + LIMITS.clientStallTimeoutMs + 1_000)
   expect([place.releases, provider().running]).toEqual([1, 0])

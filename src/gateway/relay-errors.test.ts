@@ -7,6 +7,7 @@ import type { DialectName } from '../core/ir/request.ts'
 import type { JsonObject } from '../core/json.ts'
 import { createTestGateway, testProvider, textOf } from '../testing/gateway.ts'
 import { checkParameters } from '../testing/seed.ts'
+import { watchedStreams } from '../testing/time-by-hand.ts'
 import { stream } from '../testing/upstream-answers.ts'
 import { startUpstream } from '../testing/upstream.ts'
 import { RelayEdits } from './relay-edits.ts'
@@ -198,15 +199,23 @@ describe('an error that is mentioned in the middle of an event', () => {
   test('and breaks off there does not swallow what is told of it', async () => {
     // Silence after it: the provider is given up, and what was held back of the event with it.
     const [seen, gone] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()]
+    const sent = Promise.withResolvers<void>()
     const pieces = async function* () {
       yield sse(DELTA) + CUT[0]!
       yield await seen.promise
+      sent.resolve()
       yield await gone.promise
     }
     await using up = startUpstream(stream(pieces()))
-    const timeouts = { ...PROVIDER.timeouts, idleMs: 50 }
-    const provider = { ...PROVIDER, baseUrl: `${up.url}/v1`, timeouts }
+    const provider = { ...PROVIDER, baseUrl: `${up.url}/v1` }
     const gateway = createTestGateway({ providers: [provider] })
+    const watched = watchedStreams(gateway.deps)
+    void sent.promise.then(async () => {
+      // On its way; what is told is the same, should it not have come by then.
+      await Bun.sleep(50)
+      const { idleMs } = provider.timeouts
+      for (const one of watched) one.tick(gateway.deps.clock.monotonicMs() + idleMs + 1)
+    })
     const wanted = { stream: true, stream_options: { include_usage: true } }
     const reply = await gateway.ask({ body: { ...MESSAGES, model: 'p/m', ...wanted } })
     let text = ''

@@ -405,7 +405,7 @@ describe('an OpenAI client that drops reasoning, on Anthropic', () => {
       }),
       checkParameters(40),
     )
-  })
+  }, 60_000)
 })
 
 describe('an Ollama client that drops ids and thinking', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Model, Provider } from '../core/catalog.ts'
 import type { BudgetRule } from '../core/money.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { Clock } from '../core/ports.ts'
 import type { Principal } from '../core/principal.ts'
 import { BudgetLeases } from '../storage/budget-ledger.ts'
 import { LogWriter } from '../storage/log-writer.ts'
@@ -24,6 +25,10 @@ import { SpendingRules } from './spending-rules.ts'
 afterAll(removeFolders)
 
 const USD = 1_000_000_000
+
+/** Wall time stands still: no day or month ends in the middle of a test. */
+const nowMs = systemClock.nowMs()
+const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => systemClock.monotonicMs() }
 
 const MOCK = testProvider({ id: 'mock', type: 'mock', baseUrl: 'http://mock.invalid/v1', keys: [] })
 
@@ -65,13 +70,13 @@ function world(
   const db = drizzle(database)
   const ledger = new BudgetLeases({
     store: { database: { engine: 'sqlite', db }, queries: db, tables },
-    clock: systemClock,
+    clock,
     logger: SILENT_LOGGER,
     record: () => Promise.resolve(),
   })
   const log = new LogWriter(database, {
     logger: SILENT_LOGGER,
-    clock: systemClock,
+    clock,
     companions: [new UsageCompanion(), ledger.companion],
   })
   const gateway = createTestGateway({ providers: [MOCK, ...others], models })
@@ -84,13 +89,14 @@ function world(
     catalog: (tenantId) => deps.snapshot().of(tenantId),
     ledger,
     prices: deps.prices,
-    clock: systemClock,
+    clock,
     watch: deps.watch,
     refused: (per, cause) => refused.push(`${per} ${cause}`),
     unpriced: (rule, model) => unpriced.push(`${rule.id} ${model}`),
   })
   const { sink } = deps
   const writable = deps as { -readonly [K in keyof GatewayDeps]: GatewayDeps[K] }
+  writable.clock = clock
   writable.tolls = [toll]
   writable.sink = {
     record(outcome: Outcome) {
@@ -148,6 +154,20 @@ function chat(model: string, more: object = {}) {
     principal: CALLER,
     body: { model, messages: [{ role: 'user', content: 'one two' }], ...more },
   }
+}
+
+/** Resolves once the next request is on its way to its provider. */
+function nextSent({ deps }: TestGateway): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const { transport } = deps
+  const telling: GatewayDeps['transport'] = (provider) => ({
+    send(request) {
+      resolve()
+      return transport(provider).send(request)
+    },
+  })
+  Object.assign(deps, { transport: telling })
+  return promise
 }
 
 async function text({ body }: Reply): Promise<string> {
@@ -210,7 +230,7 @@ describe('what is refused', () => {
     await lax.settled()
     const [total] = await lax.usage.report({
       sinceMs: 0,
-      untilMs: Date.now() + 1,
+      untilMs: nowMs + 1,
       limit: 1,
       groupBy: [],
     })
@@ -292,7 +312,7 @@ describe('what is settled', () => {
     expect(sum(ROWS)).toBe(cost)
     const [total] = await usage.report({
       sinceMs: 0,
-      untilMs: Date.now() + 1,
+      untilMs: nowMs + 1,
       limit: 1,
       groupBy: [],
     })
@@ -320,8 +340,9 @@ describe('what is settled', () => {
       await reader.cancel()
     }
     const leaving = new AbortController()
+    const sent = nextSent(gateway)
     const whole = gateway.ask({ ...chat('hang'), signal: leaving.signal })
-    await Bun.sleep(20)
+    await sent
     leaving.abort()
     await whole
     await settled()
@@ -402,7 +423,7 @@ describe('what is settled', () => {
           principal: CALLER,
           requestId: 'r',
           signal: leaving ?? new AbortController().signal,
-          arrivedMs: Date.now(),
+          arrivedMs: nowMs,
           arrivedMonotonicMs: performance.now(),
           method: 'POST',
           provider: 'mock',
@@ -426,8 +447,9 @@ describe('what is settled', () => {
     expect(outcomes.at(-1)?.usage?.estimated).toBe(true)
     expect(outcomes.at(-1)?.costNanoUsd).toBeGreaterThan(0)
     const leaving = new AbortController()
+    const sent = nextSent(gateway)
     const left = raw({ model: 'hang', ...message }, leaving.signal)
-    await Bun.sleep(20)
+    await sent
     leaving.abort()
     expect((await left).reply.status).toBe(499)
     expect(outcomes.at(-1)?.costNanoUsd).toBeGreaterThan(0)
@@ -440,7 +462,7 @@ describe('what is settled', () => {
     const changed = priced('echo', {
       priceChanges: [
         { fromMs: 1, price: { input: 7, output: 0 } },
-        { fromMs: Date.now() + 3_600_000, price: { input: 9_000_000, output: 9_000_000 } },
+        { fromMs: nowMs + 3_600_000, price: { input: 9_000_000, output: 9_000_000 } },
       ],
     })
     const { end, gateway } = world([budget({ nanoUsd: USD })], [changed])
@@ -501,5 +523,5 @@ describe('what is settled', () => {
     expect(rows).toBeLessThanOrEqual(USD * 50 + 3 * USD)
     expect((await usage.reconcile({ startMs: 0, endMs: Infinity }, false)).differences).toEqual([])
     await end()
-  }, 20_000)
+  }, 60_000)
 })

@@ -11,7 +11,9 @@ import {
 import { LIMITS } from '../core/limits.ts'
 import type { Deadlines } from '../core/ports.ts'
 import type { Principal } from '../core/principal.ts'
+import { FakeClock } from '../testing/clock.ts'
 import { createTestGateway, jsonOf, testProvider, textOf } from '../testing/gateway.ts'
+import { handDeadlines } from '../testing/time-by-hand.ts'
 import { json, rateLimited, stream } from '../testing/upstream-answers.ts'
 import { startUpstream, type Answer, type Upstream } from '../testing/upstream.ts'
 import { relayOperation } from './passthrough/relay.ts'
@@ -121,7 +123,7 @@ describe('limits of time', () => {
   })
 
   test('a whole answer has what is left of the total, not all of it again', async () => {
-    const timeouts = { connectMs: 1_000, firstByteMs: 1_000, idleMs: 1_000, totalMs: 1_200 }
+    const timeouts = { connectMs: 5_000, firstByteMs: 1_000, idleMs: 5_000, totalMs: 1_200 }
     const gateway = createTestGateway({
       providers: [
         provider(
@@ -133,9 +135,19 @@ describe('limits of time', () => {
       ],
       models: [model('fast', ['a', 'b'])],
     })
-    expect((await gateway.ask({ body: BODY })).status).toBe(504)
-    // 1,200 behind the first 1,000 would be all of it again.
-    expect((await gateway.outcome()).totalMs).toBeLessThan(2_000)
+    const clock = new FakeClock()
+    Object.assign(gateway.deps, { clock })
+    const deadlines = handDeadlines(gateway.deps, 1_000, 200, 1_200)
+    const asking = gateway.ask({ body: BODY })
+    await deadlines.reached(1_000)
+    clock.advance(1_000)
+    deadlines.pass(1_000)
+    // What is left for its first byte, and for its whole answer.
+    await deadlines.reached(200, 2)
+    deadlines.pass(200)
+    expect((await asking).status).toBe(504)
+    // Behind the first 1,000 that would be all of it again.
+    expect(deadlines.lengths).not.toContain(1_200)
   })
 })
 
@@ -217,7 +229,7 @@ describe('who may be asked next', () => {
 
   test('a larger target that only had no place yet, after a prompt that is too long', async () => {
     const large = upstream(said('large'))
-    const concurrency = { max: 1, queue: 1, queueTimeoutMs: 1_000 }
+    const concurrency = { max: 1, queue: 1, queueTimeoutMs: 15_000 }
     const big = provider('big', large, { concurrency })
     const small = upstream(async (request) => {
       slot?.release()

@@ -73,7 +73,7 @@ describe('a page that goes on', () => {
       const body = { value: [], ...(end === undefined ? {} : { nextLink: end }) }
       expect(readSubscriptions(body, entra).next).toEqual({ kind: 'end' })
     }
-  })
+  }, 60_000)
 })
 
 describe('an account', () => {

@@ -461,4 +461,4 @@ test('the pieces of a text are the text, and the same request gets the same byte
   )
   const sent = () => chat('parallel-tools', 'x', { tools: [WEATHER], stream: true })
   expect(await textOf(sent())).toBe(await textOf(sent()))
-})
+}, 60_000)

@@ -175,17 +175,15 @@ test('who may have a key made can do whatever that key can', () => {
   )
   let held = 0
   fc.assert(
-    fc.property(
-      principal,
-      principal,
-      fc.constantFrom(...(Object.keys(ACTIONS) as Action[])),
-      where,
-      (one, other, action, at) => {
-        if (!hasAtLeast(one, other) || !can(other, action, at)) return
+    fc.property(principal, principal, where, (one, other, at) => {
+      if (!hasAtLeast(one, other)) return
+      // All of them: of an action drawn by lot too few pairs say anything.
+      for (const action of Object.keys(ACTIONS) as Action[]) {
+        if (!can(other, action, at)) continue
         held += 1
         expect(can(one, action, at)).toBe(true)
-      },
-    ),
+      }
+    }),
     checkParameters(3_000),
   )
   expect(held).toBeGreaterThan(20)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
+import { cpuMsOf } from '../../testing/cpu-time.ts'
 import { scrubMessage } from './scrub.ts'
 
 describe('scrubMessage', () => {
@@ -98,8 +99,7 @@ describe('scrubMessage', () => {
   })
 
   test('hostile text costs little', () => {
-    const started = performance.now()
-    for (const piece of [
+    const pieces = [
       'a.',
       'a-',
       'eyJ-',
@@ -111,9 +111,12 @@ describe('scrubMessage', () => {
       'org-',
       ' ',
       'bearer ',
-    ]) {
-      scrubMessage(piece.repeat(100_000), ['secret'], ['host.example'])
-    }
-    expect(performance.now() - started).toBeLessThan(3_000)
+    ]
+    const spentMs = cpuMsOf(() => {
+      for (const piece of pieces) {
+        scrubMessage(piece.repeat(100_000), ['secret'], ['host.example'])
+      }
+    })
+    expect(spentMs).toBeLessThan(3_000)
   })
 })

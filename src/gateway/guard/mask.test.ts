@@ -220,7 +220,7 @@ test('however a message is cut into parts, nothing of it gets out, or all of it 
   )
   expect(upstream.requests.length).toBeGreaterThan(100)
   await upstream.close()
-})
+}, 60_000)
 
 test('what cannot be masked is refused: the name of a member, what a check cannot place', async () => {
   const inName = gatewayOf(openai, json(openai.whole({ text: 'ok' })), masking())

@@ -196,7 +196,7 @@ describe('a stream', () => {
       ),
       checkParameters(60),
     )
-  })
+  }, 60_000)
 
   test('masked, split anywhere, is what the whole masked is', async () => {
     await fc.assert(
@@ -229,7 +229,7 @@ describe('a stream', () => {
       ),
       checkParameters(60),
     )
-  })
+  }, 60_000)
 
   test('several rules, however it is split: the same verdict and the same text as of the whole', async () => {
     const words = fc.constantFrom(
@@ -304,7 +304,7 @@ describe('a stream', () => {
       ),
       checkParameters(80),
     )
-  })
+  }, 60_000)
 
   test('of the older protocols of completions is judged as well', async () => {
     const completion = (text: string, finish: string | null = null) =>

@@ -140,7 +140,7 @@ test('whatever is written, it stays at the origin and below the path of the prov
     checkParameters(3_000),
   )
   expect(taken).toBeGreaterThan(50)
-})
+}, 60_000)
 
 describe('the models that a raw request names', () => {
   test.each([

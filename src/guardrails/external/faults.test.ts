@@ -65,6 +65,15 @@ function guardAt(
   })
 }
 
+/** Fails before a timer of ten times the rule's time: a machine that stands still holds up both, and they come in their order. */
+async function failsInTime(guard: Guard): Promise<void> {
+  const judging = judgeFailure(() => guard.judge(guardQuestion([CANARY])))
+  const { promise: late, resolve } = Promise.withResolvers<'late'>()
+  const timer = setTimeout(() => resolve('late'), guard.rule.timeoutMs * 10)
+  expect(await Promise.race([judging, late])).toMatchObject({ kind: 'guardrail_unavailable' })
+  clearTimeout(timer)
+}
+
 const FAULTS: Readonly<Record<string, () => string>> = {
   'answers 500': () => serve(() => new Response(CANARY, { status: 500 })),
   'answers 503 with a good body': () =>
@@ -130,11 +139,7 @@ describe.each(KINDS)('%s', (kind) => {
 
   test('does not pass, and is not late, where the service never answers', async () => {
     const url = serve(() => new Promise<Response>(() => {}))
-    const guard = guardAt(kind, url, { timeoutMs: 150 })
-    const startedMs = performance.now()
-    const error = await judgeFailure(() => guard.judge(guardQuestion([CANARY])))
-    expect(error.kind).toBe('guardrail_unavailable')
-    expect(performance.now() - startedMs).toBeLessThan(1_500)
+    await failsInTime(guardAt(kind, url, { timeoutMs: 150 }))
   })
 
   test('does not pass, and is not late, where the answer drips', async () => {
@@ -149,11 +154,7 @@ describe.each(KINDS)('%s', (kind) => {
           }),
         ),
     )
-    const guard = guardAt(kind, url, { timeoutMs: 200 })
-    const startedMs = performance.now()
-    const error = await judgeFailure(() => guard.judge(guardQuestion([CANARY])))
-    expect(error.kind).toBe('guardrail_unavailable')
-    expect(performance.now() - startedMs).toBeLessThan(1_500)
+    await failsInTime(guardAt(kind, url, { timeoutMs: 200 }))
   })
 
   test('goes when the client goes', async () => {
@@ -339,7 +340,7 @@ describe('a service that fails', () => {
       running -= 1
       return Response.json({ action: 'pass' })
     })
-    const guard = guardAt('webhook', url, { timeoutMs: 10_000 })
+    const guard = guardAt('webhook', url)
     const all = Array.from({ length: 100 }, () => guard.judge(guardQuestion(['x'])))
     for (const judgement of await Promise.all(all)) expect(judgement).toMatchObject({ hit: false })
     expect(most).toBeLessThanOrEqual(LIMITS.guardCallsMax)
