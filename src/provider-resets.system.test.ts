@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { PLATFORM_TENANT_ID } from './core/identity.ts'
 import { postgresMissing, startPostgres, type TestPostgres } from './testing/postgres.ts'
+import { ownMsOf } from './testing/own-time.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 import { systemClock } from './system.ts'
 
@@ -12,21 +13,24 @@ const MASTER_KEY = 'one secret that is long enough for a key'
 const reason = postgresMissing()
 if (reason !== undefined) process.stdout.write(`skipped: resets over Postgres (${reason})\n`)
 
+/** Far above what anything here takes. */
+const UNTIL_MS = 60_000
+
 let server: TestPostgres
 const apps: WholeApp[] = []
 beforeAll(async () => {
   if (reason !== undefined) return
   server = await startPostgres()
-}, 60_000)
+}, 2 * UNTIL_MS)
 afterAll(async () => {
   for (const { stop } of apps) await stop()
   await server?.[Symbol.asyncDispose]()
-})
+}, 2 * UNTIL_MS)
 
 async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const limitMs = systemClock.monotonicMs() + 10_000
+  const limitMs = systemClock.monotonicMs() + UNTIL_MS
   while (!(await isSo())) {
-    if (systemClock.monotonicMs() > limitMs) throw new Error(`not so within ten seconds: ${what}`)
+    if (systemClock.monotonicMs() > limitMs) throw new Error(`not so in time: ${what}`)
     await Bun.sleep(10)
   }
 }
@@ -92,15 +96,16 @@ test.skipIf(reason !== undefined)(
       expect(await isTried(at)).toBe(true)
       await until('the circuit is open', async () => !(await isTried(at)))
     }
-    const startedMs = systemClock.monotonicMs()
-    const { body, status } = await ask(0, 'POST', '/admin/providers/p/reset', {})
-    expect([status, body]).toEqual([200, { id: 'p', circuits: 1, keys: 0, told: true }])
-    expect(await isTried(0)).toBe(true)
-    await until('the other one has heard', () => isTried(1))
+    const tookMs = await ownMsOf(async () => {
+      const { body, status } = await ask(0, 'POST', '/admin/providers/p/reset', {})
+      expect([status, body]).toEqual([200, { id: 'p', circuits: 1, keys: 0, told: true }])
+      expect(await isTried(0)).toBe(true)
+      await until('the other one has heard', () => isTried(1))
+    })
     // A second is promised; a machine that does other things may take longer, and must not fail for it.
-    expect(systemClock.monotonicMs() - startedMs).toBeLessThan(5_000)
+    expect(tookMs).toBeLessThan(5_000)
     // It was said once, and does not hold for what fails after it.
     await until('the circuit is open again', async () => !(await isTried(1)))
   },
-  60_000,
+  5 * UNTIL_MS,
 )

@@ -65,7 +65,7 @@ describe('SQLite', () => {
   async function withAnswer(run: (folder: string, answer: CachedAnswer) => Promise<void>) {
     const folder = temporaryFolder()
     const nowMs = Date.now()
-    const answer = keptAnswer({ createdMs: nowMs, expiresMs: nowMs + 60_000, value: CANARY })
+    const answer = keptAnswer({ createdMs: nowMs, expiresMs: nowMs + 3_600_000, value: CANARY })
     const store = await storeIn(folder)
     store.answers.put(answer)
     await store.close()

@@ -20,7 +20,7 @@ afterAll(removeFolders)
 
 function tamper(path: string, ...statements: string[]): void {
   const database = new Database(path)
-  database.run('PRAGMA busy_timeout = 1000')
+  database.run('PRAGMA busy_timeout = 10000')
   for (const statement of statements) database.run(statement)
   database.close()
 }
@@ -292,7 +292,7 @@ describe('change and record', () => {
     expect(await store.audit.verify()).toEqual({ records: 60 })
     expect(await store.keys.all()).toHaveLength(60)
     await store.close()
-  })
+  }, 60_000)
 })
 
 describe('lists', () => {

@@ -311,7 +311,7 @@ describe('several processes', () => {
       expect(results.filter(isHold).length).toBe(1)
       for (const process of processes) await process.end()
     }
-  }, 30_000)
+  }, 120_000)
 
   test('what a dead one held counts as spent, the rest returns, once', async () => {
     const path = join(temporaryFolder(), 'log.db')
@@ -438,7 +438,7 @@ describe('faults', () => {
       expect(new Set(alerts.map(({ account }) => account.subject)).size).toBe(alerts.length)
       for (const process of processes) process.database.close()
     })
-  }, 30_000)
+  }, 120_000)
 })
 
 test('the statement grants what the arithmetic says, to the nano-dollar', async () => {
@@ -498,4 +498,4 @@ test('the statement grants what the arithmetic says, to the nano-dollar', async 
     checkParameters(300),
   )
   database.close()
-}, 20_000)
+}, 120_000)

@@ -101,7 +101,7 @@ export function sharedCountersContract({ open, runs }: CountersUnderTest): void 
     const walks = fc.array(STEP, { minLength: 10, maxLength: 40, size: 'max' })
     await fc.assert(fc.asyncProperty(walks, walk), { seed: SEED, numRuns: runs })
     await backend.close()
-  }, 20_000)
+  }, 120_000)
 
   test('a place is free when it is released or its lease is over; one that is renewed stays, and a clock that is set back keeps nobody’s longer', async () => {
     let nowMs = Date.now()

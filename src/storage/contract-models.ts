@@ -43,7 +43,7 @@ export function modelChangesContract(open: Open): void {
     const refused = models.change('a', model.id, TEST_ACTOR, () => {
       throw new GatewayError('invalid_request', { param: 'x' })
     })
-    expect(refused).rejects.toMatchObject({ param: 'x', status: 400 })
+    await expect(refused).rejects.toMatchObject({ param: 'x', status: 400 })
     const more = (before: Model | undefined) =>
       sampleModel({ contextWindow: (before?.contextWindow ?? 0) + 1 })
     await Promise.all(

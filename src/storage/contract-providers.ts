@@ -130,7 +130,9 @@ export function providerEdgesContract(open: Open): void {
       sampleProvider({ baseUrl: 'https://user:hunter2@api.example.com' }),
     ]
     for (const provider of bad) {
-      expect(providers.save('default', provider, TEST_ACTOR)).rejects.toMatchObject({ status: 400 })
+      await expect(providers.save('default', provider, TEST_ACTOR)).rejects.toMatchObject({
+        status: 400,
+      })
     }
     expect(await providers.all()).toEqual([])
   })

@@ -1,7 +1,7 @@
 // Whole stores from one engine to the other and back, through files too: nothing forgotten, nothing changed, whenever it is killed; and
 // never over anything that is there.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Database } from 'bun:sqlite'
 import { getTableColumns, getTableName, is } from 'drizzle-orm'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
@@ -33,6 +33,8 @@ import {
   until,
 } from './test-store.ts'
 
+setDefaultTimeout(180_000)
+
 const missing = postgresMissing()
 if (missing !== undefined) process.stdout.write(`skipped: copies with Postgres (${missing})\n`)
 
@@ -44,7 +46,7 @@ const files = new Set<string>()
 
 beforeAll(async () => {
   if (missing === undefined) server = await startPostgres()
-}, 60_000)
+})
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()
@@ -220,7 +222,7 @@ describe.each(ways)('from %s to %s', (from, to) => {
     const again = await copyStores({ from: source, to: target, ...ends })
     expect(again.wasDone).toBe(true)
     expect(await sumsOf(target)).toEqual(sums)
-  }, 20_000)
+  })
 
   test('a store in use works there as before: keys, secrets, audit, log; numbers go on', async () => {
     const [source, target] = [await place(from), await place(to)]
@@ -256,7 +258,7 @@ describe.each(ways)('from %s to %s', (from, to) => {
     } finally {
       await after.close()
     }
-  }, 20_000)
+  })
 
   test('killed anywhere, any number of times, and run again: the same as in one go', async () => {
     const [source, target] = [await place(from), await place(to)]
@@ -303,7 +305,7 @@ describe.each(ways)('from %s to %s', (from, to) => {
     const report = await copyStores({ from: source, to: target, ...ends })
     expect(report).toMatchObject({ wasDone: false, isResumed: true })
     expect(await sumsOf(target)).toEqual(sums)
-  }, 40_000)
+  })
 })
 
 describe('what is refused', () => {
@@ -338,21 +340,17 @@ describe('what is refused', () => {
     expect(await copyStores({ from: source, to: target, ...ends })).toMatchObject({
       wasDone: false,
     })
-  }, 20_000)
+  })
 
-  test.skipIf(missing !== undefined)(
-    'a database that a server is connected to',
-    async () => {
-      const [source, target] = [await place('postgres'), await place('sqlite')]
-      const store = await storeAt(source)
-      await expect(copyStores({ from: source, to: target, ...ends })).rejects.toThrow('in use')
-      await store.close()
-      expect(await copyStores({ from: source, to: target, ...ends })).toMatchObject({
-        wasDone: false,
-      })
-    },
-    20_000,
-  )
+  test.skipIf(missing !== undefined)('a database that a server is connected to', async () => {
+    const [source, target] = [await place('postgres'), await place('sqlite')]
+    const store = await storeAt(source)
+    await expect(copyStores({ from: source, to: target, ...ends })).rejects.toThrow('in use')
+    await store.close()
+    expect(await copyStores({ from: source, to: target, ...ends })).toMatchObject({
+      wasDone: false,
+    })
+  })
 
   test.skipIf(missing !== undefined)(
     'a database that a server is connected to as another user',
@@ -372,7 +370,6 @@ describe('what is refused', () => {
       await expect(opening).rejects.toThrow('in use')
       await theirs.close()
     },
-    20_000,
   )
 
   test.skipIf(missing !== undefined)(
@@ -391,7 +388,6 @@ describe('what is refused', () => {
       await end.close()
       await until('none is left', async () => (await server.sql(`SELECT 1 ${sessions}`)) === '')
     },
-    20_000,
   )
 
   test('a source that was written to between two runs is copied anew where it changed', async () => {
@@ -439,22 +435,18 @@ describe('a backup', () => {
     return path
   }
 
-  test.each(ways)(
-    'of %s is restored on %s, all of it',
-    async (from, to) => {
-      const [source, target] = [await place(from), await place(to)]
-      await fillEveryTable(source, 5)
-      const path = await backUp(source)
-      expect(statSync(path).mode & 0o777).toBe(0o600)
-      expect(readdirSync(dirname(path))).toEqual(['weir.backup'])
-      const report = await restore(path, target)
-      expect(report.rows).toBe(COPY_TABLES.length * 5 + 1)
-      expect(report.head).toMatchObject({ version: '1.2.3', createdMs: NOW_MS, engine: from })
-      expect(await sumsOf(target)).toEqual(await sumsOf(source))
-      expect((await restore(path, target)).wasDone).toBe(true)
-    },
-    20_000,
-  )
+  test.each(ways)('of %s is restored on %s, all of it', async (from, to) => {
+    const [source, target] = [await place(from), await place(to)]
+    await fillEveryTable(source, 5)
+    const path = await backUp(source)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(readdirSync(dirname(path))).toEqual(['weir.backup'])
+    const report = await restore(path, target)
+    expect(report.rows).toBe(COPY_TABLES.length * 5 + 1)
+    expect(report.head).toMatchObject({ version: '1.2.3', createdMs: NOW_MS, engine: from })
+    expect(await sumsOf(target)).toEqual(await sumsOf(source))
+    expect((await restore(path, target)).wasDone).toBe(true)
+  })
 
   test('whose name is taken while it is written: told, the other file stays, and no part of ours', async () => {
     const source = await place('sqlite')
@@ -596,7 +588,6 @@ describe('a backup', () => {
         await restored.close()
       }
     },
-    30_000,
   )
 
   test('what is of its store alone stays there', () => {

@@ -1,9 +1,12 @@
 import { Database } from 'bun:sqlite'
-import { afterAll, afterEach, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { guardrailsContract, sampleGuardrail } from './contract-guardrails.ts'
 import type { Store } from './store.ts'
 import { removeFolders, storeIn, temporaryFolder, TEST_ACTOR } from './test-store.ts'
+
+// As many rules are made as there may be.
+setDefaultTimeout(60_000)
 
 const opened: Store[] = []
 afterEach(async () => {

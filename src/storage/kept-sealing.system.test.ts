@@ -1,10 +1,12 @@
 // Kept values at rest on Postgres.
 
-import { afterAll, beforeAll } from 'bun:test'
+import { afterAll, beforeAll, setDefaultTimeout } from 'bun:test'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { keptSealingContract } from './contract-kept-sealing.ts'
 import { PostgresPool } from './postgres-pool.ts'
 import { MemoryLogger, removeFolders, storeIn, temporaryFolder } from './test-store.ts'
+
+setDefaultTimeout(180_000)
 
 const missing = postgresMissing()
 if (missing !== undefined) {
@@ -14,7 +16,7 @@ if (missing !== undefined) {
 let server: TestPostgres
 beforeAll(async () => {
   if (missing === undefined) server = await startPostgres()
-}, 60_000)
+})
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()

@@ -1,12 +1,15 @@
 // Kept values at rest on SQLite, and that none is in a file in clear.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keptItem } from './contract-kept.ts'
 import { keptSealingContract } from './contract-kept-sealing.ts'
 import { removeFolders, storeIn, temporaryFolder } from './test-store.ts'
+
+// Servers start and stop on one store.
+setDefaultTimeout(60_000)
 
 afterAll(removeFolders)
 

@@ -70,7 +70,7 @@ test('letters of every kind make one list, however many runs it takes to read th
     }
     await store.close()
   })
-}, 20_000)
+}, 120_000)
 
 test('keys that are searched, or sorted by what the store does not know, are read in runs, each once', async () => {
   const store = await storeIn(temporaryFolder())
@@ -125,4 +125,4 @@ test('keys that are searched, or sorted by what the store does not know, are rea
     expect(seen).toEqual(wanted.map(({ id }) => id))
   }
   await store.close()
-}, 20_000)
+}, 120_000)

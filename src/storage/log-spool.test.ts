@@ -1,7 +1,7 @@
 // Rows that wait on disk, against everything that happens to files: cut off anywhere, damaged, no room left, processes that are killed
 // and processes that live.
 
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,6 +18,9 @@ import {
   spawnScript,
   temporaryFolder,
 } from './test-store.ts'
+
+// Programs of their own are started, which takes seconds where little of the processor is to be had.
+setDefaultTimeout(60_000)
 
 afterAll(removeFolders)
 

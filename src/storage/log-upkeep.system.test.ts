@@ -2,7 +2,7 @@
 // timer that sees to both.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { LIMITS } from '../core/limits.ts'
 import { FakeClock } from '../testing/clock.ts'
@@ -14,7 +14,8 @@ import { setBusyTimeout, openDatabase } from './open.ts'
 import { monthOf, PostgresLogKeeper } from './postgres-log-keeper.ts'
 import { PostgresLogTable } from './postgres-log-table.ts'
 import { migratePostgres } from './postgres-migrate.ts'
-import { PostgresPool } from './postgres-pool.ts'
+import { SERVER_TIMEOUTS } from './postgres-options.ts'
+import { PostgresPool, type PostgresPoolOptions } from './postgres-pool.ts'
 import { SqliteLogKeeper } from './sqlite-log-keeper.ts'
 import {
   MemoryLogger,
@@ -29,6 +30,8 @@ import {
   until,
 } from './test-store.ts'
 
+setDefaultTimeout(180_000)
+
 const never = new AbortController().signal
 const missing = postgresMissing()
 if (missing !== undefined) process.stdout.write(`skipped: months on Postgres (${missing})\n`)
@@ -37,10 +40,10 @@ let server: TestPostgres
 let template = ''
 const pools: PostgresPool[] = []
 
-function poolOf(url: string, connections = 3): PostgresPool {
+function poolOf(url: string, options: Partial<PostgresPoolOptions> = {}): PostgresPool {
   const pool = new PostgresPool(
-    { engine: 'postgres', url, connections },
-    { connections, logger: new MemoryLogger() },
+    { engine: 'postgres', url, connections: 3 },
+    { connections: 3, logger: new MemoryLogger(), ...options },
   )
   pools.push(pool)
   return pool
@@ -58,7 +61,7 @@ beforeAll(async () => {
   const pool = poolOf(url)
   await migratePostgres(pool, { migrationsFolder: MIGRATIONS_FOLDER, name: 'test' })
   await pool.close()
-}, 60_000)
+})
 
 afterAll(async () => {
   for (const pool of pools) await pool.close()
@@ -97,10 +100,12 @@ describe('on SQLite', () => {
         "INSERT INTO kept (kind, tenant_id, id, key_id, provider_id, model, value_bytes, created_ms, expires_ms, value) VALUES ('response','t','i',NULL,'p','m',0,1,NULL,NULL)",
       )
       let longestMs = 0
-      let lastMs = performance.now()
+      // Of this thread's work: that others have the processor is no stall of ours.
+      let worked = process.threadCpuUsage()
       const ticking = setInterval(() => {
-        longestMs = Math.max(longestMs, performance.now() - lastMs)
-        lastMs = performance.now()
+        const { system, user } = process.threadCpuUsage(worked)
+        longestMs = Math.max(longestMs, (system + user) / 1_000)
+        worked = process.threadCpuUsage()
       }, 1)
       const startMs = performance.now()
       const deleted = await new SqliteLogKeeper(database).deleteBefore(cutoffMs, never)
@@ -119,7 +124,6 @@ describe('on SQLite', () => {
       expect(await new SqliteLogKeeper(database).deleteBefore(cutoffMs, never)).toBe(0)
       database.close()
     },
-    30_000,
   )
 
   test('stops when told, writes go on in between, and a lock of another process is waited for', async () => {
@@ -187,7 +191,7 @@ describe('on SQLite, on a thread of its own', () => {
     expect(store.log.counters).toMatchObject({ written: 20_000 + written, dropped: 0, failed: 0 })
     expect(Bun.file(`${path}-wal`).size).toBeLessThan(4_000 * 4_096)
     await store.close()
-  }, 30_000)
+  })
 
   test('a hold that is made meanwhile keeps every row that is there when it is answered', async () => {
     const { counted, store, tenantId } = await filled(20_000)
@@ -201,7 +205,7 @@ describe('on SQLite, on a thread of its own', () => {
     expect(counted("requests WHERE api_key_id = 'held'")).toBe(kept)
     expect(counted("requests WHERE api_key_id = 'free'")).toBe(0)
     await store.close()
-  }, 30_000)
+  })
 })
 
 describe('the size on SQLite', () => {
@@ -431,13 +435,16 @@ describe.skipIf(missing !== undefined)('on Postgres', () => {
   })
 
   test('a month that somebody reads is left for the next time, and another replica is not disturbed', async () => {
-    const pool = await freshPool()
+    const { url } = await server.createDatabase(template)
+    const pool = poolOf(url)
+    // Whose transactions are open for as long as the keeper takes, on a busy machine too.
+    const others = poolOf(url, { timeouts: { ...SERVER_TIMEOUTS, idleTransactionMs: 120_000 } })
     const keeper = new PostgresLogKeeper(pool)
     await keeper.makeRoom(at('2026-08-10T00:00:00'))
     await write(pool, ['2026-08-10T00:00:00'])
     const held = Promise.withResolvers<void>()
     const reading = Promise.withResolvers<void>()
-    const reader = pool.transaction(async (tx) => {
+    const reader = others.transaction(async (tx) => {
       await tx.query('SELECT count(*) FROM requests')
       reading.resolve()
       await held.promise
@@ -446,7 +453,7 @@ describe.skipIf(missing !== undefined)('on Postgres', () => {
     expect(await keeper.deleteBefore(at('2027-01-01T00:00:00'), never)).toBe(0)
     held.resolve()
     await reader
-    const lock = pool.transaction(async (tx) => {
+    const lock = others.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1)', [0x77_65_69_72_02])
       expect(await keeper.deleteBefore(at('2027-01-01T00:00:00'), never)).toBe(0)
     })
@@ -454,7 +461,7 @@ describe.skipIf(missing !== undefined)('on Postgres', () => {
     expect(await placesOf(pool, 'requests')).toEqual({ requests_2026_08: 1 })
     await keeper.deleteBefore(at('2027-01-01T00:00:00'), never)
     expect(await placesOf(pool, 'requests')).toEqual({})
-  }, 15_000)
+  })
 
   test('the step to months carries over every row, body and number, and goes on counting', async () => {
     const { url } = await server.createDatabase()

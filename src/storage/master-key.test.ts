@@ -248,9 +248,9 @@ test('a program that does not end is given up in time, also where what it starte
   for (const text of ['exec sleep 20', 'sleep 20; echo x', 'sleep 20 & exit 0']) {
     const beganMs = performance.now()
     await refusedLater('master_key_missing', () => masterKeyFromCommand(['sh', '-c', text], 200))
-    expect(performance.now() - beganMs).toBeLessThan(5_000)
+    expect(performance.now() - beganMs).toBeLessThan(15_000)
   }
-})
+}, 60_000)
 
 describe('the keychain', () => {
   /** As the system's, in memory: there is none on a server. */

@@ -1,7 +1,7 @@
 // Migrations that must not happen, that fail halfway, that are killed, that race; then those that work.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import {
   cpSync,
   existsSync,
@@ -24,6 +24,9 @@ import {
   temporaryFolder,
   until,
 } from './test-store.ts'
+
+// Programs of their own are started, which takes seconds where little of the processor is to be had.
+setDefaultTimeout(60_000)
 
 afterAll(removeFolders)
 

@@ -1,12 +1,15 @@
 // Files that must not be opened, and what those that are opened look like on disk and to SQLite.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StorageError } from './errors.ts'
 import { openDatabase } from './open.ts'
 import { removeFolders, runScript, temporaryFolder } from './test-store.ts'
+
+// Programs of their own are started, which takes seconds where little of the processor is to be had.
+setDefaultTimeout(60_000)
 
 afterAll(removeFolders)
 

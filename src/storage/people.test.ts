@@ -2,7 +2,7 @@
 // that what is sealed stays with its row. What every engine must do is in the contract.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { getTableColumns, getTableName, is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
@@ -27,6 +27,9 @@ import {
   storeIn,
   temporaryFolder,
 } from './test-store.ts'
+
+// Programs of their own are started, which takes seconds where little of the processor is to be had.
+setDefaultTimeout(60_000)
 
 afterAll(removeFolders)
 

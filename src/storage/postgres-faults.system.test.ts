@@ -1,11 +1,12 @@
 // What happens to a store when its Postgres fails, on a real server: gone, killed, full, read-only, locked, silent, not who it should be.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { withBlackHole } from '../testing/black-hole.ts'
 import { NEVER_ANSWER, NO_FAULT, startFaultProxy } from '../testing/fault-proxy.ts'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { makeCertificate } from '../testing/rsa-certificate.ts'
+import { ownMsOf } from '../testing/own-time.ts'
 import { connectTcp, listenTcp } from '../testing/tcp.ts'
 import { GatewayError } from '../core/error.ts'
 import { atomically } from './atomically.ts'
@@ -37,6 +38,9 @@ import {
 
 const reason = postgresMissing()
 if (reason !== undefined) process.stdout.write(`skipped: faults of Postgres (${reason})\n`)
+
+/** A server is started, stopped and started anew, many times. */
+setDefaultTimeout(180_000)
 
 const secrets = { masterKey: 'one secret that is long enough for a key' }
 const logger = new MemoryLogger()
@@ -121,9 +125,8 @@ function restartTests(): void {
     expect(seen).toEqual([before.id])
     store.log.record(sampleOutcome())
     await server.restart()
-    const backMs = performance.now()
-    await until('it is well again', () => store.problems().length === 0)
-    expect(performance.now() - backMs).toBeLessThan(2_000)
+    const isWell = () => until('it is well again', () => store.problems().length === 0)
+    expect(await ownMsOf(isWell)).toBeLessThan(2_000)
     const after = await other.keys.create(sampleKey(), TEST_ACTOR)
     await until('changes are seen again', () => seen.includes(after.id))
     await until('the row is there', async () => (await store.requests.count('default')) === 1)
@@ -179,7 +182,8 @@ function restartTests(): void {
 
   test('whatever moment a restart hits, every question is answered or refused at once', async () => {
     const { url } = await server.createDatabase()
-    const pools = Array.from({ length: 3 }, () => poolOn(url, { answerTimeoutMs: 3_000 }))
+    // Far above what a busy machine takes for an answer: only what is never answered comes to it.
+    const pools = Array.from({ length: 3 }, () => poolOn(url, { answerTimeoutMs: 30_000 }))
     const over = new AbortController()
     const codes = new Set<string | undefined>()
     let answered = 0
@@ -245,7 +249,7 @@ function restartTests(): void {
     let runs = 0
     store.watcher.start(() => void (runs += 1))
     const pid = async () => (await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'))[0]
-    const listener = `SELECT pid FROM pg_stat_activity WHERE datname = '${name}' AND query LIKE '%transaction_read_only%control_version%' OR query LIKE '%control_version%transaction_read_only%' AND pid <> pg_backend_pid() ORDER BY pid LIMIT 1`
+    const listener = `SELECT pid FROM pg_stat_activity WHERE datname = '${name}' AND (query LIKE '%transaction_read_only%control_version%' OR query LIKE '%control_version%transaction_read_only%') AND pid <> pg_backend_pid() ORDER BY pid LIMIT 1`
     const turn = async (to: 'on' | 'off') =>
       await server.sql(
         `SET default_transaction_read_only = off;
@@ -293,11 +297,12 @@ function refusalTests(): void {
       [url.replace(encodeURIComponent(server.password), '%zz'), '%25'],
     ]
     for (const [bad, part] of words) {
-      const startMs = performance.now()
-      const message = await refusal(bad)
+      let message = ''
+      const tookMs = await ownMsOf(async () => (message = await refusal(bad)))
       expect(message).toContain(part)
       expect(message).not.toMatch(/hunter2|p@ss|p%40ss/)
-      expect(performance.now() - startMs).toBeLessThan(2_000)
+      // How long a name is looked for is the system's.
+      if (!bad.includes('nowhere.invalid')) expect(tookMs).toBeLessThan(2_000)
     }
   })
 
@@ -325,18 +330,23 @@ function silenceTests(): void {
     const { url } = await server.createDatabase()
     using proxy = startFaultProxy({ port: server.port })
     const pool = poolOn(url.replace(`:${server.port}`, `:${proxy.port}`), { answerTimeoutMs: 200 })
-    await pool.query('SELECT 1')
+    // On a busy machine an answer may take longer than that bound.
+    const answers = () => pool.query('SELECT 1 AS x').catch(() => undefined)
+    await until('it answers', async () => (await answers()) !== undefined)
     proxy.set(NEVER_ANSWER)
-    const startMs = performance.now()
-    const errors = await Promise.all(
-      Array.from({ length: 6 }, () => failureOf(pool.query('SELECT 1'))),
-    )
-    expect(performance.now() - startMs).toBeLessThan(2_000)
+    let errors: Error[] = []
+    const tookMs = await ownMsOf(async () => {
+      const asking = Array.from({ length: 6 }, () => failureOf(pool.query('SELECT 1')))
+      errors = await Promise.all(asking)
+    })
+    expect(tookMs).toBeLessThan(2_000)
     for (const error of errors) {
       expect(toRepositoryError(error)).toMatchObject({ kind: 'storage_unavailable' })
     }
     proxy.set(NO_FAULT)
-    expect(await pool.query('SELECT 1 AS x')).toEqual([{ x: 1 }])
+    let found: unknown
+    await until('the next connection works', async () => (found = await answers()) !== undefined)
+    expect(found).toEqual([{ x: 1 }])
     await pool.close()
   })
 
@@ -354,15 +364,19 @@ function silenceTests(): void {
     let runs = 0
     watcher.start(() => void (runs += 1))
     await server.sql("INSERT INTO settings VALUES ('control_version', '7')", name)
-    await until('the change is noticed', () => runs === 1)
+    // Any answer may take longer than the bound on a busy machine: then it is lost for a moment, and reads once more.
+    await until('the change is noticed', () => runs >= 1)
+    await until('it is well', () => watcher.problem === undefined)
+    const before = runs
     proxy.set(NEVER_ANSWER)
     await until('it is told', () => watcher.problem !== undefined)
     expect(watcher.problem).toContain('NO_ANSWER')
     proxy.set(NO_FAULT)
     await until('it is well again', () => watcher.problem === undefined)
-    await until('it read anew', () => runs === 2)
+    await until('it read anew', () => runs > before)
+    const readAnew = runs
     await server.sql("NOTIFY weir_control, 'somebody 8'", name)
-    await until('it hears again', () => runs > 2)
+    await until('it hears again', () => runs > readAnew)
     await watcher.stop()
   })
 
@@ -375,9 +389,10 @@ function silenceTests(): void {
     })
     const url = `postgres://u:p@127.0.0.1:${pooler.port}/d?sslmode=disable`
     const pool = poolOn(url, { answerTimeoutMs: 100 })
-    const startMs = performance.now()
-    expect(isConnectionLoss(await failureOf(pool.query('SELECT 1')))).toBe(true)
-    expect(performance.now() - startMs).toBeLessThan(1_000)
+    let failure: unknown
+    const ask = async () => (failure = await failureOf(pool.query('SELECT 1')))
+    expect(await ownMsOf(ask)).toBeLessThan(1_000)
+    expect(isConnectionLoss(failure)).toBe(true)
     await pool.close()
     const watcher = new PostgresWatcher(locationOf(url), {
       logger,
@@ -386,9 +401,7 @@ function silenceTests(): void {
     })
     watcher.start(() => undefined)
     await Bun.sleep(50)
-    const stopMs = performance.now()
-    await watcher.stop()
-    expect(performance.now() - stopMs).toBeLessThan(1_000)
+    expect(await ownMsOf(() => watcher.stop())).toBeLessThan(1_000)
   })
 
   test('a store whose Postgres fell silent: fit for requests, and closed before anybody loses patience', async () => {
@@ -403,16 +416,16 @@ function silenceTests(): void {
     // Every replica would be in the same case: no reason to send requests elsewhere.
     await until('it is told', () => store.problems().length > 0)
     expect(store.isFit()).toBe(true)
-    const closeMs = performance.now()
-    await store.close()
-    expect(performance.now() - closeMs).toBeLessThan(4_000)
-  }, 30_000)
+    expect(await ownMsOf(() => store.close())).toBeLessThan(4_000)
+  })
 
   test('a connection into a black hole is given up in time', async () => {
     await withBlackHole(async (hole) => {
-      const startMs = performance.now()
-      expect(await refusal(`postgres://u:p@${hole.address}:${hole.port}/d`)).toContain('in time')
-      expect(performance.now() - startMs).toBeLessThan(5_000)
+      let words = ''
+      const url = `postgres://u:p@${hole.address}:${hole.port}/d`
+      const tookMs = await ownMsOf(async () => (words = await refusal(url)))
+      expect(words).toContain('in time')
+      expect(tookMs).toBeLessThan(5_000)
     })
   })
 }
@@ -420,11 +433,33 @@ function silenceTests(): void {
 function crowdTests(): void {
   test('no more than its connections, whoever waits; and a wait has its bounds', async () => {
     const { name, url } = await server.createDatabase()
-    const pool = poolOn(url, { connections: 2, queueMax: 3, queueTimeoutMs: 100 })
-    const sleeping = Array.from({ length: 7 }, () => pool.query('SELECT pg_sleep(0.4)'))
-    const results = Promise.allSettled(sleeping)
+    // Those under way last for as long as the test wants them to.
+    const lasting = {
+      answerTimeoutMs: 120_000,
+      timeouts: { statementMs: 120_000, lockMs: 120_000, idleTransactionMs: 120_000 },
+    }
+    const pool = poolOn(url, { connections: 2, queueMax: 3, queueTimeoutMs: 100, ...lasting })
+    const holder = poolOn(url, lasting)
+    const isHeld = Promise.withResolvers<void>()
+    const release = Promise.withResolvers<void>()
+    const holding = holder.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock_shared(1)')
+      isHeld.resolve()
+      await release.promise
+    })
+    await isHeld.promise
+    let left = 7
+    const asking = Array.from({ length: left }, () =>
+      pool.query('SELECT pg_advisory_xact_lock(1)').finally(() => (left -= 1)),
+    )
+    const results = Promise.allSettled(asking)
+    await until('nobody waits any more', () => left === 2)
     const count = `SELECT count(*) FROM pg_stat_activity WHERE datname = '${name}'`
-    expect(Number(await server.sql(count))).toBeLessThanOrEqual(2)
+    // One of them is the holder's.
+    expect(Number(await server.sql(count))).toBeLessThanOrEqual(3)
+    release.resolve()
+    await holding
+    await holder.close()
     const reasons = (await results).map((each) =>
       each.status === 'rejected' ? (each.reason as { code?: string }).code : 'done',
     )
@@ -478,11 +513,12 @@ function crowdTests(): void {
       await release.promise
     })
     await isHeld.promise
-    const startMs = performance.now()
-    const error = await failureOf(
-      atomically(pool.database, (tx) => [tx.delete((tables as unknown as ControlTables).apiKeys)]),
-    )
-    expect(performance.now() - startMs).toBeLessThan(1_500)
+    let error: unknown
+    const { apiKeys } = tables as unknown as ControlTables
+    const tookMs = await ownMsOf(async () => {
+      error = await failureOf(atomically(pool.database, (tx) => [tx.delete(apiKeys)]))
+    })
+    expect(tookMs).toBeLessThan(1_500)
     expect(isBusy(error)).toBe(true)
     expect(toRepositoryError(error)).toMatchObject({ kind: 'storage_unavailable' })
     expect(await store.providers.all()).toEqual([])
@@ -561,7 +597,7 @@ function transactionTests(): void {
     expect(toRepositoryError(slow)).toMatchObject({ kind: 'storage_unavailable' })
     await hasty.close()
     // Not a SELECT: that would be asked again.
-    const killed = fail('DO $$ BEGIN PERFORM pg_sleep(5); END $$')
+    const killed = fail('DO $$ BEGIN PERFORM pg_sleep(600); END $$')
     await until('it runs', async () => {
       const kill = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active' AND datname = '${name}'`
       return (await server.sql(kill)) === '1'

@@ -1,9 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, setDefaultTimeout } from 'bun:test'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { auditContentContract } from './contract-audit-content.ts'
 import { guardrailsContract } from './contract-guardrails.ts'
 import type { Store } from './store.ts'
 import { removeFolders, storeIn, temporaryFolder } from './test-store.ts'
+
+setDefaultTimeout(180_000)
 
 const reason = postgresMissing()
 if (reason !== undefined) process.stdout.write(`skipped: guardrails in Postgres (${reason})\n`)
@@ -33,7 +35,7 @@ beforeAll(async () => {
   server = await startPostgres()
   await open()
   await closeAll()
-}, 60_000)
+})
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()

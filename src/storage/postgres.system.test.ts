@@ -1,12 +1,13 @@
 // The store on a real Postgres server, where one is installed: the contract of the repositories, the schema, and two stores on one
 // database. What happens when the server fails is in postgres-faults.test.ts.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core'
 import { is } from 'drizzle-orm'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
+import { ownMsOf } from '../testing/own-time.ts'
 import { storageContract } from './contract.ts'
 import { StorageError } from './errors.ts'
 import { migratePostgres } from './postgres-migrate.ts'
@@ -32,6 +33,8 @@ import {
 const reason = postgresMissing()
 if (reason !== undefined) process.stdout.write(`skipped: the store on Postgres (${reason})\n`)
 
+setDefaultTimeout(180_000)
+
 const secrets = { masterKey: 'one secret that is long enough for a key' }
 
 let server: TestPostgres
@@ -43,7 +46,7 @@ beforeAll(async () => {
   const { name, url } = await server.createDatabase()
   await (await storeOn(url)).close()
   template = name
-}, 60_000)
+})
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()
@@ -161,7 +164,7 @@ function schemaTests(): void {
     await server.sql('DELETE FROM providers', name)
     expect(await server.sql('SELECT count(*) FROM provider_keys', name)).toBe('0')
     const orphan = "INSERT INTO provider_keys VALUES ('t', 'p', 'k', 0, 's', '', 1, false)"
-    expect(server.sql(orphan, name)).rejects.toThrow('provider_keys')
+    await expect(server.sql(orphan, name)).rejects.toThrow('provider_keys')
     await store.close()
   })
 }
@@ -291,7 +294,9 @@ function openingTests(): void {
 function replicaTests(): void {
   test('what one replica changes the other learns of at once, and hears nothing of its own twice', async () => {
     const { url } = await server.createDatabase()
-    const [one, other] = [await storeOn(url), await storeOn(url)]
+    const loggers = [new MemoryLogger(), new MemoryLogger()] as const
+    const one = await storeOn(url, { logger: loggers[0] })
+    const other = await storeOn(url, { logger: loggers[1] })
     const runs = { one: 0, other: 0 }
     let seen: readonly string[] = []
     one.watcher.start(() => void (runs.one += 1))
@@ -302,14 +307,19 @@ function replicaTests(): void {
     })
     const key = await one.keys.create(sampleKey(), TEST_ACTOR)
     await until('the other has the key', () => seen.includes(key.id))
-    const revokedAtMs = performance.now()
-    await one.keys.revoke('default', key.id, 5, TEST_ACTOR)
-    await until('the other has it no more', () => seen.length === 0)
-    expect(performance.now() - revokedAtMs).toBeLessThan(1_000)
+    const tookMs = await ownMsOf(async () => {
+      await one.keys.revoke('default', key.id, 5, TEST_ACTOR)
+      await until('the other has it no more', () => seen.length === 0)
+    })
+    expect(tookMs).toBeLessThan(1_000)
     // Two looks later nothing has come on top.
     await Bun.sleep(1_100)
-    expect(runs.one).toBe(2)
-    expect(runs.other).toBeLessThanOrEqual(3)
+    // Who was too slow for an answer of Postgres reads anew when it is heard again.
+    const [anew, otherAnew] = loggers.map(
+      (logger) => logger.at('info').filter((line) => line.includes('reached again')).length,
+    )
+    expect(runs.one).toBeWithin(2, 3 + anew!)
+    expect(runs.other).toBeLessThanOrEqual(3 + otherAnew!)
     for (const store of [one, other]) await store.close()
   })
 
@@ -319,13 +329,14 @@ function replicaTests(): void {
     await one.keys.create(sampleKey(), TEST_ACTOR)
     let runs = 0
     other.watcher.start(() => void (runs += 1))
-    await until('it is noticed', () => runs === 1)
+    await until('it is noticed', () => runs >= 1)
+    const before = runs
     // As behind a pooler, which hands notifications to whoever is next.
     await server.sql(
       "UPDATE settings SET value = (value::int + 1)::text WHERE key = 'control_version'",
       name,
     )
-    await until('it is noticed by looking', () => runs === 2)
+    await until('it is noticed by looking', () => runs > before)
     for (const store of [one, other]) await store.close()
   })
 

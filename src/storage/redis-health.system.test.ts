@@ -1,10 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { RedisClient } from 'bun'
 import { LIMITS } from '../core/limits.ts'
 import type { HealthChange, Logger } from '../core/ports.ts'
 import { systemClock } from '../system.ts'
 import { redisPath, startRedis, type TestRedis } from '../testing/redis.ts'
+import { cpuMsOf } from '../testing/cpu-time.ts'
+import { ownMsOf } from '../testing/own-time.ts'
 import { RedisHealth } from './redis-health.ts'
+
+/** Connecting anew is waited for by steps of seconds. */
+setDefaultTimeout(120_000)
 
 const PASSWORD = 'redis-canary-0123456789'
 const present = redisPath() !== undefined
@@ -73,15 +78,18 @@ describe.skipIf(!present)('replicas of one Redis', () => {
   })
 
   test('hear of each other, and never of themselves', async () => {
+    const startedMs = performance.now()
     await using one = replica(redis.port, 'one')
     await using other = replica(redis.port, 'other')
     await Promise.all([one.connected(), other.connected()])
+    const connectMs = performance.now() - startedMs
     const told = opened('hear')
     one.shared.publish(told)
     await other.until(() => other.heard.length > 0)
     const [change] = other.heard
     expect(change).toMatchObject({ kind: 'circuit', providerId: 'p', model: 'hear', state: 'open' })
-    expect(Math.abs((change?.untilMs ?? 0) - told.untilMs)).toBeLessThan(500)
+    // Each knows the clock of Redis as well as its answer was quick; what is told is whole milliseconds.
+    expect(Math.abs((change?.untilMs ?? 0) - told.untilMs)).toBeLessThan(connectMs + 5)
     other.shared.publish(circuit('hear', 'closed'))
     await one.until(() => one.heard.length > 0)
     expect(one.heard.map(({ state }) => state)).toEqual(['closed'])
@@ -147,7 +155,7 @@ describe.skipIf(!present)('replicas of one Redis', () => {
       other.heard.some((change) => 'model' in change && change.model === last),
     )
     expect(waiting.size).toBeLessThan(LIMITS.redisQueueMax)
-  }, 20_000)
+  })
 
   test('one that was cut off for a moment hears what it missed', async () => {
     await using one = replica(redis.port, 'one')
@@ -170,18 +178,20 @@ describe.skipIf(!present)('replicas of one Redis', () => {
     await using one = replica(redis.port, 'one')
     await one.connected()
     redis.freeze()
-    const startedMs = performance.now()
-    one.shared.publish(opened('stuck'))
-    expect(performance.now() - startedMs).toBeLessThan(50)
-    await one.lost()
-    expect(performance.now() - startedMs).toBeLessThan(LIMITS.redisAnswerMs * 4)
-    redis.thaw()
+    try {
+      // Whoever publishes works for a moment and waits for nothing.
+      const publishMs = cpuMsOf(() => one.shared.publish(opened('stuck', 600_000)))
+      expect(publishMs).toBeLessThan(50)
+      expect(await ownMsOf(() => one.lost())).toBeLessThan(LIMITS.redisAnswerMs * 4)
+    } finally {
+      redis.thaw()
+    }
     await one.connected()
     await using late = replica(redis.port, 'late')
     await late.until(() =>
       late.heard.some((change) => 'model' in change && change.model === 'stuck'),
     )
-  }, 20_000)
+  })
 
   test('a refused password is told without the password', async () => {
     await using one = replica(redis.port, 'one', 'wrong-canary')

@@ -1,6 +1,6 @@
 // Searches on a real Postgres: the same contract as on SQLite.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { HOUR_MS } from '../core/usage-rollup.ts'
 import { PATIENT_MS, searchContract } from './contract-search.ts'
@@ -19,13 +19,15 @@ import {
   temporaryFolder,
 } from './test-store.ts'
 
+setDefaultTimeout(180_000)
+
 const missing = postgresMissing()
 if (missing !== undefined) process.stdout.write(`Searches on Postgres are left out: ${missing}\n`)
 
 let postgres: TestPostgres
 beforeAll(async () => {
   if (missing === undefined) postgres = await startPostgres()
-}, 60_000)
+})
 afterAll(async () => {
   if (missing === undefined) await postgres.stop()
   removeFolders()

@@ -47,7 +47,7 @@ test('an estimate that is given back is given back here too, whoever has counted
     limits.correct(key, windowMs, -80, alone.takenMs)
   }
   expect([await remaining(take('near')), await remaining(open)]).toEqual([90, 90])
-  await limits.whenConnected(2_000)
+  await limits.whenConnected(15_000)
   expect(limits.connected).toBe(true)
   const told = await limits.take([take('far')], 'h')
   expect(await remaining(take('far'))).toBe(10)

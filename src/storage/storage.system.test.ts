@@ -1,7 +1,7 @@
 // The store as a whole on SQLite: the contract of the repositories, and the faults that only the whole can show.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { storageContract } from './contract.ts'
@@ -21,6 +21,8 @@ import {
   temporaryFolder,
   TEST_ACTOR,
 } from './test-store.ts'
+
+setDefaultTimeout(180_000)
 
 afterAll(removeFolders)
 

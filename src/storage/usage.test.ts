@@ -154,7 +154,7 @@ describe('reconcile', () => {
       }),
       checkParameters(25),
     )
-  }, 20_000)
+  }, 120_000)
 
   test('finds every column that was changed, and mends it', async () => {
     const { database, log, usage } = open()

@@ -1,6 +1,6 @@
 // Changes of another process, changes during a reload, reloads that fail, files that vanish.
 
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDatabase } from './open.ts'
@@ -16,6 +16,9 @@ import {
   TEST_ACTOR,
 } from './test-store.ts'
 import { ControlWatcher } from './watch.ts'
+
+// Programs of their own are started, which takes seconds where little of the processor is to be had.
+setDefaultTimeout(60_000)
 
 afterAll(removeFolders)
 

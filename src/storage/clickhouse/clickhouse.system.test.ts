@@ -1,7 +1,7 @@
 // Requests at a real ClickHouse: what is found, counted and summed there is what the core and the store say; nothing is lost while it is away, and
 // what came twice counts once.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import * as fc from 'fast-check'
 import { GatewayError } from '../../core/error.ts'
 import type { Hold } from '../../core/content.ts'
@@ -29,14 +29,17 @@ const isMissing = clickHousePath() === undefined
 if (isMissing) process.stdout.write('left out: ClickHouse: clickhouse-server is not installed\n')
 
 const transport = createTransport(realClock, new SharedDeadlines(realClock))
-const limits = { intervalMs: 20, retryIntervalMs: 50, timeoutMs: 30_000, closeTimeoutMs: 5_000 }
+/** Of one answer, on a busy machine. */
+const ANSWER_MS = 60_000
+setDefaultTimeout(3 * ANSWER_MS)
+const limits = { intervalMs: 20, retryIntervalMs: 50, timeoutMs: ANSWER_MS, closeTimeoutMs: 5_000 }
 
 let server: TestClickHouse
 let tables = 0
 
 beforeAll(async () => {
   if (!isMissing) server = await startClickHouse()
-}, 60_000)
+})
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
   removeFolders()
@@ -137,7 +140,8 @@ const filters = (rows: readonly Outcome[]) => {
       userId: of(({ userId }) => userId),
       finish: of(({ finish }) => finish),
       errorKind: of(({ errorKind }) => errorKind),
-      errorText: of(({ errorText }) => errorText?.slice(1, 4)),
+      // By whole characters: half of one is in a text for the core, and in none for ClickHouse.
+      errorText: of(({ errorText = '' }) => [...errorText].slice(1, 4).join('')),
       stream: fc.boolean(),
       hasLosses: fc.boolean(),
       hasFallback: fc.boolean(),
@@ -178,7 +182,7 @@ describe.skipIf(isMissing)('ClickHouse', () => {
         const columns = values.map((value, at) => `${literal(value)} AS v${at}`)
         const [row] = await client.rows<Record<string, string>>(
           `SELECT ${columns.join(', ')}`,
-          5_000,
+          ANSWER_MS,
         )
         expect(Object.values(row!)).toEqual(values)
       }),
@@ -213,7 +217,7 @@ describe.skipIf(isMissing)('ClickHouse', () => {
       const bare = withoutBodies(byId.get(outcome.logId)!)
       expect<unknown>(outcome).toEqual(JSON.parse(JSON.stringify(bare)))
     }
-  }, 60_000)
+  })
 
   test('sums what the hourly totals of the store sum', async () => {
     const [rows] = fc.sample(
@@ -246,7 +250,7 @@ describe.skipIf(isMissing)('ClickHouse', () => {
     const narrow = { ...span, groupBy: ['key' as const], tenantId: 'team' }
     expect(await usage.report(narrow)).toHaveLength((await store.usage.report(narrow)).length)
     await store.close()
-  }, 60_000)
+  })
 
   test('draws lines whose points are the requests, and the rest together', async () => {
     const startMs = Date.UTC(2026, 5, 1)
@@ -279,7 +283,7 @@ describe.skipIf(isMissing)('ClickHouse', () => {
       .flatMap(({ points }) => points)
       .reduce((sum, { requests }) => sum + requests, 0)
     expect(total).toBe(300)
-    expect(searchOf(at).series({ filter, bucketMs: 10 })).rejects.toThrow('A chart has')
+    await expect(searchOf(at).series({ filter, bucketMs: 10 })).rejects.toThrow('A chart has')
   })
 
   test('loses nothing while it is away, in this process or the next, and counts nothing twice', async () => {
@@ -310,11 +314,11 @@ describe.skipIf(isMissing)('ClickHouse', () => {
       await next.flush()
       await next.close()
     } finally {
-      await server.start().catch(() => undefined)
+      await server.start()
     }
     expect((await searchOf(at).facets({})).requests).toBe(all.length)
     expect(JSON.stringify(at.logger.lines)).not.toContain(server.password)
-  }, 60_000)
+  })
 
   test('passes over a row that it refuses, and over no other', async () => {
     const all = distinct(fc.sample(outcomes(), checkParameters(9)))
@@ -356,7 +360,7 @@ describe.skipIf(isMissing)('ClickHouse', () => {
     await writer.flush()
     expect(writer.counters).toMatchObject({ sent: 5, queued: 0 })
     await writer.close()
-  }, 60_000)
+  })
 
   test('gives a table of an older version its missing columns', async () => {
     const at = place()
@@ -433,7 +437,7 @@ describe.skipIf(isMissing)('ClickHouse', () => {
     )
     const told = await at.client.rows<{ m: string }>(
       `SELECT model_requested AS m FROM ${at.table} ORDER BY timestamp_ms`,
-      5_000,
+      ANSWER_MS,
     )
     expect(told.map(({ m }) => m)).toEqual(models.map((model) => model.toWellFormed()))
   })
@@ -448,9 +452,9 @@ describe.skipIf(isMissing)('ClickHouse', () => {
     ]) {
       await client.run(
         `CREATE TABLE ${table} (timestamp_ms UInt64) ENGINE = MergeTree() PARTITION BY ${parts} ORDER BY timestamp_ms`,
-        5_000,
+        ANSWER_MS,
       )
-      await client.insert(table!, [JSON.stringify({ timestamp_ms: nowMs })], 5_000)
+      await client.insert(table!, [JSON.stringify({ timestamp_ms: nowMs })], ANSWER_MS)
       const retention = new ClickHouseRetention({
         client,
         table: table!,
@@ -544,13 +548,13 @@ describe.skipIf(isMissing)('ClickHouse', () => {
     expect(
       rows.map(({ outcome }) => `${outcome.userId} of ${outcome.tenantId}`).toSorted(),
     ).toEqual(['ann of team', "bob' OR 1 of default"])
-  }, 60_000)
+  })
 
   test('an answer that ends in an error is no answer', async () => {
     const { client } = place()
     const failing =
       "SELECT throwIf(number = 99999, 'late') AS v FROM numbers(100000) SETTINGS max_block_size = 100"
-    await expect(client.rows(failing, 5_000)).rejects.toBeInstanceOf(Error)
+    await expect(client.rows(failing, ANSWER_MS)).rejects.toBeInstanceOf(Error)
     const away = new ClickHouseClient(
       {
         url: 'http://127.0.0.1:9',
