@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import type { App } from './app.ts'
 import type { JsonObject } from './core/json.ts'
-import { TEST_ACTOR } from './storage/test-store.ts'
+import { TEST_ACTOR, until } from './storage/test-store.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
@@ -56,7 +56,10 @@ test('each tenant sees its own, and nobody all but with rights over the whole in
 test('who was refused what is recorded, once in a while', async () => {
   for (let at = 0; at < 5; at += 1) expect((await get('/admin/audit', MEMBER)).status).toBe(403)
   expect((await get('/admin/keys', MEMBER)).status).toBe(403)
-  const denied = await records('/admin/audit?action=access.denied', AUDITOR)
+  const refusals = () => records('/admin/audit?action=access.denied', AUDITOR)
+  // A refusal is answered whether or not it is recorded yet.
+  await until('both are recorded', async () => (await refusals()).length >= 2)
+  const denied = await refusals()
   expect(denied.map(({ target }) => target)).toEqual([
     { kind: 'action', id: 'key.read' },
     { kind: 'action', id: 'audit.read' },

@@ -1,7 +1,7 @@
 // API keys through the management API of a whole program: made, used, narrowed, rotated and revoked by those who may, and by nobody
 // else; the secret is told once and nothing tells more of a key than those who may know it.
 
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { App } from './app.ts'
 import type { JsonObject } from './core/json.ts'
 import { sha256Hex } from './auth/authenticate.ts'
@@ -9,6 +9,9 @@ import { LIMITS } from './core/limits.ts'
 import { sampleKey, TEST_ACTOR, until } from './storage/test-store.ts'
 import { callServer, type Told } from './testing/calls.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
+
+// A program for each test, and as many changes as there may be keys.
+setDefaultTimeout(60_000)
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
 const ADMIN = 'the-key-of-the-admin-long-enough-00000001'

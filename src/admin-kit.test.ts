@@ -1,7 +1,7 @@
 // What clumsy and hostile clients try with the management API of a whole program, whatever the route: bodies nobody can store, names no
 // address has, many at once, and gaining by a detour what is closed to them.
 
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Database } from 'bun:sqlite'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -10,6 +10,9 @@ import { LIMITS } from './core/limits.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
 import { callServer, type Told } from './testing/calls.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
+
+// A program for each test, and more than a hundred requests at once.
+setDefaultTimeout(60_000)
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
 const TENANT = '/tenants/default'

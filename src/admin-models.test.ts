@@ -555,7 +555,7 @@ describe('mappings', () => {
       }),
       { seed: SEED, numRuns: 12 },
     )
-  }, 30_000)
+  }, 120_000)
 })
 
 describe('what a provider has of its own', () => {

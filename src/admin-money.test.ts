@@ -6,6 +6,7 @@ import type { App } from './app.ts'
 import type { JsonObject } from './core/json.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
 import { callServer, type Told } from './testing/calls.ts'
+import { ownMsOf } from './testing/own-time.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
 
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'
@@ -67,9 +68,9 @@ const rowsOf = ({ body }: Told) => body['data'] as JsonObject[]
 
 /** Waits until what is written behind a request has come to where it is read. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  const limitMs = performance.now() + 5_000
+  const limitMs = performance.now() + 15_000
   while (!(await isSo())) {
-    if (performance.now() > limitMs) throw new Error('was not so within 5 s')
+    if (performance.now() > limitMs) throw new Error('was not so within 15 s')
     await Bun.sleep(5)
   }
 }
@@ -265,7 +266,7 @@ describe('a limit', () => {
 describe('a budget', () => {
   test('holds as soon as it is made, tells what is left, begins anew, and is deleted', async () => {
     const { id, key } = await newKey({ name: 'spender' })
-    const wanted = { id: 'small', per: 'key', only: 'spender', usd: 0.000001, window: 'day' }
+    const wanted = { id: 'small', per: 'key', only: 'spender', usd: 0.000001, window: 'total' }
     expect((await call('POST', '/admin/budgets', ADMIN, wanted)).status).toBe(201)
     expect(await invoke(key, 'dear')).toBe(200)
     const path = '/admin/budgets/small'
@@ -406,8 +407,6 @@ test('what is made is on every replica within a second', async () => {
   const rule = { id: 'far', tenantId: 'default', origin: 'store', per: 'key', only: 'far' } as const
   const amounts = { requestsPerDay: 0 }
   await app.store.limitRules.save({ ...rule, amounts, whenUnavailable: 'local' }, TEST_ACTOR)
-  const startedMs = performance.now()
-  await until(async () => (await invoke(key)) === 429)
-  expect(performance.now() - startedMs).toBeLessThan(1_000)
+  expect(await ownMsOf(() => until(async () => (await invoke(key)) === 429))).toBeLessThan(1_000)
   await app.store.limitRules.remove('default', 'far', TEST_ACTOR)
 })

@@ -1,7 +1,7 @@
 // Attacks on people and rights through the management API of the whole program: those below strip those above, narrowed keys and puppets
 // climb, clumsy owners shut themselves out, and requests outlive the rights they began with.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { connect } from 'node:net'
 import type { App } from './app.ts'
 import { PLATFORM_TENANT_ID, type RoleAssignment } from './core/identity.ts'
@@ -9,6 +9,9 @@ import type { JsonObject } from './core/json.ts'
 import { TEST_ACTOR } from './storage/test-store.ts'
 import { callServer } from './testing/calls.ts'
 import { startWholeApp, type WholeApp } from './testing/whole-app.ts'
+
+// Passwords are hashed, which takes long where little of the processor is to be had.
+setDefaultTimeout(60_000)
 
 const ADMIN = 'the-key-of-the-admin-long-enough-00000001'
 const OWNER = 'the-key-of-the-owner-long-enough-00000001'

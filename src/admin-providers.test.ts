@@ -727,13 +727,15 @@ describe('a provider that was made', () => {
       return (body['health'] as JsonObject)['circuits_open'] === 1
     }
     await until('the circuit is open', isOpen)
-    const asked = upstream.requests.length
+    // It may be asked for its list of models beside that.
+    const chats = () => upstream.requests.filter(({ method }) => method === 'POST').length
+    const asked = chats()
     await ask()
-    expect(upstream.requests.length).toBe(asked)
+    expect(chats()).toBe(asked)
     const reset = await call('POST', '/providers/p/reset', {})
     expect<unknown>(reset.body).toEqual({ id: 'p', circuits: 1, keys: 0, told: true })
     await ask()
-    expect(upstream.requests.length).toBe(asked + 1)
+    expect(chats()).toBe(asked + 1)
   })
 })
 

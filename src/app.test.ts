@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,10 @@ import { testProvider } from './testing/gateway.ts'
 import { rawRequest } from './testing/http.ts'
 import { json } from './testing/upstream-answers.ts'
 import { startUpstream } from './testing/upstream.ts'
-import { TEST_ACTOR } from './storage/test-store.ts'
+import { TEST_ACTOR, until } from './storage/test-store.ts'
+
+// A program for each test; the first page is made from its sources.
+setDefaultTimeout(60_000)
 
 const folders: string[] = []
 const apps: App[] = []
@@ -69,10 +72,13 @@ describe('the first start', () => {
     const answer = await ask(app, 'mock/echo')
     expect(answer.status).toBe(200)
     expect((await fetch(`${app.server.url}/readyz`)).status).toBe(200)
-    await app.store.log.flush()
-    const rows = await app.store.requests.list({ tenantId: 'default', limit: 10 })
-    expect(rows).toHaveLength(1)
-    expect(rows[0]!.outcome).toMatchObject({ status: 200, modelRequested: 'mock/echo' })
+    await answer.text()
+    const rows = () => app.store.requests.list({ tenantId: 'default', limit: 10 })
+    // A row is written behind its answer.
+    await until('it is in the log', async () => (await rows()).length > 0)
+    const [row, ...more] = await rows()
+    expect(more).toEqual([])
+    expect(row!.outcome).toMatchObject({ status: 200, modelRequested: 'mock/echo' })
   })
 
   test('refuses to listen on a network while nobody could be told apart', async () => {

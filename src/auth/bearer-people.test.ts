@@ -18,12 +18,17 @@ beforeAll(async () => {
 
 afterAll(() => issuer[Symbol.asyncDispose]())
 
+let issuedAtMs = () => Date.now()
+
 function rig(over: Partial<IssuerSettings> = {}) {
-  return bearerRig([issuerSettings({ issuer: issuer.issuer, ...over })])
+  const made = bearerRig([issuerSettings({ issuer: issuer.issuer, ...over })])
+  issuedAtMs = () => made.clock.nowMs()
+  return made
 }
 
+/** Signed by the clock of the last rig: were it the real one, a second that ends meanwhile would make a token of before one of afterwards. */
 const token = (over: Record<string, unknown> = {}) =>
-  issuer.sign(goodPayload(issuer.issuer, Date.now(), over))
+  issuer.sign(goodPayload(issuer.issuer, issuedAtMs(), over))
 
 /** A program by itself: the subject is the client. */
 const ofService = (over: Record<string, unknown> = {}) =>

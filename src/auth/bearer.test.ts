@@ -1,7 +1,7 @@
 // Tokens that must not be believed, each in its own way, and then those that must: signatures, keys, times, audiences, kinds. Real
 // signatures, real HTTP on loopback; a header that names an address must make nobody go there.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { exportJWK, exportSPKI, importJWK, type CryptoKey, type JWK } from 'jose'
@@ -14,9 +14,13 @@ import {
   seconds,
   type BearerRig,
 } from '../testing/bearer.ts'
+import { cpuMsOf } from '../testing/cpu-time.ts'
 import { checkParameters } from '../testing/seed.ts'
 import { issuerKey, TokenIssuer, type IssuerKey } from '../testing/token-issuer.ts'
 import { sha256Hex } from './authenticate.ts'
+
+// Thousands of signatures are made and looked at.
+setDefaultTimeout(60_000)
 
 let key: IssuerKey
 let other: IssuerKey
@@ -538,9 +542,7 @@ test('a known token is found in less than 20 microseconds', async () => {
   look()
   let best = Infinity
   for (let nth = 0; nth < 5; nth += 1) {
-    const startMs = performance.now()
-    look()
-    best = Math.min(best, performance.now() - startMs)
+    best = Math.min(best, cpuMsOf(look))
   }
   expect((best / rounds) * 1_000).toBeLessThan(20)
   const principal = asked.bearer.principal(token, sha256Hex(token))

@@ -1,7 +1,7 @@
 // Claims in the words of Keycloak, Entra ID and others, and claims in nobody's words: whatever a payload holds, it is read or refused, and
 // nothing but what is configured gives a right.
 
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { GatewayError } from '../core/error.ts'
 import type { IssuerSettings } from '../core/issuer.ts'
@@ -11,6 +11,9 @@ import { issuerSettings } from '../testing/bearer.ts'
 import { checkParameters } from '../testing/seed.ts'
 import { claimAt } from './claim-paths.ts'
 import { claimsOf, settledTenant, withGroups } from './claims.ts'
+
+// Thousands of payloads of any depth.
+setDefaultTimeout(60_000)
 
 const settings = (over: Partial<IssuerSettings> = {}) =>
   issuerSettings({ issuer: 'https://idp.test', ...over })

@@ -1,7 +1,7 @@
 // One-time login links where several servers share one Postgres: whoever is first gets in, through whichever server, and a link of one works
 // at the other. What a link is worth by itself is tested over HTTP in src/server/login-link.system.test.ts, on SQLite.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { localUsers } from '../app-login.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Store } from '../storage/store.ts'
@@ -11,6 +11,8 @@ import { postgresMissing, startPostgres, type TestPostgres } from '../testing/po
 
 const reason = postgresMissing()
 if (reason !== undefined) process.stdout.write(`left out: login links on Postgres (${reason})\n`)
+
+setDefaultTimeout(180_000)
 
 const secrets = { masterKey: 'one secret that is long enough for a key' }
 const clock = new FakeClock(Date.now())
@@ -27,7 +29,7 @@ beforeAll(async () => {
   for (let count = 0; count < 2; count += 1) {
     stores.push(await storeIn(temporaryFolder(), { location, secrets, clock }))
   }
-}, 60_000)
+})
 
 afterAll(async () => {
   await Promise.all(stores.map((store) => store.close()))
@@ -58,7 +60,7 @@ describe.skipIf(reason !== undefined)('a login link of a shared store', () => {
       if (each.status === 'rejected')
         expect(each.reason).toMatchObject({ code: 'setup_link_invalid' })
     }
-  }, 30_000)
+  })
 
   test('is over in time, and once its user is turned off at the other server', async () => {
     const user = await root()
@@ -70,12 +72,12 @@ describe.skipIf(reason !== undefined)('a login link of a shared store', () => {
     await stores[0]!.users.update(user.tenantId, user.id, { status: 'active' }, TEST_ACTOR)
     clock.advance(LIMITS.loginLinkMs)
     await expect(other!.logInByLink(late!)).rejects.toMatchObject({ code: 'setup_link_invalid' })
-  }, 30_000)
+  })
 
   test('is in no row as it was given out', async () => {
     const token = await desks()[0]!.loginLink(await root())
     const rows = await server.sql('SELECT * FROM login_attempts', database)
     expect(rows).toContain('local/login')
     expect(rows).not.toContain(token)
-  }, 30_000)
+  })
 })

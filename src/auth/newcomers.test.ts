@@ -1,10 +1,13 @@
 // What a client of an issuer is called here: always an id that the store takes, whatever the issuer calls it.
 
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { isTenantId } from '../core/roles.ts'
 import { checkParameters } from '../testing/seed.ts'
 import { serviceId } from './newcomers.ts'
+
+// A thousand texts of any kind.
+setDefaultTimeout(60_000)
 
 test.each([
   ['CI-bot', 'ci-bot'],

@@ -1,7 +1,10 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { checkParameters } from '../testing/seed.ts'
 import { returnTarget, START_PAGE } from './return-target.ts'
+
+// Hundreds of addresses, each read several times.
+setDefaultTimeout(60_000)
 
 test('whatever is given, a browser stays where it is', () => {
   const nasty = fc.array(

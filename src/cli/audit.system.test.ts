@@ -1,10 +1,12 @@
 // The commands of the audit and of secrets, as a person runs them: what they print, what they never print, and their exit codes.
 
 import { Database } from 'bun:sqlite'
-import { afterEach, expect, test } from 'bun:test'
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { sampleProvider, storeIn, TEST_ACTOR } from '../storage/test-store.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const programs: TestProgram[] = []
 afterEach(() => {

@@ -1,11 +1,13 @@
 // The real program as a child process: keys, configuration, help and wrong use; exit codes, and what must never be printed.
 
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { looksLikeWeirKey } from '../core/api-key.ts'
 import { storeIn, until } from '../storage/test-store.ts'
 import { COMMANDS } from './commands.ts'
 import { runCommandLine } from './run.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const programs: TestProgram[] = []
 

@@ -1,11 +1,13 @@
 // Where `execve` is missing, as on Windows, the server is a child of the program that was started: nobody who ends that program, however
 // hard, may leave the child behind with its port. Tried here on the real program, from which `execve` is taken away.
 
-import { afterAll, expect, test } from 'bun:test'
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { LineReader } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, LineReader } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-child-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -40,7 +42,6 @@ test.skipIf(process.platform === 'win32')(
     while ((await lines.next()) !== undefined);
     await expect(fetch(`${url}/health`)).rejects.toThrow()
   },
-  20_000,
 )
 
 test.skipIf(process.platform === 'win32')(
@@ -51,5 +52,4 @@ test.skipIf(process.platform === 'win32')(
     expect(await program.exited).toBe(0)
     await expect(fetch(`${url}/health`)).rejects.toThrow()
   },
-  20_000,
 )

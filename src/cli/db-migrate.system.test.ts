@@ -1,11 +1,13 @@
 // The schema brought up by hand: what is refused and left as it is, what several at once do, and that a look changes nothing.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const MASTER_KEY = 'a-master-key-of-this-test-with-enough-characters'
 const missing = postgresMissing()
@@ -14,7 +16,7 @@ let server: TestPostgres
 
 beforeAll(async () => {
   if (missing === undefined) server = await startPostgres()
-}, 60_000)
+})
 afterAll(async () => {
   for (const program of programs) program.remove()
   await server?.[Symbol.asyncDispose]()
@@ -51,7 +53,7 @@ describe('weir db migrate with SQLite', () => {
     foreign.run('CREATE TABLE bookmarks (url)')
     foreign.close()
     expect(await run(other)).toMatchObject({ code: 1, out: '' })
-  }, 30_000)
+  })
 
   test('--check makes nothing and fails while steps are missing; then they are taken once', async () => {
     const program = fresh()
@@ -67,7 +69,7 @@ describe('weir db migrate with SQLite', () => {
     const again = await run(program)
     expect(again).toMatchObject({ code: 0 })
     expect(again.out).toContain('that of this version')
-  }, 30_000)
+  })
 
   test('another master key: refused, though there is nothing to do', async () => {
     const program = fresh()
@@ -76,11 +78,11 @@ describe('weir db migrate with SQLite', () => {
     const refused = await run(program)
     expect(refused).toMatchObject({ code: 1, out: '' })
     expect(refused.err).toContain('master key')
-  }, 20_000)
+  })
 
   test('used wrongly', async () => {
     expect(await run(fresh(), 'now')).toMatchObject({ code: 2, out: '' })
-  }, 20_000)
+  })
 })
 
 describe('weir db migrate with Postgres', () => {
@@ -109,6 +111,5 @@ describe('weir db migrate with Postgres', () => {
       const other = fresh({ ...config, secrets: { master_key: `${MASTER_KEY}-another` } })
       expect(await run(other)).toMatchObject({ code: 1, out: '' })
     },
-    60_000,
   )
 })

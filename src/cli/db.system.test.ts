@@ -1,10 +1,12 @@
 // Whole stores through the commands, as a person moves and saves them: what is said, what is refused, and that no password is repeated.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { postgresMissing, startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const missing = postgresMissing()
 const programs: TestProgram[] = []
@@ -12,7 +14,7 @@ let server: TestPostgres
 
 beforeAll(async () => {
   if (missing === undefined) server = await startPostgres()
-}, 60_000)
+})
 afterAll(async () => {
   for (const program of programs) program.remove()
   await server?.[Symbol.asyncDispose]()
@@ -73,7 +75,7 @@ describe('weir db', () => {
     const full = await program.run('db', 'restore', file)
     expect(full.code).toBe(1)
     expect(full.err).toContain('not empty')
-  }, 30_000)
+  })
 
   test('nothing there to save or to move: said, and nothing made', async () => {
     const program = fresh()
@@ -88,7 +90,7 @@ describe('weir db', () => {
     expect(program.hasData()).toBe(false)
     expect(existsSync(join(program.folder, 'x.backup'))).toBe(false)
     expect(existsSync(join(program.folder, 'other'))).toBe(false)
-  }, 20_000)
+  })
 
   test('used wrongly: said without the password', async () => {
     const program = fresh()
@@ -105,7 +107,7 @@ describe('weir db', () => {
       expect([args[0], result.code]).toEqual([args[0], 2])
       expect(result.err).not.toContain('hidden')
     }
-  }, 20_000)
+  })
 
   test('help says what is not in the file and what must be stopped', async () => {
     const program = fresh()
@@ -113,7 +115,7 @@ describe('weir db', () => {
     expect((await program.run('db', 'backup', '--help')).out).toContain('master key is not in it')
     expect((await program.run('db', 'copy', '--help')).out).toContain('Stop every Weir')
     expect((await program.run('db', 'restore', '--help')).out).toContain('proven first')
-  }, 20_000)
+  })
 
   test.skipIf(missing !== undefined)(
     'copy from a laptop to Postgres and back to a file: keys, audit and all',
@@ -139,6 +141,5 @@ describe('weir db', () => {
       expect(await keyNames(program)).toEqual(['ci', 'laptop', 'third'])
       expect(await program.run('audit', 'verify')).toMatchObject({ code: 0 })
     },
-    60_000,
   )
 })

@@ -1,7 +1,9 @@
 // `weir doctor` as a person runs it: its last words name every part of this machine that failed, as each has to be mended by itself.
 
-import { expect, test } from 'bun:test'
-import { TestProgram } from './test-program.ts'
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 test('every part that failed is named at the end', async () => {
   const program = new TestProgram()

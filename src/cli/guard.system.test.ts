@@ -1,8 +1,10 @@
 // The commands of guardrails and feature flags, run as a person runs them: what is wrong is named and makes nothing, what is saved is listed and
 // tried, a refused text is an exit code, and no secret is shown.
 
-import { afterEach, expect, test } from 'bun:test'
-import { TestProgram } from './test-program.ts'
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const programs: TestProgram[] = []
 afterEach(() => {
@@ -61,7 +63,7 @@ test('what is wrong is named as it was typed, and makes nothing', async () => {
   expect((await program.run('guard', 'show', 'x')).code).toBe(1)
   expect((await program.run('flags', 'unset', 'hedging')).code).toBe(1)
   expect((await program.run('guard', 'list', '--json')).out).toBe('[]\n')
-}, 60_000)
+})
 
 test('a rule is saved, shown without its secrets, tried and deleted', async () => {
   const program = machine()
@@ -105,7 +107,7 @@ test('a rule is saved, shown without its secrets, tried and deleted', async () =
   })
   expect((await program.run('guard', 'delete', 'cards')).code).toBe(0)
   expect((await program.run('guard', 'test', '--text', CARD)).code).toBe(0)
-}, 60_000)
+})
 
 test('rules of the file stand above, and are changed there', async () => {
   const program = machine()
@@ -127,7 +129,7 @@ test('rules of the file stand above, and are changed there', async () => {
     false,
     true,
   ])
-}, 60_000)
+})
 
 test('flags are changed for all and for a tenant, and listed', async () => {
   const program = machine()
@@ -148,4 +150,4 @@ test('flags are changed for all and for a tenant, and listed', async () => {
   ])
   expect((await program.run('flags', 'unset', 'hedging')).code).toBe(0)
   expect((await program.run('flags', 'list')).out).not.toContain('12.5')
-}, 60_000)
+})

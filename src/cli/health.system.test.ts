@@ -1,8 +1,10 @@
 // `weir health` as a health check runs it: the real program against real servers that are ready, not ready, silent, strange or away,
 // and with a configuration that cannot be read.
 
-import { afterAll, expect, test } from 'bun:test'
-import { TestProgram } from './test-program.ts'
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const program = new TestProgram()
 const stops: (() => unknown)[] = [() => program.remove()]
@@ -12,7 +14,8 @@ afterAll(async () => {
 
 /** A server that answers as it is told. @returns its port */
 function serving(fetch: (request: Request) => Response | Promise<Response>): string {
-  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch })
+  // Who hangs is not to be cut off by Bun before.
+  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch, idleTimeout: 60 })
   stops.push(() => server.stop(true))
   return String(server.port)
 }
@@ -74,9 +77,8 @@ test('a server that says nothing is waited for a stated time and no longer', asy
 })
 
 test('nobody there, and ports that are none', async () => {
-  const gone = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
-  const port = String(gone.port)
-  await gone.stop(true)
+  // A port of the system's, that it gives to nobody.
+  const port = '1'
   const away = await program.run('health', '--port', port)
   expect([away.code, away.err]).toEqual([
     1,

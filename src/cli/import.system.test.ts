@@ -1,10 +1,12 @@
 // `weir import` as a person runs it: what is wrong with a source is told without its words, files that are there stay, secrets lie where
 // nobody else reads them, and what is put in is in force.
 
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const SECRET = 'sk-live-0123456789-secret'
 const LITELLM = `model_list:

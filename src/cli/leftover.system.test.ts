@@ -1,8 +1,10 @@
 // The end of a command that something still holds: it comes soon, with the exit code that was set, and nothing that was written is lost on the way
 // to a reader that takes its time.
 
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+
+setDefaultTimeout(180_000)
 
 const LINE = 'x'.repeat(99)
 const LINES = 20_000
@@ -33,13 +35,13 @@ test('a command that is held ends all the same, after its last word has been rea
   ])
   expect(out.length).toBe(LINES * (LINE.length + 1))
   expect([err, code]).toEqual(['the last words\n', 3])
-}, 20_000)
+})
 
 test('nor is it held by a reader that has gone away', async () => {
   const child = held('doctor')
   await child.stdout.cancel()
   expect(await child.exited).toBe(3)
-}, 20_000)
+})
 
 test('other commands end when they end', async () => {
   const child = held('logs')
@@ -47,4 +49,4 @@ test('other commands end when they end', async () => {
   expect(first).toBe('runs')
   child.kill('SIGKILL')
   await child.exited
-}, 20_000)
+})

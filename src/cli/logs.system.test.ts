@@ -1,12 +1,14 @@
 // `weir logs` as a child process over rows that the real log writer wrote: tables, JSON lines, selections, following, and
 // readers that go away.
 
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Outcome } from '../core/outcome.ts'
 import { sampleKey, sampleOutcome, storeIn, TEST_ACTOR } from '../storage/test-store.ts'
 import type { Store } from '../storage/store.ts'
 import { requestJson } from '../telemetry/request-json.ts'
-import { LineReader, TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, LineReader, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 let weir: TestProgram
 let store: Store

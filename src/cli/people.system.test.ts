@@ -1,13 +1,15 @@
 // The commands about people, rights and keys: what they refuse, what one tenant's do not touch of another's, and the answers of
 // `weir can`. Run within this process but where something is typed in.
 
-import { afterAll, afterEach, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { removeFolders, storeIn, TEST_ACTOR as BY } from '../storage/test-store.ts'
 import { runCommandLine } from './run.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const folders: string[] = []
 afterEach(() => {

@@ -1,11 +1,13 @@
 // The commands that replace a provider's keys, run as a person runs them: what is refused changes nothing, no secret is ever shown,
 // and each step leaves what the next one needs.
 
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sampleProvider, storeIn, TEST_ACTOR } from '../storage/test-store.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const OLD = 'sk-live-old-0123456789-aaaa'
 const NEW = 'sk-live-new-0123456789-bbbb'

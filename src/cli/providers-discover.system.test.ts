@@ -1,9 +1,11 @@
 // `weir providers discover` as a child process: wrong use first, then applications from options, a certificate and the environment.
 
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { AzureCloud } from '../testing/azure-cloud.ts'
 import { makeCertificate } from '../testing/rsa-certificate.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const programs: TestProgram[] = []
 
@@ -91,7 +93,7 @@ describe('wrong use', () => {
       expect(err).toContain(words)
     }
     expect(weir.hasData()).toBe(false)
-  }, 30_000)
+  })
 })
 
 test('a refused application is told by its code and fails', async () => {

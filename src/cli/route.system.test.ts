@@ -1,13 +1,15 @@
 // `weir route` as a child process: with nothing running it decides from the configuration and says so; beside a server it says what
 // that one says.
 
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { createTestGateway, testProvider } from '../testing/gateway.ts'
 import { startTestServer, testKey } from '../testing/server.ts'
 import { targetOf } from '../testing/routes.ts'
 import { startUpstream } from '../testing/upstream.ts'
 import { html, json } from '../testing/upstream-answers.ts'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const ADMIN = 'weir_admin678901234567890123456789012345678abcdef'
 

@@ -1,8 +1,10 @@
 // The commands that make, change and delete limits and budgets, run as a person runs them: what is wrong is named and makes nothing, what is
 // saved is listed, and nobody is shown a webhook.
 
-import { afterEach, expect, test } from 'bun:test'
-import { TestProgram } from './test-program.ts'
+import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const programs: TestProgram[] = []
 afterEach(() => {
@@ -52,7 +54,7 @@ test('what is wrong is named as it was typed, and makes nothing', async () => {
       )
     ).code,
   ).toBe(1)
-}, 60_000)
+})
 
 test('a limit is saved, listed, changed and deleted', async () => {
   const program = machine()
@@ -64,7 +66,7 @@ test('a limit is saved, listed, changed and deleted', async () => {
   ])
   expect((await program.run('limits', 'delete', 'each')).code).toBe(0)
   expect((await program.run('limits', 'list')).err).toContain('No limits.')
-}, 60_000)
+})
 
 test('a budget keeps its webhook and whom it counts, and never shows the one', async () => {
   const program = machine()
@@ -81,4 +83,4 @@ test('a budget keeps its webhook and whom it counts, and never shows the one', a
   told.push(await program.run('budgets', 'delete', 'all'))
   expect(told.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0])
   expect(JSON.stringify(told)).not.toContain('canary')
-}, 60_000)
+})

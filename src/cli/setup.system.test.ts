@@ -1,7 +1,15 @@
 // `weir setup` as a person runs it, against what goes wrong: files that do not parse, links, somebody editing at the same time, no terminal,
 // no server. Nothing is written by halves, nothing is lost, no key is shown.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
 import {
   existsSync,
   lstatSync,
@@ -14,7 +22,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { TestProgram } from './test-program.ts'
+import { PROGRAMS_LIMIT_MS, TestProgram } from './test-program.ts'
+
+setDefaultTimeout(PROGRAMS_LIMIT_MS)
 
 const KEY = 'weir_0123456789abcdefghijABCDEFGHIJ0123456789XYZabc'
 const MODELS = [{ id: 'team/fast' }, { id: 'team/other' }]

@@ -5,6 +5,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+/** Of a test that starts programs one after the other: far above what it takes on a machine that does much else. */
+export const PROGRAMS_LIMIT_MS = 180_000
+
 const MAIN = join(import.meta.dir, '..', 'main.ts')
 
 export interface Result {

@@ -1,12 +1,24 @@
 // Logins as a browser goes through them, against a real provider of our own, and every way in which somebody in between could be wrong.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
 import { LIMITS } from '../core/limits.ts'
 import { TestBrowser } from '../testing/browser.ts'
 import { FakeClock } from '../testing/clock.ts'
 import { issuerOf, startLoginWorld, type LoginWorld } from '../testing/login.ts'
 import { OidcProvider, type OidcFaults } from '../testing/oidc-provider.ts'
 import { TEST_ACTOR } from '../storage/test-store.ts'
+
+// Each test logs in by way of a provider, and the first of them starts it all.
+setDefaultTimeout(60_000)
 
 let provider: OidcProvider
 let other: OidcProvider

@@ -32,6 +32,7 @@ test('a HEAD of a file answers at once, lets the provider go and holds no place'
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toBe('audio/mpeg')
     await letGo.promise
+    await gateway.outcome()
     expect(gateway.deps.gates.all.running).toBe(0)
     expect(gateway.outcomes).toHaveLength(1)
   } finally {

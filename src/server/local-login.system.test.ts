@@ -1,6 +1,14 @@
 // People with a password: the one-time link that makes the administrator, and every way to guess, replay or flood.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
 import { Passwords } from '../auth/passwords.ts'
 import type { GatewayError } from '../core/error.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -8,6 +16,8 @@ import { TEST_ACTOR } from '../storage/test-store.ts'
 import { TestBrowser } from '../testing/browser.ts'
 import { FakeClock } from '../testing/clock.ts'
 import { startLoginWorld, type LoginWorld } from '../testing/login.ts'
+
+setDefaultTimeout(180_000)
 
 const PASSWORD = 'correct horse battery'
 const clock = new FakeClock(Date.now())

@@ -1,6 +1,14 @@
 // One-time links that log somebody in: who uses one, how often, how late, from where; and that looking at one does nothing.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
 import { localUsers } from '../app-login.ts'
 import type { LocalUsers } from '../auth/local-users.ts'
 import type { User } from '../core/identity.ts'
@@ -9,6 +17,8 @@ import { TEST_ACTOR } from '../storage/test-store.ts'
 import { TestBrowser } from '../testing/browser.ts'
 import { FakeClock } from '../testing/clock.ts'
 import { startLoginWorld, type LoginWorld } from '../testing/login.ts'
+
+setDefaultTimeout(180_000)
 
 const PASSWORD = 'correct horse battery'
 const clock = new FakeClock(Date.now())

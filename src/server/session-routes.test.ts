@@ -1,7 +1,16 @@
 // What becomes of a session: who may change things by it, when it gets a new id, and every way in which it ends.
 
 import { Database } from 'bun:sqlite'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
 import { AppLogin } from '../app-login.ts'
 import type { Sessions } from '../auth/sessions.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -13,6 +22,9 @@ import { giveEveryone, startLoginWorld, type LoginWorld } from '../testing/login
 import { OidcProvider, type OidcFaults } from '../testing/oidc-provider.ts'
 import { TEST_ACTOR } from '../storage/test-store.ts'
 import { ROUTE_RULES } from './route-actions.ts'
+
+// Each test logs in by way of a provider, and some do so for every route there is.
+setDefaultTimeout(60_000)
 
 let provider: OidcProvider
 let world: LoginWorld

@@ -14,7 +14,8 @@ test('half of a request head does not hold up the end', async () => {
   peer.write('POST /v1/chat/completions HTTP/1.1\r\nhost: 127')
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
   const startedMs = performance.now()
-  await server.stop(4_000)
-  expect(performance.now() - startedMs).toBeLessThan(2_000)
+  // Held up, it would take as long as it may.
+  await server.stop(60_000)
+  expect(performance.now() - startedMs).toBeLessThan(10_000)
   expect(gateway.deps.shutdown.state).toBe('draining')
 })

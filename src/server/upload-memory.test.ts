@@ -92,7 +92,7 @@ test('an upload of 256 MiB with its model last takes less than 96 MiB of memory'
     await child.exited
     await provider.stop()
   }
-}, 30_000)
+}, 120_000)
 
 function linesOf(stream: ReadableStream<Uint8Array>): () => Promise<string> {
   const reader = stream.getReader()

@@ -59,7 +59,8 @@ function delivering(
         url,
         headers: { authorization: `Basic ${SECRET}` },
         network: { allowPrivate: true },
-        timeoutMs: 300,
+        // Far from what any answer takes: one that is taken for late is sent again.
+        timeoutMs: 60_000,
         batchRows: 2,
         intervalMs: 5,
         queueRowsMax: 10,
@@ -82,7 +83,7 @@ function delivering(
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  const limit = performance.now() + 4_000
+  const limit = performance.now() + 15_000
   while (!holds()) {
     if (performance.now() > limit) throw new Error('it did not come to that')
     await Bun.sleep(2)
@@ -91,9 +92,8 @@ async function until(holds: () => boolean): Promise<void> {
 
 describe('a collector that fails', () => {
   test('that is down costs what does not fit, and the log one line without a secret', async () => {
-    const dead = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
-    const url = `http://127.0.0.1:${dead.port}/hook/x?token=${SECRET}`
-    await dead.stop(true)
+    // Where nobody listens, whoever else takes a port meanwhile.
+    const url = `http://127.0.0.1:1/hook/x?token=${SECRET}`
     const { delivery, lines } = delivering(url)
     for (let at = 0; at < 40; at += 1) delivery.put(`item-${at}`)
     await until(() => delivery.status().failures > 0)
@@ -278,11 +278,12 @@ describe('the end', () => {
 
   test('does not wait longer than it may for one that is slow, and counts what is lost', async () => {
     const { url } = collector(() => new Promise<Response>(() => undefined))
-    const { delivery } = delivering(url, { timeoutMs: 10_000, queueRowsMax: 100 })
+    const { delivery } = delivering(url, { queueRowsMax: 100 })
     for (let at = 0; at < 10; at += 1) delivery.put(String(at))
     const startedMs = performance.now()
     await delivery.stop(100)
-    expect(performance.now() - startedMs).toBeLessThan(1_500)
+    // It would wait for a minute.
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
     expect(delivery.status()).toMatchObject({ queued: 0, dropped: 10, sent: 0 })
     delivery.put('after')
     expect(delivery.status().dropped).toBe(11)
@@ -297,7 +298,7 @@ describe('the end', () => {
     delivery.put('a')
     await received(1)
     await until(() => delivery.status().failures === 1)
-    await delivery.stop(2_000)
+    await delivery.stop(15_000)
     expect(delivery.status()).toMatchObject({ sent: 1, dropped: 0 })
   })
 })

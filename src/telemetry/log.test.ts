@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { LIMITS } from '../core/limits.ts'
 import { checkParameters } from '../testing/seed.ts'
 import { createLogger, type LogLevel } from './log.ts'
+
+// Hundreds of lines of anything, and some of a mebibyte.
+setDefaultTimeout(60_000)
 
 function logging(format: 'json' | 'pretty', level: () => LogLevel = () => 'debug') {
   const lines: string[] = []

@@ -8,7 +8,7 @@ import { LoopLag, processFamilies } from './metrics-process.ts'
 import { Metrics } from './metrics.ts'
 
 async function until(holds: () => boolean): Promise<void> {
-  const limitMs = performance.now() + 5_000
+  const limitMs = performance.now() + 15_000
   while (!holds()) {
     if (performance.now() > limitMs) throw new Error('waited in vain')
     await new Promise((resolve) => setTimeout(resolve, 1))

@@ -34,7 +34,7 @@ function sinkOf(url: string, over: Partial<TracingSettings> = {}): TraceSink {
         url,
         headers: {},
         network: { allowPrivate: true },
-        timeoutMs: 500,
+        timeoutMs: 60_000,
         batchRows: 100,
         intervalMs: 60_000,
         queueRowsMax: 100,

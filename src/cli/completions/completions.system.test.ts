@@ -1,7 +1,7 @@
 // Completions asked for in the shells themselves, and the manual page read by the tools that show it. A shell that a machine lacks is named;
 // every command and option has to be in every text, so that a new one cannot be forgotten.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,8 @@ import { COMMON_OPTIONS, type Command } from '../command.ts'
 import { manualPage, roff } from '../manual.ts'
 import { allCommands, completionScript } from './scripts.ts'
 import { places, SHELLS } from './words.ts'
+
+setDefaultTimeout(180_000)
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-shells-'))
 let commands: Command[]
@@ -86,45 +88,36 @@ describe('bash', () => {
 describe('zsh', () => {
   const absent = missing('zsh', 'completions in zsh')
 
-  test.if(!absent)(
-    'takes the script, and has for each line what comes next',
-    () => {
-      expect(ran(['zsh', '-f', '-n', 'zsh'])).toMatchObject({ exitCode: 0, error: '' })
-      // Without a terminal `_describe` and `_files` can show nothing: they write down what they are given.
-      const harness = `
+  test.if(!absent)('takes the script, and has for each line what comes next', () => {
+    expect(ran(['zsh', '-f', '-n', 'zsh'])).toMatchObject({ exitCode: 0, error: '' })
+    // Without a terminal `_describe` and `_files` can show nothing: they write down what they are given.
+    const harness = `
       autoload -Uz compinit && compinit -u -D
       source ./zsh
       _describe() { local name=$@[-1]; print -rl -- \${(P)name%%:*} }
       _files() { print -r -- files $@ }
       _message() { print -r -- $@ }
       words=(__WORDS__); CURRENT=$#words; PREFIX=$words[-1]; _weir`
-      const complete = (line: string) => {
-        const words = line.endsWith(' ') ? `${line} ''` : line
-        const { error, exitCode, out } = ran([
-          'zsh',
-          '-f',
-          '-c',
-          harness.replace('__WORDS__', words),
-        ])
-        expect([exitCode, error]).toEqual([0, ''])
-        return out.trim().split('\n')
-      }
-      for (const [line, there, notThere] of CASES) {
-        const found = complete(line)
-        expect([line, found]).toEqual([
-          line,
-          // Narrowing down to what was begun is `_describe`'s.
-          expect.arrayContaining([...there]),
-        ])
-        if (line.endsWith(' ')) for (const word of notThere) expect(found).not.toContain(word)
-      }
-      expect(complete('weir serve --config ')).toEqual(['files'])
-      expect(complete('weir serve --data ')).toEqual(['files -/'])
-      expect(complete('weir serve --port ')).toEqual(['value'])
-      // zsh is started for each line, and looks through its functions each time.
-    },
-    30_000,
-  )
+    const complete = (line: string) => {
+      const words = line.endsWith(' ') ? `${line} ''` : line
+      const { error, exitCode, out } = ran(['zsh', '-f', '-c', harness.replace('__WORDS__', words)])
+      expect([exitCode, error]).toEqual([0, ''])
+      return out.trim().split('\n')
+    }
+    for (const [line, there, notThere] of CASES) {
+      const found = complete(line)
+      expect([line, found]).toEqual([
+        line,
+        // Narrowing down to what was begun is `_describe`'s.
+        expect.arrayContaining([...there]),
+      ])
+      if (line.endsWith(' ')) for (const word of notThere) expect(found).not.toContain(word)
+    }
+    expect(complete('weir serve --config ')).toEqual(['files'])
+    expect(complete('weir serve --data ')).toEqual(['files -/'])
+    expect(complete('weir serve --port ')).toEqual(['value'])
+    // zsh is started for each line, and looks through its functions each time.
+  })
 })
 
 describe('fish', () => {

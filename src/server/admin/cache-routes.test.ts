@@ -20,7 +20,7 @@ function start(over: Partial<CacheDeps> = {}) {
   const store = new MemoryAnswers(systemClock, () => 1_000_000)
   for (const tenantId of ['a', 'b']) {
     for (const model of ['m', 'n']) {
-      const about = { createdMs: NOW_MS, expiresMs: NOW_MS + 60_000, value: 'secret-answer' }
+      const about = { createdMs: NOW_MS, expiresMs: NOW_MS + 3_600_000, value: 'secret-answer' }
       store.put({ id: `${tenantId}${model}`, tenantId, model, ...about })
     }
   }

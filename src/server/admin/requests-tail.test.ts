@@ -126,7 +126,8 @@ test('many readers cost one, and nobody is none', async () => {
   for (const reader of readers) reader.close()
   expect(await readers[0]!.next(forever)).toBeUndefined()
   const { reads } = log
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  while (tail.isRunning) await Bun.sleep(1)
+  await Bun.sleep(20)
   expect(log.reads).toBeLessThanOrEqual(reads + 1)
   expect(tail.isRunning).toBe(false)
 })

@@ -1,7 +1,7 @@
 // The document against the routes there are, and against OpenAPI's own rules: nothing is served that is not documented, nothing is documented
 // that is not served, and every reference leads somewhere.
 
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { Value } from '@sinclair/typebox/value'
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
@@ -16,6 +16,9 @@ import { Components } from './json-schema.ts'
 import { modelDocs } from './model-docs.ts'
 import { plainDocs } from './plain-docs.ts'
 import { relayedDocs } from './relayed-docs.ts'
+
+// The linter reads the whole document.
+setDefaultTimeout(60_000)
 
 const gateway = createTestGateway({
   providers: [testProvider({ id: 'mock', type: 'mock', baseUrl: 'http://mock', keys: [] })],
