@@ -150,13 +150,16 @@ const SLOW_SHARE = 0.02
 const SLOW_PIECES = 150
 const SLOW_FILL_CHARS = 20_000
 
-/** The next request of a client, by chance alone. */
-export function nextErrand(nonce: string, mix: Mix, random: () => number): Errand {
+/**
+ * The next request of a client, by chance alone.
+ * @param due what goes wrong with it in any case: a short run may draw one of the faults for nobody
+ */
+export function nextErrand(nonce: string, mix: Mix, random: () => number, due?: Fault): Errand {
   const pick = <T>(values: readonly T[]): T => values[seededInteger(random, values.length)]!
   const client = pick(mix.dialects)
   const provider = random() < 0.5 ? client : pick(mix.dialects)
   const dice = random()
-  const habit: Habit =
+  const drawn: Habit =
     dice < WHOLE_SHARE
       ? 'whole'
       : dice < WHOLE_SHARE + LEAVE_SHARE
@@ -164,7 +167,10 @@ export function nextErrand(nonce: string, mix: Mix, random: () => number): Erran
         : dice < WHOLE_SHARE + LEAVE_SHARE + SLOW_SHARE
           ? 'slow'
           : 'reads'
-  const wished = mix.faults.length > 0 && random() < FAULT_SHARE ? pick(mix.faults) : 'none'
+  // Who leaves or asks for all at once may not see what goes wrong.
+  const habit = due === undefined ? drawn : 'reads'
+  const chosen = mix.faults.length > 0 && random() < FAULT_SHARE ? pick(mix.faults) : 'none'
+  const wished = due ?? chosen
   const tool = random() < TOOL_SHARE
   const seconds = 1 + random() * (mix.secondsMax - 1)
   const pieces = Math.max(4, Math.round(seconds * mix.piecesPerSecond))

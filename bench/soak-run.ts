@@ -270,7 +270,9 @@ async function clients(
     const seen = { opening: 0 }
     for (let turn = 0; await gate.enter(seen, () => Bun.sleep(delayMs)); turn += 1) {
       const nonce = `${LETTERS[crew]}${number}x${turn}`
-      const errand = crew === 'all' ? nextErrand(nonce, mix, random) : shortErrand(nonce)
+      // The first clients begin with a fault each, so that every one of them comes up.
+      const due = turn === 0 ? options.faults[number] : undefined
+      const errand = crew === 'all' ? nextErrand(nonce, mix, random, due) : shortErrand(nonce)
       const requestId = `soak-${nonce}`
       told.push(await run({ port, model: modelOf(errand), key: KEYS[crew], requestId, errand }))
       gate.leave()
