@@ -7,6 +7,7 @@ import type { Page } from 'playwright-core'
 import { pageHeaders } from '../src/server/web-files.ts'
 import {
   axe,
+  BROWSER_TEST_LIMIT_MS,
   expectQuiet,
   isBrowserMissing,
   PHONE,
@@ -22,7 +23,7 @@ const WEB = join(import.meta.dir, '..', 'web')
 const HTML =
   '<!doctype html><html lang="en"><head><title>Gallery</title><meta name="viewport" content="width=device-width"><link rel="stylesheet" href="/ui/app.css"></head><body><div id="app"></div><script type="module" src="/ui/gallery.js"></script></body></html>'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(BROWSER_TEST_LIMIT_MS)
 
 /** The gallery as a page of its own, on loopback. */
 async function serveGallery() {
@@ -192,6 +193,7 @@ describe.skipIf(isBrowserMissing())('components', () => {
   test('what a menu cannot do now says why, and does nothing', async () => {
     await page.getByRole('button', { name: 'Actions for agents' }).click()
     const item = page.getByRole('menuitem', { name: 'Export' })
+    await item.waitFor()
     expect(await item.textContent()).toContain('declared in the file')
     await item.click({ force: true })
     expect(await page.getByRole('menu').count()).toBe(1)
@@ -258,7 +260,7 @@ describe.skipIf(isBrowserMissing())('components', () => {
   test('a time range stands in the address', async () => {
     await page.getByRole('button', { name: 'Time range: Last 7 days' }).click()
     await page.getByRole('menuitemradio', { name: 'Last hour' }).click()
-    expect(new URL(page.url()).search).toBe('?range=1h')
+    await until({ page }, "location.search === '?range=1h'")
     await page.getByRole('button', { name: 'Time range: Last hour' }).click()
     await page.getByRole('menuitemradio', { name: 'Custom…' }).click()
     const dialog = page.getByRole('dialog', { name: 'Time range' })

@@ -2,22 +2,27 @@
 // role allows is shown, nothing else is; a session can ask models in the playground, as who it is; logging out ends it here and there.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import {
   axe,
+  BROWSER_TEST_LIMIT_MS,
   expectQuiet,
   isBrowserMissing,
   startBrowser,
+  untilAt,
   type TestBrowser,
   type WatchedPage,
 } from './harness/browser.ts'
 import { findKeycloak, type Keycloak } from './harness/keycloak.ts'
+import { setupLink } from './harness/setup-link.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
 const withoutBrowser = isBrowserMissing()
 const PASSWORD = 'correct horse battery'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(BROWSER_TEST_LIMIT_MS)
 
 const heading = (page: Page, name: string) =>
   page.getByRole('heading', { level: 1, name }).waitFor()
@@ -68,10 +73,13 @@ async function addMember(page: Page, name: string): Promise<void> {
   expect(statuses).toEqual([201, 201])
 }
 
-async function logOut(page: Page, name: string): Promise<void> {
+async function logOut(watched: WatchedPage, name: string): Promise<void> {
+  const { page } = watched
   await page.getByRole('button', { name: `Account: ${name}` }).click()
   await page.getByRole('menuitem', { name: 'Log out' }).click()
-  await page.waitForURL(({ pathname }) => pathname === '/auth/login')
+  await untilAt(watched, /^[^?]*\/auth\/login(?:\?|$)/)
+  // The page asks by itself until it is left, then without a session.
+  watched.take(/status of 401/)
 }
 
 describe.skipIf(withoutBrowser)('a local administrator', () => {
@@ -88,28 +96,18 @@ describe.skipIf(withoutBrowser)('a local administrator', () => {
     await weir?.stop()
   })
 
-  async function setupLink(): Promise<string> {
-    const limit = performance.now() + 5_000
-    for (;;) {
-      const link = /https?:\/\/\S+\/auth\/setup#[\w-]+/.exec(weir.stdout())?.[0]
-      if (link !== undefined) return link
-      if (performance.now() > limit) throw new Error(`no link was printed:\n${weir.stdout()}`)
-      await Bun.sleep(5)
-    }
-  }
-
   test('is set up, logs in to a deep link, asks a model and logs out', async () => {
-    const watched = await browser.open(await setupLink())
+    const watched = await browser.open(await setupLink(weir))
     const { page } = watched
     await page.getByLabel('Name').fill('root')
     await page.getByLabel('Password, at least 12 characters').fill(PASSWORD)
     await page.getByLabel('The same again').fill(PASSWORD)
     await page.getByRole('button', { name: 'Set up' }).click()
     await page.getByRole('button', { name: 'Account: root' }).waitFor()
-    await logOut(page, 'root')
+    await logOut(watched, 'root')
 
     await page.goto(`${weir.url}/ui/playground?model=mock%2Fecho`)
-    await page.waitForURL(/\/auth\/login\?return=/)
+    await untilAt(watched, /\/auth\/login\?return=/)
     await logIn(page, 'root')
     await heading(page, 'Playground')
     expect(new URL(page.url()).search).toBe('?model=mock%2Fecho')
@@ -122,7 +120,7 @@ describe.skipIf(withoutBrowser)('a local administrator', () => {
       user_id: expect.stringMatching(/.+/),
     })
     expect(await offered(page)).toEqual(expect.arrayContaining(['Playground', 'Keys', 'People']))
-    await logOut(page, 'root')
+    await logOut(watched, 'root')
     await page.getByRole('textbox', { name: 'Password' }).waitFor()
     expectQuiet(watched)
     await page.close()
@@ -137,7 +135,7 @@ describe.skipIf(withoutBrowser)('a local administrator', () => {
     await browser.context.clearCookies()
     await page.getByRole('textbox', { name: 'Message' }).fill('After the end')
     await page.getByRole('textbox', { name: 'Message' }).press('Enter')
-    await page.waitForURL(/\/auth\/login\?return=%2Fui%2Fplayground/)
+    await untilAt(watched, /\/auth\/login\?return=%2Fui%2Fplayground/)
     await logIn(page, 'root')
     await heading(page, 'Playground')
     const said = page.getByRole('article', { name: 'You' })
@@ -152,7 +150,7 @@ describe.skipIf(withoutBrowser)('a local administrator', () => {
 
     // Who logs in next in the same tab finds nothing of it.
     await addMember(page, 'second')
-    await logOut(page, 'root')
+    await logOut(watched, 'root')
     await page.goto(`${weir.url}/auth/login?return=%2Fui%2Fplayground`)
     await logIn(page, 'second')
     await heading(page, 'Playground')
@@ -167,6 +165,15 @@ if (found.missing !== undefined) {
   process.stdout.write(`left out: logins with Keycloak in a browser: ${found.missing}\n`)
 }
 
+/** Other tests may run beside these with the same Keycloak, and change who is in its realm and where its client may lead back to. */
+const REALM = `browser-${process.pid}`
+
+async function addRealm(keycloak: Keycloak): Promise<void> {
+  const file = join(import.meta.dir, 'keycloak', 'realm.json')
+  const realm = JSON.parse(readFileSync(file, 'utf8')) as object
+  await keycloak.admin('POST', '/../../realms', { ...realm, realm: REALM })
+}
+
 describe.skipIf(found.missing !== undefined)('Keycloak, in the browser', () => {
   let keycloak: Keycloak
   let weir: Weir
@@ -174,6 +181,7 @@ describe.skipIf(found.missing !== undefined)('Keycloak, in the browser', () => {
   beforeAll(async () => {
     if (found.missing !== undefined) return
     keycloak = found.keycloak
+    await addRealm(keycloak)
     weir = await startWeir({
       config: {
         auth: {
@@ -183,7 +191,7 @@ describe.skipIf(found.missing !== undefined)('Keycloak, in the browser', () => {
               id: 'keycloak',
               kind: 'keycloak',
               label: 'Our Keycloak',
-              issuer: keycloak.issuer,
+              issuer: `${keycloak.url}/realms/${REALM}`,
               client_id: 'weir',
               client_secret: 'weir-client-secret',
               roles: { 'weir-admins': 'admin' },
@@ -193,23 +201,17 @@ describe.skipIf(found.missing !== undefined)('Keycloak, in the browser', () => {
         },
       },
     })
-    const [client] = (await keycloak.admin('GET', '/clients?clientId=weir')) as {
-      id: string
-      redirectUris: string[]
-    }[]
-    await keycloak.admin('PUT', `/clients/${client!.id}`, {
+    const clients = `/../${REALM}/clients`
+    const [client] = (await keycloak.admin('GET', `${clients}?clientId=weir`)) as { id: string }[]
+    await keycloak.admin('PUT', `${clients}/${client!.id}`, {
       ...client,
-      // Other tests may have put theirs there.
-      redirectUris: [
-        ...client!.redirectUris,
-        `${weir.url}/auth/callback`,
-        `${weir.url}/auth/login`,
-      ],
+      redirectUris: [`${weir.url}/auth/callback`, `${weir.url}/auth/login`],
     })
   })
 
   afterAll(async () => {
     await weir?.stop()
+    await keycloak?.admin('DELETE', `/../${REALM}`)
   })
 
   /** Its own page; what its page has to say on the console is not ours. */
@@ -227,7 +229,7 @@ describe.skipIf(found.missing !== undefined)('Keycloak, in the browser', () => {
     await using browser = await startBrowser()
     const watched = await browser.open(`${weir.url}/ui/people?x=1`)
     const { page } = watched
-    await page.waitForURL(/\/auth\/login\?return=/)
+    await untilAt(watched, /\/auth\/login\?return=/)
     await page.getByRole('link', { name: 'Our Keycloak' }).waitFor()
     expect(await axe(watched)).toEqual([])
     await page.getByRole('link', { name: 'Our Keycloak' }).click()
@@ -247,7 +249,7 @@ describe.skipIf(found.missing !== undefined)('Keycloak, in the browser', () => {
     )
     expectQuiet(watched)
 
-    await logOut(page, 'Alice Adams')
+    await logOut(watched, 'Alice Adams')
     await page.waitForURL((url) => url.origin === weir.url && url.pathname === '/auth/login')
     await page.getByRole('link', { name: 'Our Keycloak' }).click()
     // Logged out there too: it asks for the password again.

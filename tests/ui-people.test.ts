@@ -1,10 +1,11 @@
 // People and rights in a real browser: somebody is added, chooses a password, is given a role and a group, is asked about and deleted; what the
 // server refuses is said where it belongs; and nothing on these pages keeps anybody out (axe).
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Page } from 'playwright-core'
 import {
   axe,
+  BROWSER_TEST_LIMIT_MS,
   expectQuiet,
   isBrowserMissing,
   PHONE,
@@ -15,6 +16,8 @@ import {
   untilNarrow,
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
+
+setDefaultTimeout(BROWSER_TEST_LIMIT_MS)
 
 let weir: Weir
 let browser: TestBrowser
@@ -113,7 +116,7 @@ describe.skipIf(isBrowserMissing())('people', () => {
     )
     expect(state).toMatchObject({ authenticated: true, access: false })
     await own[Symbol.asyncDispose]()
-  }, 60_000)
+  })
 
   test('she is given a role and a group, and the question tells why she may', async () => {
     const id = await userId('alice')
@@ -159,7 +162,7 @@ describe.skipIf(isBrowserMissing())('people', () => {
     await button(page, 'Lift denial').click()
     await page.getByRole('cell', { name: 'denied' }).waitFor({ state: 'detached' })
     expectQuiet(watched)
-  }, 60_000)
+  })
 
   test('a role is written by its actions; a built-in one can be read alone', async () => {
     const watched = await browser.open(`${weir.url}/ui/people/roles`)
@@ -185,7 +188,7 @@ describe.skipIf(isBrowserMissing())('people', () => {
     expect(await change.getAttribute('aria-disabled')).toBe('true')
     await page.keyboard.press('Escape')
     expectQuiet(watched)
-  }, 60_000)
+  })
 
   test('a change that somebody else has overtaken is told, and deleting says what goes along', async () => {
     const id = await userId('alice')
@@ -214,7 +217,7 @@ describe.skipIf(isBrowserMissing())('people', () => {
     await page.getByText('No users yet').waitFor()
     expect((await api('GET', `/users/${id}`)).status).toBe(404)
     expectQuiet(watched)
-  }, 60_000)
+  })
 
   test('every other tab is clean, wide and on a phone', async () => {
     await api('POST', '/teams', { id: 'research', name: 'Research' })
@@ -235,5 +238,5 @@ describe.skipIf(isBrowserMissing())('people', () => {
       expectQuiet(watched)
       await page.close()
     }
-  }, 60_000)
+  })
 })

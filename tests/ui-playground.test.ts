@@ -12,9 +12,10 @@ import {
   test,
 } from 'bun:test'
 import { json, HeldStream } from '../src/testing/upstream-answers.ts'
-import { startUpstream, type Upstream } from '../src/testing/upstream.ts'
+import { startUpstream, type Answer, type Upstream } from '../src/testing/upstream.ts'
 import {
   axe,
+  BROWSER_TEST_LIMIT_MS,
   expectQuiet,
   isBrowserMissing,
   PHONE,
@@ -29,7 +30,7 @@ import { startWeir, type Weir } from './harness/weir.ts'
 
 const withoutBrowser = isBrowserMissing()
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(BROWSER_TEST_LIMIT_MS)
 
 /** One transparent pixel. */
 const PIXEL =
@@ -113,11 +114,21 @@ describe.skipIf(withoutBrowser)('the playground', () => {
     }
   }
 
-  const lastBody = () => upstream.requests.at(-1)?.json() as Record<string, unknown>
+  /** What is answered to whatever is said from now on, the last again and again. The list of models is asked for at any time beside it. */
+  function play(...answers: Answer[]): void {
+    upstream.play((request) => {
+      if (request.method !== 'POST') return new Response(null, { status: 404 })
+      const answer = answers.length > 1 ? answers.shift() : answers[0]
+      return answer?.(request) ?? new Response(null, { status: 501 })
+    })
+  }
+
+  const lastBody = () =>
+    upstream.requests.findLast(({ method }) => method === 'POST')?.json() as Record<string, unknown>
 
   test('shows an answer as it comes, what it took, and says it once to who hears the page', async () => {
     const held = new HeldStream()
-    upstream.play(held.answer)
+    play(held.answer)
     const page = await open('priced')
     await say('How are you?')
     held.write(chunk({ role: 'assistant', content: 'Gut, ' }))
@@ -188,7 +199,7 @@ describe.skipIf(withoutBrowser)('the playground', () => {
   })
 
   test('sends the whole conversation and every setting, and nothing that is not set', async () => {
-    upstream.play(
+    play(
       json({
         choices: [
           { index: 0, message: { role: 'assistant', content: 'First.' }, finish_reason: 'stop' },
@@ -245,17 +256,25 @@ describe.skipIf(withoutBrowser)('the playground', () => {
   })
 
   test('asks several models at once, and stops one or all of them', async () => {
+    // They go on for as long as nobody stops them.
+    const [endless, endlessToo] = [new HeldStream(), new HeldStream()]
+    play(endless.answer, endlessToo.answer)
     const page = await open('mock/echo')
     await page.getByRole('button', { name: 'Compare' }).click()
     await page.getByRole('combobox', { name: 'Model 2' }).fill('mock/reasoning')
     await page.getByRole('button', { name: 'Compare' }).click()
-    await page.getByRole('combobox', { name: 'Model 3' }).fill('mock/drip-200')
-    await say('A question that is asked of all of them, with words enough to stop in between')
+    await page.getByRole('combobox', { name: 'Model 3' }).fill('priced')
+    await say('A question that is asked of all of them')
+    endless.write(chunk({ role: 'assistant', content: 'Once upon a time' }))
     await answerOf('mock/echo').getByText('Total').waitFor()
-    await answerOf('mock/reasoning').getByText('Reasoning', { exact: true }).waitFor()
-    const slow = answerOf('mock/drip-200')
-    await slow.getByRole('button', { name: 'Stop mock/drip-200' }).click()
+    const thinking = answerOf('mock/reasoning')
+    await thinking.getByText('Reasoning', { exact: true }).waitFor()
+    const slow = answerOf('priced')
+    await slow.getByText('Once upon a time').waitFor()
+    await slow.getByRole('button', { name: 'Stop priced' }).click()
     await slow.getByText('stopped').waitFor()
+    // While one of them answers, nothing more is sent.
+    await thinking.getByText('Total').waitFor()
     await screenshots(watched, 'playground-compare')
     await clean()
     // The end of what is said stays in sight, above where one writes.
@@ -275,7 +294,7 @@ describe.skipIf(withoutBrowser)('the playground', () => {
 
   test('ends the work of the provider when it is stopped, and keeps what came', async () => {
     const held = new HeldStream()
-    upstream.play(held.answer)
+    play(held.answer)
     const page = await open('priced')
     await say('A long story')
     held.write(chunk({ role: 'assistant', content: 'Once upon a time' }))
@@ -290,7 +309,7 @@ describe.skipIf(withoutBrowser)('the playground', () => {
       .at(-1)
     expect(await weir.row(id ?? '')).toMatchObject({ status: 499 })
     // What came is part of the conversation.
-    upstream.play(
+    play(
       json({
         choices: [
           { index: 0, message: { role: 'assistant', content: 'The end.' }, finish_reason: 'stop' },
@@ -329,7 +348,7 @@ describe.skipIf(withoutBrowser)('the playground', () => {
     await page.getByRole('combobox', { name: 'Model' }).fill('mock/echo')
     await answerOf('nowhere/none').getByRole('button', { name: 'Ask mock/echo again' }).click()
     await answerOf('mock/echo').getByText('Total').waitFor()
-    expect(watched.take(/429|404/).length).toBe(2)
+    expect(watched.take(/status of (?:429|404)/).length).toBe(2)
     watched.take(/ERR_|50\d/)
   })
 
@@ -340,7 +359,7 @@ describe.skipIf(withoutBrowser)('the playground', () => {
         { index: 0, message: { role: 'assistant', content: 'It rains.' }, finish_reason: 'stop' },
       ],
     })
-    upstream.play(held.answer, after)
+    play(held.answer, after)
     const page = await open('priced')
     await page.getByRole('textbox', { name: 'Tools' }).fill('{"name":')
     await say('Weather?')
@@ -389,7 +408,7 @@ describe.skipIf(withoutBrowser)('the playground', () => {
   })
 
   test('sends pictures, and refuses what is none', async () => {
-    upstream.play(
+    play(
       json({
         choices: [
           { index: 0, message: { role: 'assistant', content: 'A dot.' }, finish_reason: 'stop' },

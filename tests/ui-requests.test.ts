@@ -8,6 +8,7 @@ import type { Page } from 'playwright-core'
 import { SEEDED, seedSqlite } from '../bench/seed-requests.ts'
 import {
   axe,
+  BROWSER_TEST_LIMIT_MS,
   expectQuiet,
   isBrowserMissing,
   PHONE,
@@ -16,14 +17,18 @@ import {
   until,
   type TestBrowser,
   type WatchedPage,
+  untilListening,
   untilNarrow,
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
 const ROWS = 1_000_000
 const SCROLL_TOP = "document.querySelector('.virtual-list').scrollTop"
+const FOOT = "document.querySelector('.list-foot')"
+const SEARCH_ON =
+  "[...document.querySelectorAll('.list-foot button')].find((each) => each.textContent === 'Search on')"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(BROWSER_TEST_LIMIT_MS)
 
 async function expectClean(watched: WatchedPage): Promise<void> {
   for (const colorScheme of ['dark', 'light'] as const) {
@@ -50,6 +55,24 @@ const ask = (weir: Weir, text: string, more: object = {}) =>
     ...more,
   })
 
+interface Found {
+  readonly request_id: string
+  readonly log_id: string
+}
+
+/** The newest request of a model: one answer looks for so long and no longer, and then says where to go on. */
+async function firstOf(weir: Weir, model: string): Promise<Found> {
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const query = new URLSearchParams({ limit: '1', model, ...(cursor === '' ? {} : { cursor }) })
+    const answer = await fetch(`${weir.url}/admin/requests?${query.toString()}`)
+    const page = (await answer.json()) as { data: Found[]; next_cursor: string | null }
+    if (page.data[0] !== undefined) return page.data[0]
+    cursor = page.next_cursor
+  }
+  throw new Error(`There is no request of ${model}.`)
+}
+
 const heading = (page: Page, name: string, level = 1) =>
   page.getByRole('heading', { level, name, exact: true })
 
@@ -68,7 +91,7 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     weir = await startWeir()
     seedSqlite(join(weir.dataFolder, 'weir-log.db'), ROWS, Date.now() - 60_000)
     browser = await startBrowser()
-  }, 240_000)
+  }, 2 * BROWSER_TEST_LIMIT_MS)
 
   afterAll(async () => {
     await browser?.[Symbol.asyncDispose]()
@@ -80,7 +103,7 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     const { page } = watched
     await rowsOf(page).first().waitFor()
     const counts = page.getByRole('complementary', { name: 'Counts by value' })
-    await counts.getByText(/\d{3},\d{3} requests/).waitFor()
+    await counts.getByText(/\d,\d{3} requests/).waitFor()
     await expectClean(watched)
     await screenshots(watched, 'requests')
     await counts.getByRole('button', { name: /^smart/ }).click()
@@ -116,32 +139,33 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     await until(watched, "!location.search.includes('model')")
     expectQuiet(watched)
     await page.close()
-  }, 120_000)
+  })
 
   test('what is rare is found, and it is said when that was all', async () => {
     const watched = await browser.open(
       `${weir.url}/ui/requests?range=30d&model=${SEEDED.rareModel}`,
     )
     const { page } = watched
-    await page.getByText('That was all.').waitFor({ timeout: 30_000 })
+    // A search that has gone on by itself for long asks whether it should go on: how far it comes until then is up to the machine.
+    await until(watched, `(${SEARCH_ON}?.click(), ${FOOT}?.textContent === 'That was all.')`)
     await rowsOf(page).nth(5).waitFor({ state: 'attached' })
     // By an id, wherever it lies in time.
-    const answer = await fetch(`${weir.url}/admin/requests?limit=1&model=${SEEDED.rareModel}`)
-    const { data } = (await answer.json()) as { data: { request_id: string; log_id: string }[] }
+    const found = await firstOf(weir, SEEDED.rareModel)
     await page.goto(`${weir.url}/ui/requests?range=15m`)
     await heading(page, 'Requests').waitFor()
+    await untilListening(watched)
     await page.keyboard.press('/')
-    await page.keyboard.type(data[0]?.request_id ?? '')
+    await page.keyboard.type(found.request_id)
     await page.getByRole('button', { name: /^Request id req_/ }).waitFor()
     await until(watched, "document.querySelectorAll('.list-body .list-row').length === 1")
     await page.evaluate('document.activeElement.blur()')
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
     await title(page, SEEDED.rareModel).waitFor()
-    expect(new URL(page.url()).pathname).toBe(`/ui/requests/${data[0]?.log_id}`)
+    expect(new URL(page.url()).pathname).toBe(`/ui/requests/${found.log_id}`)
     expectQuiet(watched)
     await page.close()
-  }, 90_000)
+  })
 
   test('the text of errors is searched in, and a search that fails says why and can be tried again', async () => {
     const watched = await browser.open(`${weir.url}/ui/requests?range=30d&q=ANSWERED+502`)
@@ -166,7 +190,7 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     expect(await rowsOf(page).first().textContent()).toContain('429')
     expectQuiet(watched)
     await page.close()
-  }, 90_000)
+  })
 
   test('the first page shows how they went, on a phone too', async () => {
     const watched = await browser.open(`${weir.url}/ui?range=7d&by=model`)
@@ -191,7 +215,7 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     await untilNarrow({ page })
     expectQuiet(watched)
     await page.close()
-  }, 90_000)
+  })
 
   test('the first page says from when on it has counted, and compares no part of a time', async () => {
     const watched = await browser.open('about:blank')
@@ -210,7 +234,7 @@ describe.skipIf(isBrowserMissing())('a million requests', () => {
     await page.unrouteAll({ behavior: 'ignoreErrors' })
     expectQuiet(watched)
     await page.close()
-  }, 90_000)
+  })
 
   test('a request made meanwhile appears, or waits while one reads', async () => {
     const watched = await browser.open(`${weir.url}/ui/requests?range=1h`)
@@ -451,7 +475,7 @@ describe.skipIf(isBrowserMissing())('the first steps', () => {
       base_url: 'http://127.0.0.1:9/v1',
       network: { verify: false },
     })
-    await heading(page, 'First steps', 2).waitFor({ state: 'detached', timeout: 20_000 })
+    await heading(page, 'First steps', 2).waitFor({ state: 'detached' })
     await page.getByRole('link', { name: 'mine: certificates are not verified' }).waitFor()
     await expectClean(watched)
     await page.getByRole('link', { name: 'mine: certificates are not verified' }).click()

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import {
   axe,
+  BROWSER_TEST_LIMIT_MS,
   expectQuiet,
   isBrowserMissing,
   PHONE,
@@ -16,7 +17,7 @@ import {
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(BROWSER_TEST_LIMIT_MS)
 
 let weir: Weir
 let browser: TestBrowser

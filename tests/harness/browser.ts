@@ -2,8 +2,7 @@
 // exception, a request that leaves this machine or something the page's policy refuses fails the test that looks. What runs inside a page is
 // written as text: these tests know no DOM.
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type BrowserContext, type Page, type ViewportSize } from 'playwright-core'
 
@@ -18,6 +17,15 @@ const PLACES = [
 /** Sizes that screenshots are taken in. */
 export const WIDE: ViewportSize = { width: 1280, height: 800 }
 export const PHONE: ViewportSize = { width: 390, height: 844 }
+
+/**
+ * When a wait for something on a page is given up. Far above what anything takes, as it promises nothing: many parts of a page ask again only
+ * every half minute, and a busy machine does all of it twenty times slower.
+ */
+const WAIT_LIMIT_MS = 120_000
+
+/** For `setDefaultTimeout` of every file with a browser: who waits in vain says for what before this ends the test. */
+export const BROWSER_TEST_LIMIT_MS = 300_000
 
 /** Chromium's executable: `WEIR_CHROMIUM`, or where systems keep it; undefined where there is none. */
 export function chromiumPath(): string | undefined {
@@ -59,8 +67,8 @@ export async function startBrowser(options: BrowserOptions = {}): Promise<TestBr
   const executablePath = chromiumPath()
   if (executablePath === undefined)
     throw new Error('There is no Chromium; name one in WEIR_CHROMIUM.')
-  const profile = mkdtempSync(join(tmpdir(), 'weir-browser-'))
-  const context = await chromium.launchPersistentContext(profile, {
+  // Without a name the profile is playwright's own, which takes it away when the last process of the browser no longer writes to it.
+  const context = await chromium.launchPersistentContext('', {
     executablePath,
     headless: true,
     chromiumSandbox: false,
@@ -79,6 +87,7 @@ export async function startBrowser(options: BrowserOptions = {}): Promise<TestBr
       '--disable-sync',
     ],
   })
+  context.setDefaultTimeout(WAIT_LIMIT_MS)
   return {
     context,
     async open(url, { viewport } = {}) {
@@ -90,7 +99,6 @@ export async function startBrowser(options: BrowserOptions = {}): Promise<TestBr
     },
     async [Symbol.asyncDispose]() {
       await context.close()
-      rmSync(profile, { recursive: true, force: true })
     },
   }
 }
@@ -123,8 +131,6 @@ function isThisMachine(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(?:\.\d+){3}$/.test(host)
 }
 
-const UNTIL_LIMIT_MS = 10_000
-
 /**
  * Waits until an expression is true in the page. Asked again and again by the debugger: playwright's own `waitForFunction` evaluates text
  * inside the page, which the page's policy refuses.
@@ -135,11 +141,25 @@ export async function until(
   { page }: Pick<WatchedPage, 'page'>,
   expression: string,
 ): Promise<void> {
-  const limit = performance.now() + UNTIL_LIMIT_MS
+  const limit = performance.now() + WAIT_LIMIT_MS
   while (!(await page.evaluate<boolean>(`Boolean(${expression})`))) {
     if (performance.now() > limit) throw new Error(`${page.url()}: never came true: ${expression}`)
     await Bun.sleep(15)
   }
+}
+
+/**
+ * Waits until an address is reached and its page is there. Playwright's own `waitForURL` fails where one way there overtakes another: each
+ * question of a page that is refused for want of a login leads to the login.
+ * @throws naming where the page is instead
+ */
+export async function untilAt({ page }: Pick<WatchedPage, 'page'>, address: RegExp): Promise<void> {
+  const limit = performance.now() + WAIT_LIMIT_MS
+  while (!address.test(page.url())) {
+    if (performance.now() > limit) throw new Error(`${page.url()} is not ${String(address)}`)
+    await Bun.sleep(15)
+  }
+  await page.waitForLoadState()
 }
 
 /** Waits until nothing is wider than the window: what is drawn to measure follows a change of it a moment later. @throws where it stays so */
@@ -148,6 +168,39 @@ export async function untilNarrow(watched: Pick<WatchedPage, 'page'>): Promise<v
     watched,
     'document.documentElement.scrollWidth <= document.documentElement.clientWidth',
   )
+}
+
+/**
+ * Waits until what has been drawn also listens: a page takes keys, and gives the focus away, a frame after what it is about can be seen. For
+ * keys that go to the page itself; what types into an element waits for that element.
+ */
+export async function untilListening({ page }: Pick<WatchedPage, 'page'>): Promise<void> {
+  // The page asked for its own frame, and for a turn after it, before this asks for them.
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => setTimeout(done)))')
+}
+
+/** Between the two keys of a jump, as somebody types them. */
+const JUMP_SECONDS = 0.1
+
+/**
+ * Types `g` and another letter, which leads to another page. The keys say themselves when they were pressed: the page takes the second
+ * only soon after the first, and the machine may stop for longer than that between them.
+ */
+export async function jump(watched: Pick<WatchedPage, 'page'>, letter: string): Promise<void> {
+  await untilListening(watched)
+  const devtools = await watched.page.context().newCDPSession(watched.page)
+  const lastSeconds = Date.now() / 1_000
+  for (const [key, timestamp] of [
+    ['g', lastSeconds - JUMP_SECONDS],
+    [letter, lastSeconds],
+  ] as const) {
+    const code = `Key${key.toUpperCase()}`
+    const windowsVirtualKeyCode = key.toUpperCase().charCodeAt(0)
+    const pressed = { key, code, windowsVirtualKeyCode, timestamp }
+    await devtools.send('Input.dispatchKeyEvent', { type: 'keyDown', text: key, ...pressed })
+    await devtools.send('Input.dispatchKeyEvent', { type: 'keyUp', ...pressed })
+  }
+  await devtools.detach()
 }
 
 /** @throws with what went wrong on the page */
