@@ -1,7 +1,7 @@
 // Azure as enterprises run it, through the executable: a small strict Azure behind TLS of a private authority, an application with a
 // secret and with a certificate, tokens asked for as seldom as can be, and accounts found and taken over.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,9 +11,14 @@ import { makeCertificates, type Certificates } from './harness/certificates.ts'
 import { squidPath, startSquid } from './harness/squid.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
+setDefaultTimeout(240_000)
+
 const TENANT = '11111111-2222-3333-4444-555555555555'
 const CLIENT = '99999999-8888-7777-6666-555555555555'
 const SECRET = 'secret~Of-the_application.1'
+const LIFE_SECONDS = 8
+/** How long what comes by itself may take; it is due within a second. */
+const WAIT_LIMIT_MS = 60_000
 
 let certificates: Certificates
 let application: RsaCertificate
@@ -156,29 +161,30 @@ describe('an application with a secret', () => {
   })
 
   test('renews its token before it ends: no chat fails or waits for a refusal', async () => {
-    await using cloud = cloudWith({ lifeSeconds: 2 })
+    // Renewed after half of it: the other half is for what holds up a renewal, or a chat on its way.
+    await using cloud = cloudWith({ lifeSeconds: LIFE_SECONDS })
+    const startedMs = performance.now()
     const weir = await startWeir({ config: configFor(cloud) })
-    const endMs = performance.now() + 5_000
     let chats = 0
-    while (performance.now() < endMs) {
+    while (modelTokens(cloud) < 3) {
       const response = await chat(weir, 'azure/chat-a')
       expect(response.status).toBe(200)
       await response.body?.cancel()
       chats += 1
       await Bun.sleep(20)
     }
-    expect(modelTokens(cloud)).toBeGreaterThanOrEqual(3)
-    expect(modelTokens(cloud)).toBeLessThan(12)
+    const halves = (performance.now() - startedMs) / (LIFE_SECONDS * 500)
+    expect(modelTokens(cloud)).toBeLessThanOrEqual(1 + halves)
     // No chat had to be sent twice.
     expect(cloud.chatTokens).toHaveLength(chats)
     expect(await weir.stop()).toBe(0)
-  }, 20_000)
+  })
 
   test('lists as models what is deployed', async () => {
     await using cloud = cloudWith()
     const weir = await startWeir({ config: configFor(cloud) })
     let ids: string[] = []
-    const endMs = performance.now() + 5_000
+    const endMs = performance.now() + WAIT_LIMIT_MS
     while (ids.length === 0 && performance.now() < endMs) {
       const list = (await (await fetch(`${weir.url}/v1/models`)).json()) as {
         data: { id: string }[]
@@ -249,13 +255,16 @@ test.skipIf(squidPath() === undefined)(
       const log = squid.log().join('\n')
       return wanted.filter((address) => !log.includes(`CONNECT ${new URL(address).host} 200`))
     }
-    for (const endMs = performance.now() + 5_000; missing().length > 0; await Bun.sleep(20)) {
+    for (
+      const endMs = performance.now() + WAIT_LIMIT_MS;
+      missing().length > 0;
+      await Bun.sleep(20)
+    ) {
       if (performance.now() > endMs) break
     }
     expect(missing()).toEqual([])
     await squid.stop()
   },
-  30_000,
 )
 
 describe('discovery', () => {
@@ -308,7 +317,7 @@ describe('discovery', () => {
 
     let response = await chat(weir, 'lab-1/chat-c')
     for (
-      const endMs = performance.now() + 5_000;
+      const endMs = performance.now() + WAIT_LIMIT_MS;
       response.status === 404 && performance.now() < endMs;
     ) {
       await Bun.sleep(20)
@@ -321,7 +330,7 @@ describe('discovery', () => {
     for (const { stderr, stdout } of [shown, taken, again])
       expect(stdout + stderr).not.toContain(SECRET)
     expect(await weir.stop()).toBe(0)
-  }, 30_000)
+  })
 
   test('through the admin API needs an administrator, and takes an application of its own', async () => {
     await using cloud = cloudWith()
@@ -344,7 +353,7 @@ describe('discovery', () => {
     const asUser = () => ask({ entra }, { authorization: `Bearer ${key.trim()}` })
     let refused = await asUser()
     // The running server knows a new key within a second.
-    for (const endMs = performance.now() + 5_000; refused.status === 401;) {
+    for (const endMs = performance.now() + WAIT_LIMIT_MS; refused.status === 401;) {
       if (performance.now() > endMs) break
       await Bun.sleep(20)
       refused = await asUser()
@@ -383,7 +392,7 @@ describe('discovery', () => {
     })
     let response = await chat(weir, 'gpt-4o')
     for (
-      const endMs = performance.now() + 5_000;
+      const endMs = performance.now() + WAIT_LIMIT_MS;
       response.status === 404 && performance.now() < endMs;
     ) {
       await Bun.sleep(20)
@@ -392,5 +401,5 @@ describe('discovery', () => {
     expect(await contentOf(response)).toMatch(/^from lab-[12]$/)
     expect(everythingSaid(weir)).not.toContain(SECRET)
     expect(await weir.stop()).toBe(0)
-  }, 30_000)
+  })
 })

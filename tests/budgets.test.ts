@@ -11,8 +11,9 @@ import OpenAI from 'openai'
 import { postgresMissing, startPostgres, type TestPostgres } from '../src/testing/postgres.ts'
 import { startUpstream, type Upstream } from '../src/testing/upstream.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
+import { untilWithin1s } from './harness/within.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(240_000)
 
 const KEYS = {
   one: 'secret-of-the-first-key-with-enough-characters',
@@ -129,7 +130,7 @@ async function json(weir: Weir, path: string, key = KEYS.boss) {
 
 /** Waits until the log has that many rows. */
 async function rows(weir: Weir, count: number) {
-  const limit = performance.now() + 10_000
+  const limit = performance.now() + 30_000
   for (;;) {
     const all = weir.rows()
     if (all.length >= count) return all
@@ -139,18 +140,11 @@ async function rows(weir: Weir, count: number) {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const limit = performance.now() + 10_000
+  const limit = performance.now() + 60_000
   while (!(await holds())) {
     if (performance.now() > limit) throw new Error('waited in vain')
     await Bun.sleep(20)
   }
-}
-
-/** Waits for what a change brings about, which no replica may take longer for. */
-async function within1s(holds: () => Promise<boolean>): Promise<void> {
-  const startedMs = performance.now()
-  await until(holds)
-  expect(performance.now() - startedMs).toBeLessThan(1_000)
 }
 
 function sums(weir: Weir) {
@@ -166,6 +160,14 @@ function sums(weir: Weir) {
   }
   database.close()
   return found
+}
+
+/** The day of the first totals. */
+function dayOf(weir: Weir): string {
+  const database = new Database(join(weir.dataFolder, 'weir-log.db'), { readonly: true })
+  const found = database.query<{ at: number }, []>('SELECT MIN(hour_ms) at FROM usage_hourly').get()
+  database.close()
+  return new Date(found?.at ?? Number.NaN).toISOString().slice(0, 10)
 }
 
 describe('one node on SQLite', () => {
@@ -320,9 +322,9 @@ describe('one node on SQLite', () => {
       expect(await weir.runCli(rule, 'save', 'none', '--per', 'key', ...save)).toMatchObject({
         code: 0,
       })
-      await within1s(refused)
+      await untilWithin1s(refused)
       expect(await weir.runCli(rule, 'delete', 'none')).toMatchObject({ code: 0 })
-      await within1s(async () => !(await refused()))
+      await untilWithin1s(async () => !(await refused()))
     }
   })
 
@@ -344,8 +346,7 @@ describe('one node on SQLite', () => {
     expect((await ask(weir)).status).toBe(200)
     expect((await ask(weir)).status).toBe(200)
     await rows(weir, 2)
-    const limit = performance.now() + 10_000
-    while (posted.length < 1 && performance.now() < limit) await Bun.sleep(20)
+    await until(() => Promise.resolve(posted.length > 0))
     expect(posted).toMatchObject([{ threshold: 0.4, subject: 'file:one' }])
     let refused = 0
     for (let at = 0; at < 3; at += 1) refused += (await ask(weir)).status === 429 ? 1 : 0
@@ -426,7 +427,8 @@ describe('one node on SQLite', () => {
     expect(csv.stdout).toContain("'=m(),1,")
     const table = await weir.runCli('usage')
     expect(table.stderr).toContain('1 request without a known cost')
-    const day = new Date().toISOString().slice(0, 10)
+    // The day it was counted for: it may be the next one by now.
+    const day = dayOf(weir)
     const file = join(weir.dataFolder, 'bill.csv')
     writeFileSync(
       file,
@@ -448,7 +450,7 @@ describe.skipIf(missing !== undefined)('two replicas on Postgres', () => {
   let postgres: TestPostgres
   beforeAll(async () => {
     postgres = await startPostgres()
-  }, 60_000)
+  }, 240_000)
   afterAll(async () => {
     await postgres?.[Symbol.asyncDispose]()
   })
@@ -473,12 +475,14 @@ describe.skipIf(missing !== undefined)('two replicas on Postgres', () => {
     expect(replies.filter(({ status }) => status === 429).length).toBe(199)
     await Promise.all(replies.map((reply) => reply.text()))
     expect(sold.requests).toBe(1)
+    const sum = async (sql: string) => Number((await postgres.sql(sql, name)).trim())
+    // What a slow database has not taken when a replica stops lies on its disk, for its next start.
+    await until(async () => (await sum('SELECT COUNT(*) FROM requests')) >= 200)
     const replica = replicas[1]!
     for (const weir of replicas) {
       process.kill(weir.pid, 'SIGTERM')
       await weir.ended
     }
-    const sum = async (sql: string) => Number((await postgres.sql(sql, name)).trim())
     expect(await sum('SELECT COUNT(*) FROM requests')).toBe(200)
     expect(await sum('SELECT SUM(cost_nano_usd) FROM requests')).toBe(sold.nanoUsd)
     expect(await sum('SELECT SUM(cost_nano_usd) FROM usage_hourly')).toBe(sold.nanoUsd)
@@ -517,9 +521,9 @@ describe.skipIf(missing !== undefined)('two replicas on Postgres', () => {
       const refused = async () => (await ask(other)).status === 429
       expect(await refused()).toBe(false)
       await change('POST', path, rule)
-      await within1s(refused)
+      await untilWithin1s(refused)
       await change('DELETE', `${path}/none`)
-      await within1s(async () => !(await refused()))
+      await untilWithin1s(async () => !(await refused()))
     }
   })
 })

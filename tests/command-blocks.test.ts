@@ -11,7 +11,7 @@ import { STAND_INS } from './commands/stand-ins.ts'
 import { testCacheFolder } from './harness/go-tools.ts'
 import { executablePath } from './harness/weir.ts'
 
-const PAGE_LIMIT_MS = 150_000
+const PAGE_LIMIT_MS = 450_000
 
 /** A network of its own, where the default port is free and nothing can be reached: namespaces of Linux. */
 const ISOLATION: readonly string[] | undefined = [

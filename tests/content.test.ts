@@ -2,14 +2,14 @@
 // tenant alone and gone when its time is over; a real bucket that is away, refuses or loses objects costs nobody a request.
 
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { json as answering } from '../src/testing/upstream-answers.ts'
 import { startUpstream, type Upstream } from '../src/testing/upstream.ts'
+import { filesUnder } from './harness/files.ts'
 import { findS3, type S3Server } from './harness/s3.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const found = await findS3()
 if (found.missing !== undefined) process.stdout.write(`left out: content in S3: ${found.missing}\n`)
@@ -170,20 +170,10 @@ async function contentOf(weir: Weir, requestId: string) {
   return await admin(weir, 'GET', `/admin/requests/${String(id)}/content`)
 }
 
-/** Every byte that lies under a folder. */
-function filesOf(folder: string): Map<string, Buffer> {
-  const files = new Map<string, Buffer>()
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    const path = join(folder, name)
-    if (statSync(path).isFile()) files.set(name, readFileSync(path))
-  }
-  return files
-}
-
 /** The marks that some file holds, in clear or packed. */
 function marksIn(folder: string, marks: readonly string[]): string[] {
   const seen: string[] = []
-  for (const [name, bytes] of filesOf(folder)) {
+  for (const [name, bytes] of filesUnder(folder)) {
     for (const text of [bytes, ...unpacked(bytes)]) {
       for (const mark of marks) if (text.includes(mark)) seen.push(`${name}: ${mark}`)
     }
@@ -213,7 +203,7 @@ function* ends(bytes: Buffer, at: number): Generator<number> {
 }
 
 async function until(name: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = performance.now() + 20_000
+  const limit = performance.now() + 60_000
   while (!(await holds())) {
     if (performance.now() > limit) throw new Error(`waited in vain until ${name}`)
     await Bun.sleep(25)
@@ -396,8 +386,10 @@ describe('on the command line', () => {
     const done = JSON.parse(await cli('erase', 'key', 'file:client', ...reason))
     expect(done).toMatchObject({ requests: 1, held: 1, state: 'waiting' })
     await cli('holds', 'release', 'case', '--reason', 'closed')
+    expect(await cli('holds', 'list')).not.toContain('a case')
     const report = async () => (await admin(weir, 'GET', `/admin/erasures/${done.id}`)).json
-    expect((await report()).state).toBe('waiting')
+    // The server looks now and then for what waits: it may have gone on with it already.
+    expect((await report()).state).toBeOneOf(['waiting', 'running', 'done'])
     const wrong = await weir.runCli('holds', 'create', 'span', '--reason', 'x')
     expect(wrong.code).toBe(2)
   })

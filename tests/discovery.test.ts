@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import type { Server } from 'bun'
 import { startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(240_000)
 
 const PER_PAGE = 2
 const CONFIG_ENV = { WEIR_ADMIN: 'admin-secret-0123456789-0123456789-0123' }

@@ -12,7 +12,7 @@ import {
 } from './harness/browser.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(90_000)
+setDefaultTimeout(300_000)
 
 const KEY = 'the-key-of-somebody-long-enough-000000001'
 const PASSWORD = 'correct horse battery'

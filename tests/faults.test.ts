@@ -6,7 +6,7 @@ import { Account, type Pace } from './chaos/account.ts'
 import { SCENARIOS } from './chaos/scenarios.ts'
 import { SEED, seededRandom } from '../src/testing/seed.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(300_000)
 
 const pace: Pace = { quick: true, strict: false, random: seededRandom() }
 const figures: string[] = []

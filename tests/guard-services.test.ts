@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { startWeir, type LogRow, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(240_000)
 
 const KEY = 'secret-of-a-narrow-key-with-enough-characters-01'
 const SECRET = 'sk-canary-of-a-service-0123456789'
@@ -74,7 +74,7 @@ const hook = fake(() => hookAnswer)
 
 let weir: Weir
 beforeAll(async () => {
-  const models = ['masked', 'judged', 'moderated', 'hooked', 'open', 'redirected']
+  const models = ['masked', 'judged', 'moderated', 'hooked', 'hurried', 'open', 'redirected']
   weir = await startWeir({
     config: {
       providers: [{ id: 'up', type: 'openai', base_url: `${model.url}/v1`, keys: ['sk-up'] }],
@@ -104,6 +104,15 @@ beforeAll(async () => {
           url: `${hook.url}/judge`,
           secret: SECRET,
           models: ['hooked'],
+          timeout: '30s',
+        },
+        // Of what hangs the time is over soon; what answers must not be late on a machine that is held up.
+        {
+          id: 'hurried',
+          check: 'webhook',
+          url: `${hook.url}/judge`,
+          secret: SECRET,
+          models: ['hurried'],
           timeout: '1s',
         },
         {
@@ -133,7 +142,7 @@ async function ask(name: string, content: string): Promise<{ response: Response;
 
 /** The rows of a request, once there are so many. */
 async function rowsOf(response: Response, count: number): Promise<LogRow[]> {
-  const limit = performance.now() + 10_000
+  const limit = performance.now() + 30_000
   for (;;) {
     const rows = weir.rows(response.headers.get('x-request-id') ?? '')
     if (rows.length >= count || performance.now() > limit) return rows
@@ -206,15 +215,16 @@ describe('a webhook', () => {
     ['fails', () => new Response('{"action":"pass"}', { status: 500 })],
     ['leads elsewhere', () => Response.redirect('http://127.0.0.1:1/', 302)],
     ['hangs', () => new Promise(() => {})],
-  ])('that %s lets nothing through', async (_what, answer) => {
+  ])('that %s lets nothing through', async (what, answer) => {
+    const name = what === 'hangs' ? 'hurried' : 'hooked'
     const before = model.seen.length
     hookAnswer = typeof answer === 'function' ? answer() : answer
     const startedMs = performance.now()
-    const { response, text } = await ask('hooked', 'a canary sentence')
+    const { response, text } = await ask(name, 'a canary sentence')
     expect(response.status).toBe(503)
     expect(text).toContain('guardrail_unavailable')
     expect(text).not.toContain('canary')
-    expect(performance.now() - startedMs).toBeLessThan(5_000)
+    expect(performance.now() - startedMs).toBeLessThan(25_000)
     expect(model.seen).toHaveLength(before)
   })
 

@@ -18,7 +18,7 @@ import {
 } from './harness/upstreams.ts'
 import { expectSingleRows, startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(240_000)
 
 let weir: Weir
 let upstreams: Upstreams

@@ -7,7 +7,7 @@ import type { Provider } from '../src/core/catalog.ts'
 import { storeIn, TEST_ACTOR } from '../src/storage/test-store.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const OLD = 'sk-live-old-0123456789-aaaa'
 const NEW = 'sk-live-new-0123456789-bbbb'
@@ -156,7 +156,7 @@ async function ask(weir: Weir, model: string, stream: boolean, user = 'usual'): 
 }
 
 async function until(name: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = performance.now() + 15_000
+  const limit = performance.now() + 45_000
   while (!(await holds())) {
     if (performance.now() > limit) throw new Error(`waited in vain until ${name}`)
     await Bun.sleep(10)
@@ -205,7 +205,8 @@ function storedProvider(id: string, baseUrl: string): Provider {
     origin: 'store',
     baseUrl,
     keys: [{ id: 'first', secret: OLD }],
-    timeouts: { connectMs: 2_000, firstByteMs: 10_000, idleMs: 30_000, totalMs: 60_000 },
+    // Longer than a busy machine takes: a repeat would be a request too many.
+    timeouts: { connectMs: 30_000, firstByteMs: 60_000, idleMs: 60_000, totalMs: 120_000 },
     retries: { max: 2, baseMs: 50, capMs: 500 },
     network: { allowPrivate: true },
     headers: {},

@@ -18,7 +18,7 @@ afterAll(async () => {
 })
 
 async function printedLink(): Promise<URL> {
-  const limit = performance.now() + 5_000
+  const limit = performance.now() + 15_000
   for (;;) {
     const link = /https?:\/\/\S+\/auth\/setup#[\w-]+/.exec(weir.stdout())?.[0]
     if (link !== undefined) return new URL(link)

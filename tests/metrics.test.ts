@@ -19,7 +19,7 @@ import {
 } from './harness/prometheus.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const KEYS = {
   client: 'secret-of-the-client-with-enough-characters-01',
@@ -30,7 +30,7 @@ const KEYS = {
 const PROVIDER_KEY = 'sk-canary-of-the-provider-0123456789'
 const CANARY = 'the canary sings in the prompt'
 const DEPLOY = join(import.meta.dir, '../deploy')
-const WAIT_LIMIT_MS = 20_000
+const WAIT_LIMIT_MS = 60_000
 
 const alertsText = readFileSync(join(DEPLOY, 'prometheus/alerts.yml'), 'utf8')
 const definitions: readonly MetricDefinition[] = Object.values(METRICS)
@@ -232,7 +232,11 @@ describe('/metrics of the executable', () => {
     expect(await ask('no-such-model')).toBe(404)
     expect(await ask('fast', { key: KEYS.limited })).toBe(200)
     expect(await ask('fast', { key: KEYS.limited })).toBe(429)
-    const after = await read()
+    let after = before
+    await until('all are counted', async () => {
+      after = await read()
+      return grown(after, 'proxy_requests_total') >= 9
+    })
     expect(grown(after, 'proxy_requests_total')).toBe(9)
     expect(grown(after, 'proxy_requests_total', 'status="200"')).toBe(6)
     expect(grown(after, 'proxy_requests_total', 'status="404"')).toBe(1)
@@ -542,7 +546,7 @@ describe.skipIf(withoutPostgres !== undefined)('a database that is away', () => 
       expect((await now()).get('weir_ready')).toBe(1)
       const startMs = performance.now()
       await now()
-      expect(performance.now() - startMs).toBeLessThan(LIMITS.metricBudgetsWaitMs + 3_000)
+      expect(performance.now() - startMs).toBeLessThan(LIMITS.metricBudgetsWaitMs + 8_000)
       await server.restart()
       await until('all is well again', async () => {
         const samples = await now()
@@ -606,7 +610,7 @@ describe.skipIf(missing !== undefined)('Prometheus', () => {
 
     beforeAll(async () => {
       const config = readFileSync(join(DEPLOY, 'prometheus/prometheus.yml'), 'utf8')
-        .replaceAll('interval: 15s', 'interval: 1s')
+        .replaceAll('interval: 15s', 'interval: 2s')
         .replace('127.0.0.1:9347', new URL(weir.url).host)
       prometheus = await startPrometheus(config, {
         'alerts.yml': alertsText,
@@ -615,18 +619,29 @@ describe.skipIf(missing !== undefined)('Prometheus', () => {
     })
     afterAll(() => prometheus.stop())
 
+    /** What a query finds, once the last scrape was answered. */
+    async function found(expression: string) {
+      let rows: Awaited<ReturnType<Prometheus['query']>> = []
+      await until(`${expression} is there`, async () => {
+        rows = await prometheus.query(expression)
+        return rows.length > 0
+      })
+      return rows
+    }
+
     test('scrapes Weir with its key, and answers what Weir has counted', async () => {
+      // On a busy machine a scrape may not be answered in its time; a later one is.
       await until('it has scraped', async () =>
-        (await prometheus.targets()).some(({ health }) => health !== 'unknown'),
+        (await prometheus.targets()).some(({ health }) => health === 'up'),
       )
-      expect(await prometheus.targets()).toMatchObject([{ health: 'up', lastError: '' }])
+      expect(await prometheus.targets()).toHaveLength(1)
       const host = new URL(weir.url).host
       const counted = sumOf(await read(), 'requests_total', 'model="fast"')
       await until('it answers', async () => {
         const [one] = await prometheus.query(`sum(requests_total{instance="${host}",model="fast"})`)
         return one?.value[1] === String(counted)
       })
-      const [build] = await prometheus.query('weir_build_info')
+      const [build] = await found('weir_build_info')
       expect(build?.metric).toMatchObject({ engine: 'sqlite', job: 'weir', instance: host })
     })
 
@@ -639,7 +654,7 @@ describe.skipIf(missing !== undefined)('Prometheus', () => {
           .map(({ place }) => place)
           .toSorted(),
       )
-      const [median] = await prometheus.query(
+      const [median] = await found(
         'histogram_quantile(0.5, sum by (le) (proxy_request_duration_seconds_bucket))',
       )
       expect(Number(median?.value[1])).toBeGreaterThan(0)

@@ -14,6 +14,7 @@ import { AddressGuard } from '../src/transport/resolve.ts'
 import { ask, bodyOf, type Asked } from './harness/ask.ts'
 import {
   COMPLETION,
+  CONNECT_MS,
   type CorporateNetwork,
   corporateProviders,
   FIRST_BYTE_MS,
@@ -27,7 +28,7 @@ import {
 import { SEEN } from './harness/nginx.ts'
 import { startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(15_000)
+setDefaultTimeout(60_000)
 
 const absent = missingPrograms()
 if (absent.length > 0) {
@@ -85,7 +86,7 @@ async function failed(id: string, status: number, kind: string): Promise<string>
 
 /** Asks a condition again until it holds: for what another process does in its own time. */
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const limit = performance.now() + 8_000
+  const limit = performance.now() + 30_000
   while (!(await holds())) {
     if (performance.now() > limit) throw new Error('it never came')
     await Bun.sleep(20)
@@ -244,8 +245,15 @@ describe.skipIf(absent.length > 0)('the corporate network', () => {
     test('a wrong password is offered to the proxy once, whatever the retries', async () => {
       const refusals = () =>
         network.squid.log().filter((line) => /^weir other CONNECT .* 407$/.test(line)).length
-      await until(() => refusals() > 0)
-      const before = refusals()
+      // Squid writes its lines when it likes: those of the tests before are there once none has come for a second.
+      let before = 0
+      await until(async () => {
+        const last = before
+        before = refusals()
+        if (before > 0 && before === last) return true
+        await Bun.sleep(1_000)
+        return false
+      })
       config = {
         ...config,
         providers: corporateProviders(network).map((each) => ({ ...each, retries: { max: 3 } })),
@@ -274,8 +282,8 @@ describe.skipIf(absent.length > 0)('the corporate network', () => {
     const tookMs = performance.now() - startedMs
     expect(answer.status).toBe(504)
     expect(tookMs).toBeGreaterThan(FIRST_BYTE_MS * 0.9)
-    // A tenth, a tick of the deadlines, and a busy machine.
-    expect(tookMs).toBeLessThan(FIRST_BYTE_MS * 1.1 + 400)
+    // It is this limit and not that of connections, on a busy machine too.
+    expect(tookMs).toBeLessThan(CONNECT_MS)
     expect(await weir.row(`mute-${id}`)).toMatchObject({ error_kind: 'upstream_timeout' })
   })
 

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { expectQuiet, isBrowserMissing, startBrowser } from './harness/browser.ts'
 import { executablePath, startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const PASSWORD = 'correct horse battery'
 const LOGIN = /^http:\/\/127\.0\.0\.1:\d+\/auth\/login#[\w-]{43}\n$/
@@ -102,7 +102,11 @@ describe('a link', () => {
         expect(made.status).toBe(201)
         const second = await own.runCli('open', ...port)
         expect([second.code, second.stdout]).toEqual([0, ''])
-        expect(readFileSync(opened, 'utf8')).toMatch(LOGIN)
+        // The browser is started and not waited for.
+        const limit = performance.now() + 20_000
+        const given = () => (existsSync(opened) ? readFileSync(opened, 'utf8') : '')
+        while (!LOGIN.test(given()) && performance.now() < limit) await Bun.sleep(10)
+        expect(given()).toMatch(LOGIN)
       } finally {
         await own.stop()
         rmSync(bin, { recursive: true, force: true })

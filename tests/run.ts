@@ -17,8 +17,8 @@ interface Counts {
 
 const environment: Record<string, string | undefined> = { ...process.env, WEIR_MATRIX: undefined }
 
-/** Far above what any test needs; what waits for a server states its own limit. */
-const TEST_TIMEOUT_MS = '20000'
+/** Far above what any test needs, even where ten things run beside it; what waits for a server states its own limit. */
+const TEST_TIMEOUT_MS = '60000'
 
 /** Rows of the matrix by client: for each provider how many scenarios passed, and of how many. */
 const matrix = new Map<string, Map<string, string>>()

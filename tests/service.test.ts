@@ -1,7 +1,7 @@
 // The executable as a service, from installation to its end. No systemd runs where tests run, so a stand-in takes its calls, writes them down
 // and starts what the unit names; the unit itself is read by systemd's own checker in the unit tests.
 
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import {
   existsSync,
   mkdirSync,
@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../src/testing/ports.ts'
 import { executablePath, startWeir } from './harness/weir.ts'
 
 process.stdout.write(
@@ -26,13 +27,6 @@ const config = join(folder, 'weir.json')
 const data = join(folder, 'data')
 const keys = join(folder, 'keys [1].env')
 const port = freePort()
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port: free } = listener
-  listener.stop(true)
-  return free
-}
 
 function configure(more: object = {}): void {
   const settings = {
@@ -86,6 +80,9 @@ afterAll(async () => {
   if (existsSync(unitFile)) await weir(['service', 'uninstall'])
   rmSync(folder, { recursive: true, force: true })
 })
+
+// Each command is a process, and some wait for a server to answer.
+setDefaultTimeout(120_000)
 
 const linux = test.if(process.platform === 'linux')
 
@@ -174,9 +171,9 @@ linux(
     expect(existsSync(join(data, 'weir.db'))).toBe(true)
     expect((await weir(['service', 'uninstall'])).out).toContain('No service is installed')
     expect((await weir(['service', 'status'])).code).toBe(1)
-    expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow()
+    await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow()
   },
-  60_000,
+  180_000,
 )
 
 linux('where a server answers already nothing is installed', async () => {
@@ -216,7 +213,7 @@ linux(
     await server.stop(true)
     expect((await weir(['service', 'uninstall'])).code).toBe(0)
   },
-  60_000,
+  180_000,
 )
 
 linux('without systemd it says so', async () => {

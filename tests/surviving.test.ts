@@ -11,6 +11,8 @@ import { startWeir } from './harness/weir.ts'
 const STOP_LIMIT_MS = 20_000
 const PROMPT = 'the river runs over a low wall'
 const LIMIT = 24
+/** In the middle of a streamed answer: a few words of it are through, most are not. */
+const BREAK_AT_BYTE = 3_000
 
 const environment = await pythonEnvironment('model-server')
 if ('reason' in environment) {
@@ -77,26 +79,17 @@ async function testSurviving(python: string): Promise<void> {
       })
 
       test(`${name} that streams: it is gone on with by the other way`, async () => {
-        network.set({})
-        const first = network.connections.length
+        // By bytes and not by time: a busy machine may have the whole answer on its way before anybody reads the first word.
+        network.set({ answer: { cut: { atByte: BREAK_AT_BYTE, how } } })
         const { data: stream, response } = await openai.chat.completions
           .create({ model: 'tiny-continued', stream: true, ...asking, max_tokens: 4 * LIMIT })
           .withResponse()
         let said = ''
-        let pieces = 0
         let finish: string | null = null
         for await (const { choices } of stream) {
           const [choice] = choices
           said += choice?.delta.content ?? ''
           finish = choice?.finish_reason ?? finish
-          pieces += 1
-          // A few words are there: now the way breaks.
-          if (pieces === 5) {
-            const faults = { cut: { atByte: 0, how } }
-            for (const connection of network.connections.slice(first)) {
-              connection.set({ answer: faults })
-            }
-          }
         }
         expect(response.headers.get('x-weir-continuation')).toBe('on')
         expect(finish).toMatch(/^(length|stop)$/)

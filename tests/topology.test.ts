@@ -9,7 +9,7 @@ import type { UpstreamStats } from '../bench/soak-upstream.ts'
 import { startScript } from '../bench/stage.ts'
 import { LIMITS } from '../src/core/limits.ts'
 import { freePort } from '../src/testing/ports.ts'
-import { admin, until } from './harness/team.ts'
+import { admin, lastBefore, until } from './harness/team.ts'
 import { startTopology, topologyMissing, type Topology } from './harness/topology.ts'
 import type { Weir } from './harness/weir.ts'
 
@@ -37,10 +37,11 @@ const PRICE = { input: 1, output: 10 }
 const NANO_PER_INPUT = 1_000
 const NANO_PER_OUTPUT = 10_000
 const PURSE_USD = 0.004
-/** More than the balancer takes to look twice. */
-const STOP_DELAY_MS = 5_000
-/** An answer of a process that was killed may wait in its connection for so long until the client, here, has its turn. */
-const READ_LATE_MS = 500
+/** Far more than the balancer takes to look twice, on a busy machine too. */
+const STOP_DELAY_MS = 10_000
+const MINUTE_MS = 60_000
+/** The longest wait between two looks at Redis, and one look. On a busy machine some looks are in vain. */
+const BACK_LIMIT_MS = 4 * (LIMITS.limitRetryCapMs + 1_000)
 /** Half a second is how long one that heard nothing goes without asking. */
 const REVOKED_LIMIT_MS = 2_500
 
@@ -180,7 +181,7 @@ function figure(text: string): void {
   process.stdout.write(`topology: ${text}\n`)
 }
 
-/** Until every replica but those that are gone answers a key no more; it is made, used and revoked by the API of one. */
+/** How long any replica goes on to know a key, which is made, used and revoked by the API of one: the last that was let in asked then. */
 async function revocation(replicas: readonly Weir[], name: string): Promise<number> {
   const [one] = replicas
   const made = await admin(one!, KEYS.admin, '/admin/keys', 'POST', { name })
@@ -190,10 +191,11 @@ async function revocation(replicas: readonly Weir[], name: string): Promise<numb
     (await fetch(`${replica.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } }))
       .status === 200
   for (const replica of replicas) await until('the key is known', () => isKnown(replica))
-  const startedMs = performance.now()
   await admin(one!, KEYS.admin, `/admin/keys/${id}`, 'DELETE')
-  for (const replica of replicas) await until('it is gone', async () => !(await isKnown(replica)))
-  return performance.now() - startedMs
+  const lastMs = await Promise.all(
+    replicas.map((replica) => lastBefore('it is gone', async () => !(await isKnown(replica)))),
+  )
+  return Math.max(...lastMs)
 }
 
 /** What clients of the load saw that was not right, of requests that were under way between two moments. */
@@ -257,7 +259,7 @@ test.skipIf(missing !== undefined)(
       await upstream.stop()
     }
   },
-  120_000,
+  300_000,
 )
 
 interface Phase {
@@ -268,6 +270,8 @@ interface Phase {
 interface Crash extends Phase {
   /** What was answered before has its row. */
   readonly writtenMs: number
+  /** The balancer leads nobody to it any more: no answer of it is on its way. */
+  readonly avoidedMs: number
 }
 
 /** An upgrade: a new replica for one that is told to stop and may finish what it has. */
@@ -326,7 +330,7 @@ async function killed(it: Topology, load: Load): Promise<Crash> {
   }
   await it.replace(2)
   await load.more(20)
-  return { writtenMs, atMs, seen }
+  return { writtenMs, atMs, avoidedMs, seen }
 }
 
 /** Of requests of the load on the server that is the primary now, by id: how many rows, and the output tokens of all. */
@@ -360,7 +364,7 @@ async function redisKilled(it: Topology, load: Load): Promise<RedisPhase> {
     each.who === 'crew' && each.beganMs > upMs && each.outcome === 'right'
   await until('limits are counted together again', () => load.seen.some(isCounted))
   const backMs = performance.now() - upMs
-  expect(backMs).toBeLessThan(LIMITS.limitRetryCapMs + 3_000)
+  expect(backMs).toBeLessThan(BACK_LIMIT_MS)
   await load.more(20)
   const seen = troubles(load.seen, downMs, performance.now())
   figure(
@@ -425,8 +429,13 @@ async function expectLimits(
   const stats = (await response.json()) as UpstreamStats
   const counted = load.seen.filter(({ outcome, who }) => who === 'counted' && outcome === 'right')
   // A Redis that comes back empty has forgotten what was counted: before and after it are two windows.
-  const before = counted.filter(({ beganMs }) => beganMs < redis.downMs).length
-  const after = counted.length - before
+  const isBefore = ({ beganMs }: Seen) => beganMs < redis.downMs
+  const before = mostInMinute(counted.filter(isBefore))
+  const after = mostInMinute(counted.filter((each) => !isBefore(each)))
+  // Of those that were cut with a replica nobody knows whether they had been counted.
+  const maybe = load.seen.filter(
+    (each) => each.who === 'counted' && isBefore(each) && ![429, 503].includes(each.status),
+  )
   const spent = Number(
     await it.sql(`SELECT spent_nano_usd FROM budget_windows WHERE rule_id LIKE '%purse%'`),
   )
@@ -437,16 +446,27 @@ async function expectLimits(
   expect(before).toBeLessThanOrEqual(COUNTED_MAX + 1)
   expect(after).toBeLessThanOrEqual(COUNTED_MAX + 1)
   // It was reached before, or nothing was held.
-  expect(before).toBeGreaterThanOrEqual(COUNTED_MAX)
+  expect(maybe.length).toBeGreaterThanOrEqual(COUNTED_MAX)
   const dearest = 10 * NANO_PER_INPUT + 6 * NANO_PER_OUTPUT
   expect(spent).toBeLessThanOrEqual(PURSE_USD * 1e9 + dearest)
+}
+
+/** Most that certainly lie within any one minute, from their beginning to their end. */
+function mostInMinute(list: readonly Seen[]): number {
+  const within = list.map(
+    ({ beganMs: fromMs }) =>
+      list.filter(({ beganMs, endedMs }) => beganMs >= fromMs && endedMs <= fromMs + MINUTE_MS)
+        .length,
+  )
+  return Math.max(0, ...within)
 }
 
 /** Every request that was answered has its one row on the server that is the primary now, with its usage and its money. */
 async function expectRows(it: Topology, load: Load, crash: Crash, phases: Phases): Promise<void> {
   const right = load.seen.filter(({ outcome }) => outcome === 'right')
-  const mayLack = ({ endedMs }: Seen) =>
-    endedMs > crash.writtenMs && endedMs < crash.atMs + READ_LATE_MS
+  // An answer of the killed replica may have waited in its connections until the balancer, and then the client, here, had their turn.
+  const mayLack = ({ beganMs, endedMs }: Seen) =>
+    beganMs <= crash.atMs && endedMs > crash.writtenMs && endedMs < crash.avoidedMs
   let rows = new Map<string, readonly [number, number]>()
   const isThere = ({ requestId }: Seen) => rows.has(requestId)
   try {

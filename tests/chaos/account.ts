@@ -26,8 +26,11 @@ export interface Scenario {
   run(account: Account, pace: Pace): Promise<void>
 }
 
+/** How many times its bound a figure may be where figures don't decide. */
+const FAR = 10
+
 /** Rows are written in groups; the log is behind by no more. */
-const ROWS_LIMIT_MS = 5_000
+const ROWS_LIMIT_MS = 30_000
 
 /** What no fault excuses. */
 const NEVER: readonly Outcome[] = ['cut', 'wrong', 'hung']
@@ -44,6 +47,8 @@ export class Account {
   /** Figures besides those of the table. */
   readonly notes: string[] = []
   private readonly pace: Pace
+  /** What answers of the load took that another was compared with last. */
+  private basisMs = 0
 
   constructor(pace: Pace) {
     this.pace = pace
@@ -93,7 +98,7 @@ export class Account {
   /**
    * p50 and p99 of the right answers of one load beside those of another. With rows, what the failed attempts took is left out: that
    * is the providers' own time.
-   * @returns the difference at p99
+   * @returns the difference that is judged
    */
   compare(
     told: readonly Told[],
@@ -104,13 +109,31 @@ export class Account {
     const values = told
       .filter(({ outcome }) => outcome === 'right')
       .map(({ ask, totalMs }) => totalMs - failedMs(rows?.get(ask.requestId)))
+    this.basisMs = quantile(others, this.judged.share)
     this.addedP50Ms = quantile(values, 0.5) - quantile(others, 0.5)
     this.addedP99Ms = quantile(values, 0.99) - quantile(others, 0.99)
-    return this.addedP99Ms
+    return this.pace.strict ? this.addedP99Ms : this.addedP50Ms
+  }
+
+  /**
+   * The share of answers whose slowest is judged. Of the few of a run on a machine that does other work the slowest of all was held up by
+   * that; what a fault adds it adds to every one.
+   */
+  get judged(): { readonly share: number; readonly name: string } {
+    return this.pace.strict ? { share: 0.99, name: 'p99' } : { share: 0.5, name: 'p50' }
+  }
+
+  /**
+   * What a fault adds to answers, as it was compared last. Where figures don't decide it must also be far beyond what answers take without
+   * the fault: that tells how busy the machine is.
+   */
+  addedAtMost(besides: string, addedMs: number, boundMs: number): void {
+    const far = FAR * Math.max(1, this.basisMs / boundMs)
+    this.atMost(`added at ${this.judged.name}${besides}`, addedMs, boundMs, 'ms', far)
   }
 
   /** A figure of time or size: it decides in a strict run; otherwise only far beyond it. */
-  atMost(what: string, value: number, bound: number, unit: string, far = 10): void {
+  atMost(what: string, value: number, bound: number, unit: string, far = FAR): void {
     this.notes.push(`${what} ${rounded(value)} ${unit} (≤ ${rounded(bound)})`)
     const limit = this.pace.strict ? bound : bound * far
     if (!(value <= limit)) this.fail(`${what}: ${rounded(value)} ${unit}, due ≤ ${rounded(limit)}`)

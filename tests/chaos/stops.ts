@@ -73,6 +73,8 @@ const SIGTERM: Scenario = {
     const held = atOnce({ ...kind, stream: true, pieces, gapMs: 50 }, streams)
     const load = steadily(kind, { perSecond: 50, forMs: 60_000, until: stopped.signal })
     while (echo.times.size < streams + 20) await Bun.sleep(10)
+    // Of the others nobody knows whether they had come in before the door closed.
+    const reached = new Set(echo.times.keys())
     const signalMs = performance.now()
     const exit = weir.stop('SIGTERM')
     // The load goes on for a while against the closing door.
@@ -81,12 +83,12 @@ const SIGTERM: Scenario = {
     const tookMs = performance.now() - signalMs
     account.must(code === 0, `it ended with ${code}`)
     account.count('streams that ran', long, 'right')
-    const early = short.filter(({ startedMs }) => startedMs < signalMs - 100)
-    const late = short.filter(({ startedMs }) => startedMs >= signalMs - 100)
+    const early = short.filter(({ ask }) => reached.has(ask.words.nonce))
+    const late = short.filter(({ ask }) => !reached.has(ask.words.nonce))
     account.count('asked before', early, 'right')
     if (late.length > 0) account.count('asked after', late, 'right', 'error', 'refused')
     account.errorsAre('asked after', late, [[503, 'server_shutting_down']])
-    account.atMost('ended after', tookMs, STREAM_MS + 1_000, 'ms', 4)
+    account.atMost('ended after', tookMs, STREAM_MS + 1_000, 'ms')
     const told = [...long, ...short]
     const rows = await account.rowsOf(() => store.rows(), told)
     account.attempts(rows, told)
@@ -124,6 +126,9 @@ const SIGKILL: Scenario = {
       const stopped = new AbortController()
       const kind: Kind = { port: weir.port, model: 'm' }
       const load = steadily(kind, { perSecond: 100, forMs: 60_000, until: stopped.signal })
+      // On a machine that does other work it takes a while until anybody has an answer.
+      const written = store.rows().length
+      while (store.rows().length < written + 20) await Bun.sleep(20)
       await Bun.sleep(800 + Math.floor(pace.random() * 400))
       const killedMs = performance.now()
       await weir.stop('SIGKILL')
@@ -156,7 +161,7 @@ async function checkRestart(
   const startedMs = performance.now()
   const weir = await startWeir({ config })
   await ready(weir)
-  account.atMost('ready after', performance.now() - startedMs, 1_000, 'ms', 5)
+  account.atMost('ready after', performance.now() - startedMs, 1_000, 'ms')
   const told = await atOnce({ port: weir.port, model: 'm' }, 4)
   account.count('after the restart', told, 'right')
   const code = await weir.stop()
@@ -164,12 +169,12 @@ async function checkRestart(
 }
 
 async function ready(weir: Weir): Promise<void> {
-  const limitMs = performance.now() + 10_000
+  const limitMs = performance.now() + 30_000
   while (performance.now() < limitMs) {
     if ((await fetch(`${weir.url}/readyz`)).status === 200) return
     await Bun.sleep(5)
   }
-  throw new Error('it was not ready in ten seconds')
+  throw new Error('it was not ready in half a minute')
 }
 
 function checkDoubled(account: Parameters<Scenario['run']>[0], store: KeptStore): void {

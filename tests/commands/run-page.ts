@@ -29,9 +29,9 @@ export interface PageResult {
 }
 
 const ADDRESS = 'http://127.0.0.1:9347'
-const READY_LIMIT_MS = 15_000
+const READY_LIMIT_MS = 60_000
 /** Of all blocks of one page. */
-const PAGE_LIMIT_MS = 90_000
+const PAGE_LIMIT_MS = 300_000
 
 const root = join(import.meta.dir, '..', '..')
 

@@ -22,6 +22,8 @@ export const STAND_INS: Readonly<Record<string, string>> = {
     'esac',
     'exec "$WEIR_REAL" "$@"',
   ),
+  // A page waits the second within which a change is in force: on a machine that does other work it is not over by then.
+  sleep: shell('real=$(type -ap sleep | sed -n 2p)', 'for _ in 1 2 3 4; do "$real" "$@"; done'),
   // The names of the pages are this machine; a status of 400 and above fails. An identity provider gives a key for a token.
   curl: shell(
     'real=$(type -ap curl | sed -n 2p)',

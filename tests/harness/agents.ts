@@ -119,7 +119,7 @@ export const AGENTS = {
 
 export type AgentName = keyof typeof AGENTS
 
-const RUN_LIMIT_MS = 60_000
+const RUN_LIMIT_MS = 300_000
 
 /**
  * Runs an agent on one prompt in a new home, which is also its working folder.

@@ -5,7 +5,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const LISTEN_LIMIT_MS = 15_000
+const LISTEN_LIMIT_MS = 60_000
 
 const running = new Set<Bun.Subprocess>()
 process.on('exit', () => {
@@ -20,15 +20,7 @@ export interface Background {
   stop(): Promise<void>
 }
 
-/** So many ports of 127.0.0.1 that were free a moment ago, all different. */
-export function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () =>
-    Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } }),
-  )
-  const ports = listeners.map((listener) => listener.port)
-  for (const listener of listeners) listener.stop(true)
-  return ports
-}
+export { freePorts } from '../../src/testing/ports.ts'
 
 /** A new folder that a server which gives up root can write to. */
 export function serverFolder(name: string, userId?: number): string {

@@ -15,8 +15,11 @@ type Protocol = (typeof PROTOCOLS)[number]
 /** What a gzip bomb inflates to. */
 const BOMB_BYTES = 512 * 1024 * 1024
 
-/** Deadlines of the bad providers, so that tests of silence are short. */
-export const TIMEOUTS = { connect: '1s', first_byte: '200ms', idle: '200ms', total: '5s' }
+/** Deadlines that nothing but a hang reaches: what fails in another way must never fail by the clock on a machine that is held up. */
+const PATIENT = { connect: '20s', first_byte: '20s', idle: '20s', total: '25s' }
+/** The one that a test of silence waits for is short, and no other. */
+const SILENT = { ...PATIENT, first_byte: '200ms' }
+const HALTING = { ...PATIENT, idle: '500ms' }
 
 /** The beginning of a good stream in each protocol. */
 export const STREAM_STARTS: Readonly<Record<Protocol, string>> = {
@@ -90,7 +93,10 @@ export interface BadProvider {
   readonly raw: RawUpstream
   /** Good ones, for what must go on beside the bad. */
   readonly good: Upstreams
-  /** `bad-openai`, `raw-openai` and so on for each protocol. */
+  /**
+   * `bad-openai`, `raw-openai` and so on for each protocol. `silent` and `mute` are `bad` and `raw` with a short time for the first byte,
+   * `halting` is `bad` with a short time between two.
+   */
   readonly providers: object[]
   close(): Promise<void>
 }
@@ -114,12 +120,17 @@ export async function startBadProvider(): Promise<BadProvider> {
   const good = startUpstreams()
   const common = {
     keys: ['sk-ant-bad-provider-secret'],
-    timeouts: TIMEOUTS,
     retries: { max: 0 },
     // Nothing but failures comes from here, and each is wanted.
     circuit: { enabled: false },
   }
-  const at = (name: Protocol, url: string) => (name === 'openai' ? `${url}/v1` : url)
+  const entry = (kind: string, name: Protocol, url: string, timeouts = PATIENT) => ({
+    id: `${kind}-${name}`,
+    type: name,
+    base_url: name === 'openai' ? `${url}/v1` : url,
+    timeouts,
+    ...common,
+  })
   return {
     server,
     trap,
@@ -128,9 +139,12 @@ export async function startBadProvider(): Promise<BadProvider> {
     providers: [
       ...good.providers,
       ...PROTOCOLS.flatMap((name) => [
-        { id: `bad-${name}`, type: name, base_url: at(name, server.url), ...common },
-        { id: `raw-${name}`, type: name, base_url: at(name, raw.url), ...common },
-        { id: `gone-${name}`, type: name, base_url: at(name, 'http://127.0.0.1:1'), ...common },
+        entry('bad', name, server.url),
+        entry('silent', name, server.url, SILENT),
+        entry('halting', name, server.url, HALTING),
+        entry('raw', name, raw.url),
+        entry('mute', name, raw.url, SILENT),
+        entry('gone', name, 'http://127.0.0.1:1'),
       ]),
     ],
     async close() {

@@ -11,7 +11,7 @@ import { goTool, testCacheFolder } from './go-tools.ts'
 const VERSION = '1.76.0'
 
 /** How long a span that was sent may take until it is found. */
-const FOUND_LIMIT_MS = 10_000
+const FOUND_LIMIT_MS = 60_000
 
 /** One span as the receiver has it. */
 export interface CollectedSpan {

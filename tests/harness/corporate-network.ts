@@ -19,7 +19,11 @@ const PASSWORD = 'p@ss:w/rd%canary'
 const WRONG_USER = 'weir other'
 const WRONG_PASSWORD = 'other-canary'
 const WRONG_PASSPHRASE = 'phrase-canary'
+export const CONNECT_MS = 10_000
+/** Of those who never say a word. */
 export const FIRST_BYTE_MS = 1_000
+/** Of all others: only what is wrong on purpose may stop them, and no busy machine. */
+const PATIENT_MS = 30_000
 
 const HOSTS = ['upstream.test', 'api.upstream.test']
 export type Server = 'plain' | 'mutual' | 'tls12' | 'expired' | 'wrongHost' | 'stranger'
@@ -111,10 +115,15 @@ function provider(id: string, baseUrl: string, network: JsonObject = {}): JsonOb
     base_url: `${baseUrl}/v1`,
     keys: [KEY],
     headers: { 'x-team': 'blue' },
-    timeouts: { connect: '10s', first_byte: `${FIRST_BYTE_MS}ms` },
+    timeouts: { connect: `${CONNECT_MS}ms`, first_byte: `${PATIENT_MS}ms` },
     retries: { max: 0 },
     network,
   }
+}
+
+function muteProvider(id: string, baseUrl: string, network: JsonObject = {}): JsonObject {
+  const timeouts = { connect: `${CONNECT_MS}ms`, first_byte: `${FIRST_BYTE_MS}ms` }
+  return { ...provider(id, baseUrl, network), timeouts }
 }
 
 /** One for each way. */
@@ -201,11 +210,11 @@ export function corporateProviders(network: CorporateNetwork): JsonObject[] {
     provider('proxy-stranger', tls('stranger', 'upstream.test'), { proxy }),
     provider('tls-proxy-other-ca', open, { proxy: tlsProxy, ca_file: otherCaFile }),
 
-    provider('mute', `http://127.0.0.1:${mute.port}`),
-    provider('mute-tls', `https://127.0.0.1:${mute.port}`),
-    provider('mute-proxy', tls('plain', 'upstream.test'), { proxy: via(mute.port) }),
-    provider('mute-proxy-open', open, { proxy: via(mute.port) }),
-    provider('mute-tls-proxy', open, { proxy: via(mute.port, USER, PASSWORD, 'https') }),
-    provider('mute-behind-proxy', `https://upstream.test:${mute.port}`, { proxy }),
+    muteProvider('mute', `http://127.0.0.1:${mute.port}`),
+    muteProvider('mute-tls', `https://127.0.0.1:${mute.port}`),
+    muteProvider('mute-proxy', tls('plain', 'upstream.test'), { proxy: via(mute.port) }),
+    muteProvider('mute-proxy-open', open, { proxy: via(mute.port) }),
+    muteProvider('mute-tls-proxy', open, { proxy: via(mute.port, USER, PASSWORD, 'https') }),
+    muteProvider('mute-behind-proxy', `https://upstream.test:${mute.port}`, { proxy }),
   ]
 }

@@ -32,7 +32,7 @@ const PARTS_VERSION = `${SUITE}-${WHEEL.replace('==', '-')}`
 
 const FETCH_LIMIT_MS = 180_000
 const BUILD_LIMIT_MS = 180_000
-const START_LIMIT_MS = 20_000
+const START_LIMIT_MS = 60_000
 
 const TOOLS = ['buildah', 'unshare', 'nsenter', 'setpriv', 'mount', 'apt-get', 'dpkg-deb'] as const
 

@@ -55,7 +55,7 @@ const WAITING: readonly string[] = ["provider's 429", "provider's 500"]
 /** Declares the tests of one client against every provider, and prints its rows of the matrix at the end. */
 export function testClient(name: string, make: ClientMaker, tests: ClientTests = {}): void {
   const { own = {} } = tests
-  setDefaultTimeout(30_000)
+  setDefaultTimeout(120_000)
   const passed = new Map<ProviderName, number>()
   const begun = new Map<string, Promise<void>>()
   let weir: Weir

@@ -19,7 +19,7 @@ const PROMPT_TOKENS_MAX = 50
 export const ANSWER_NANO_USD = ANSWER_TOKENS_MAX * NANO_PER_OUTPUT
 export const DEAREST_NANO_USD = PROMPT_TOKENS_MAX * NANO_PER_INPUT + ANSWER_NANO_USD
 
-const WAIT_LIMIT_MS = 20_000
+const WAIT_LIMIT_MS = 60_000
 
 /** A provider that writes down what it sells. */
 export interface Seller {
@@ -236,6 +236,16 @@ export async function admin(
   return { status: response.status, text, json: isObject(json) ? json : {} }
 }
 
+/** The same of a limit that is closed while it cannot be counted: who was not counted within the bound, as on a busy machine, comes again. */
+export async function askCounted(weir: Weir, key: string, asking: Asking = {}): Promise<Answered> {
+  let answered: Answered | undefined
+  await until('it is counted', async () => {
+    answered = await ask(weir, key, asking)
+    return answered.status !== 503
+  })
+  return answered!
+}
+
 /** So many clients at once, each with its number; resolves when the last has ended. */
 export async function crowd(
   clients: number,
@@ -272,4 +282,24 @@ export async function until(
     await Bun.sleep(5)
   }
   return performance.now() - startedMs
+}
+
+/**
+ * Asks until it holds; how long after the start the last one asked for whom it did not hold yet, in milliseconds. How long its answer
+ * took is the machine's affair.
+ * @throws naming what was waited for
+ */
+export async function lastBefore(
+  name: string,
+  holds: () => Promise<boolean> | boolean,
+): Promise<number> {
+  const startedMs = performance.now()
+  let askedMs = startedMs
+  let lastMs = startedMs
+  await until(name, async () => {
+    lastMs = askedMs
+    askedMs = performance.now()
+    return await holds()
+  })
+  return lastMs - startedMs
 }

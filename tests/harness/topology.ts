@@ -18,7 +18,7 @@ const deploy = join(import.meta.dir, '..', '..', 'deploy', 'traefik')
 const REPLICAS = 3
 /** How often the balancer is begun. */
 const START_TRIES_MAX = 3
-const READY_LIMIT_MS = 20_000
+const READY_LIMIT_MS = 60_000
 
 export interface Topology {
   /** Where clients go. */
@@ -211,7 +211,7 @@ class Balancer {
     }
     writeFileSync(configFile, JSON.stringify(settings))
     const command = [this.program, `--configFile=${configFile}`]
-    this.running = await startBackground(command, [this.port], folder)
+    this.running = await startBackground(command, [this.port, this.apiPort], folder)
     // It listens, and answers 404, before it has read its routes and asked the replicas.
     const limitMs = performance.now() + READY_LIMIT_MS
     for (;;) {

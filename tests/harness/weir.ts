@@ -49,8 +49,8 @@ export interface Weir {
   stop(signal?: NodeJS.Signals): Promise<number>
 }
 
-const START_LIMIT_MS = 15_000
-const ROW_LIMIT_MS = 5_000
+const START_LIMIT_MS = 60_000
+const ROW_LIMIT_MS = 30_000
 
 const running = new Set<Bun.Subprocess>()
 process.on('exit', () => {
@@ -107,6 +107,8 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
   if (said === undefined) {
     child.kill('SIGKILL')
     await ended
+    // What it said last may still be on its way when it is gone.
+    await Promise.all([out.ended, err.ended])
     rmSync(folder, { recursive: true, force: true })
     throw new Error(`The executable did not start:\n${out.text}\n${err.text}`)
   }

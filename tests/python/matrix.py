@@ -25,9 +25,11 @@ VECTORS = SETTINGS["vectors"]
 
 WRONG_KEY = "weir_wrong-key-wrong-key-wrong-key"
 SAID = 'Grüße, 世界 👋🏽 and a "quote"\n\tindented'
-ROW_LIMIT_SECONDS = 5
+ROW_LIMIT_SECONDS = 30
 # A client that left must be seen at once; this is for slow machines.
 CANCEL_LIMIT_SECONDS = 1
+# The fastest of so many counts: a busy machine may hold up any, and what takes longer by itself takes longer each time.
+CANCEL_TURNS = SETTINGS["cancelTurns"]
 
 _numbers = itertools.count(1)
 
@@ -335,12 +337,15 @@ def cut(cell):
 
 
 def cancel(cell):
-    cell.client.leave_after_first_piece(cell.model, "#hold")
-    left = time.monotonic()
-    row = cell.row()
-    assert time.monotonic() - left < CANCEL_LIMIT_SECONDS, "the row came late"
-    equal(row["status"], 499, "status in the log")
-    assert row["output_tokens"] > 0, "what was used is not in the log"
+    took = []
+    for _ in range(CANCEL_TURNS):
+        cell.client.leave_after_first_piece(cell.model, "#hold")
+        left = time.monotonic()
+        row = cell.row()
+        took.append(time.monotonic() - left)
+        equal(row["status"], 499, "status in the log")
+        assert row["output_tokens"] > 0, "what was used is not in the log"
+    assert min(took) < CANCEL_LIMIT_SECONDS, "the row came late"
 
 
 SCENARIOS = {
