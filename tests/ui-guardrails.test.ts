@@ -147,6 +147,8 @@ describe.skipIf(isBrowserMissing())('guardrails', () => {
     expect((await say(weir, 'About borealis.')).status).toBe(400)
     await page.getByRole('switch', { name: 'first' }).click()
     await page.getByText('Off', { exact: true }).waitFor()
+    // The list has been read again, and the focus stays with what was pressed.
+    await until(watched, "document.activeElement.getAttribute('role') === 'switch'")
     expect((await rulesOf(weir)).find(({ id }) => id === 'first')?.enabled).toBe(false)
 
     await page.setViewportSize(PHONE)

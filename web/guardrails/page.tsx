@@ -156,13 +156,10 @@ function RuleState({ rule: { enabled, problem } }: { rule: Rule }) {
   return enabled ? <Status state="ok">Ready</Status> : <Status state="off" />
 }
 
-interface Moved {
-  readonly key: string
-  readonly said: string
-}
-
 function RuleTable({ rules }: { rules: readonly Rule[] }) {
-  const moved = useSignal<Moved | undefined>(undefined)
+  const said = useSignal('')
+  /** The button that moved a rule, until the list has come in its new order: later readings leave the focus where it is. */
+  const pressed = useRef('')
   const holder = useRef<HTMLDivElement>(null)
   const move = useAction(
     async (rule: Rule, by: number) => {
@@ -170,12 +167,12 @@ function RuleTable({ rules }: { rules: readonly Rule[] }) {
       const at = ids.indexOf(rule.id)
       ids.splice(at + by, 0, ...ids.splice(at, 1))
       await orderRules(ids, isOfAll(rule))
-      const said = `${rule.id} is now ${at + by + 1} of ${ids.length}.`
-      return { key: `${rule.id} ${by}`, said }
+      pressed.current = `${rule.id} ${by}`
+      return `${rule.id} is now ${at + by + 1} of ${ids.length}.`
     },
     {
       invalidates: ['guardrails'],
-      onDone: (done) => (moved.value = done),
+      onDone: (done) => (said.value = done),
       onProblem: failed,
     },
   )
@@ -188,12 +185,13 @@ function RuleTable({ rules }: { rules: readonly Rule[] }) {
   )
   useEffect(() => {
     // What moves in the page loses the focus on its way; at an end the other button takes it.
-    const { value } = moved
-    if (value === undefined) return
+    const key = pressed.current
+    if (key === '') return
+    pressed.current = ''
     const find = (key: string) =>
       holder.current?.querySelector<HTMLButtonElement>(`[data-move="${CSS.escape(key)}"]`)
-    const button = find(value.key)
-    const [id, by] = value.key.split(' ')
+    const button = find(key)
+    const [id, by] = key.split(' ')
     const other = button?.disabled === true ? find(`${id} ${-Number(by)}`) : button
     other?.focus()
   }, [rules])
@@ -217,7 +215,7 @@ function RuleTable({ rules }: { rules: readonly Rule[] }) {
   return (
     <div ref={holder}>
       <span class="visually-hidden" role="status">
-        {moved.value?.said}
+        {said}
       </span>
       <Table
         caption="Guardrails, in the order in which they are asked"
