@@ -317,4 +317,27 @@ describe.skipIf(withoutBrowser)('who is let in', () => {
     expectQuiet(watched)
     await page.close()
   })
+
+  test('who logs out gets where that leads to, whatever the page asks for meanwhile', async () => {
+    const watched = await browser.open(`${weir.url}/auth/login?return=/ui`)
+    const { page } = watched
+    await page.getByLabel('Name').fill('root')
+    await page.getByRole('textbox', { name: 'Password' }).fill(PASSWORD)
+    await page.getByRole('button', { name: 'Log in' }).click()
+    const account = page.getByRole('button', { name: 'Account: root' })
+    await account.waitFor()
+    // The session is over, and the page hears of it by what it asks before it hears where to go.
+    await page.route('**/auth/logout', async (route) => {
+      const refused = page.waitForResponse((response) => response.status() === 401)
+      await route.fetch()
+      await refused
+      await route.fulfill({ json: { redirect: '/health?left' } })
+    })
+    await account.click()
+    await page.getByRole('menuitem', { name: 'Log out' }).click()
+    await untilAt(watched, /\/health\?left$/)
+    expect(watched.take(/status of 401/).length).toBeGreaterThan(0)
+    expectQuiet(watched)
+    await page.close()
+  })
 })
