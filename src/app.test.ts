@@ -83,7 +83,7 @@ describe('the first start', () => {
 
   test('refuses to listen on a network while nobody could be told apart', async () => {
     const server = { host: '0.0.0.0' }
-    expect(startApp(load(newFolder(), { server }), SILENT_LOGGER)).rejects.toThrow(
+    await expect(startApp(load(newFolder(), { server }), SILENT_LOGGER)).rejects.toThrow(
       'no API key exists',
     )
     const keys = [{ name: 'one', key: KEY }]
@@ -96,7 +96,7 @@ describe('the first start', () => {
   test('a start that fails leaves nothing open', async () => {
     const folder = newFolder()
     const config = load(folder, { server: { host: '0.0.0.0' } })
-    expect(startApp(config, SILENT_LOGGER)).rejects.toThrow()
+    await expect(startApp(config, SILENT_LOGGER)).rejects.toThrow()
     const app = await start(folder, {})
     expect((await ask(app, 'mock/echo')).status).toBe(200)
   })

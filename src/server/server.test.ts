@@ -382,5 +382,5 @@ test('stopping lets a stream finish, and refuses new connections', async () => {
   await held.end()
   expect(await answer.text()).toContain('[DONE]')
   await stopping
-  expect(fetch(`${server.url}/health`)).rejects.toThrow()
+  await expect(fetch(`${server.url}/health`)).rejects.toThrow()
 })

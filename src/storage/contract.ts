@@ -109,7 +109,7 @@ function keysContract(open: Open): void {
       sampleKey({ hash: first.hash, tenantId: 'other' }),
     ]
     for (const clash of clashes) {
-      expect(keys.create(clash, TEST_ACTOR)).rejects.toMatchObject({
+      await expect(keys.create(clash, TEST_ACTOR)).rejects.toMatchObject({
         status: 409,
         code: 'already_exists',
       })

@@ -90,9 +90,9 @@ describe('a store that fails', () => {
     expect(kept.queued).toBe(3)
     expect(await kept.find('response', 'default', 'd')).toBeDefined()
     const thrown = { kind: 'storage_unavailable', status: 503 }
-    expect(kept.find('response', 'default', 'a')).rejects.toMatchObject(thrown)
-    expect(kept.findMany('response', 'default', ['a'])).rejects.toMatchObject(thrown)
-    expect(kept.list('response', 'default', 1)).rejects.toMatchObject(thrown)
+    await expect(kept.find('response', 'default', 'a')).rejects.toMatchObject(thrown)
+    await expect(kept.findMany('response', 'default', ['a'])).rejects.toMatchObject(thrown)
+    await expect(kept.list('response', 'default', 1)).rejects.toMatchObject(thrown)
     await kept.close()
     expect(kept.queued).toBe(3)
   })

@@ -45,5 +45,5 @@ test('of a name every answer is judged; one that is not known now passes', async
   const unknown = () => Promise.reject(new ProbeError('ENOTFOUND', 'no such name'))
   expect(await refusedAddress('a.example', false, unknown)).toBeUndefined()
   const broken = () => Promise.reject(new TypeError('a fault of ours'))
-  expect(refusedAddress('a.example', false, broken)).rejects.toThrow(TypeError)
+  await expect(refusedAddress('a.example', false, broken)).rejects.toThrow(TypeError)
 })
