@@ -179,11 +179,12 @@ environment['WEIR_EXECUTABLE'] = join(
   'dist',
   process.platform === 'win32' ? 'weir.exe' : 'weir',
 )
-// The unit tests share nothing; those that start other programs share a machine, and some watch its memory and its clock: they run alone.
+// The unit tests share nothing; those that start other programs share a machine, and some watch its memory and its clock, or stop what others share: they run alone.
 const SYSTEM = '.system.test.ts'
 const ALONE = [
   'tests/faults',
   'tests/hostile',
+  'tests/keycloak',
   'tests/limits',
   'tests/newcomer',
   'tests/overload',
