@@ -185,13 +185,13 @@ function RuleTable({ rules }: { rules: readonly Rule[] }) {
   )
   useEffect(() => {
     // What moves in the page loses the focus on its way; at an end the other button takes it.
-    const key = pressed.current
-    if (key === '') return
+    const { current: moved } = pressed
+    if (moved === '') return
     pressed.current = ''
     const find = (key: string) =>
       holder.current?.querySelector<HTMLButtonElement>(`[data-move="${CSS.escape(key)}"]`)
-    const button = find(key)
-    const [id, by] = key.split(' ')
+    const button = find(moved)
+    const [id, by] = moved.split(' ')
     const other = button?.disabled === true ? find(`${id} ${-Number(by)}`) : button
     other?.focus()
   }, [rules])
